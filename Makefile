@@ -1,0 +1,51 @@
+# konectom. Each target sets up what it needs: a fresh clone wants nothing but python3 (3.11 or newer), git and make.
+#
+#   make demo                       a server with synthetic patients, on this machine; PORT=8080 moves it,
+#                                   ONCE=1 runs it through once and stops
+#   make test                       all tests; ARGS="-k pinch -x" goes to pytest
+#   make test PYTHON=python3.13     the same with another interpreter, in an environment of its own
+#   make check                      style, types, layers, migrations
+#   make format                     rewrites the code in the project's style
+#   make lock                       pins the dependencies anew (needs uv); UPGRADE=1 takes the newest versions
+#   make clean                      removes all that these made
+
+override VENV := .venv$(if $(PYTHON),-$(notdir $(PYTHON)))
+bin := $(VENV)/bin
+export PYTHON
+
+.PHONY: help setup demo test check format lock clean
+.DEFAULT_GOAL := help
+
+help:
+	@sed -n 's/^#  //p' Makefile
+
+setup:
+	@./setup.sh "$(VENV)"
+
+demo: setup
+	@"$(bin)/konectom" demo $(if $(filter-out 0,$(ONCE)),--once) $(if $(PORT),--port $(PORT))
+
+test: setup
+	@"$(bin)/python" -m pytest $(ARGS)
+
+check: setup
+	"$(bin)/ruff" check .
+	"$(bin)/ruff" format --check .
+	"$(bin)/mypy"
+	"$(bin)/lint-imports"
+	"$(bin)/konectom" db check
+
+format: setup
+	"$(bin)/ruff" check --fix-only .
+	"$(bin)/ruff" format .
+
+# One lock for every supported Python and system: the same versions, so the same numbers, everywhere.
+lock:
+	@command -v uv >/dev/null || { echo "make lock needs uv: pipx install uv"; exit 1; }
+	uv pip compile pyproject.toml --quiet --output-file requirements.lock --all-extras --group dev \
+		--universal --python-version 3.11 --fork-strategy fewest --generate-hashes \
+		--no-emit-index-url --no-emit-find-links --custom-compile-command "make lock" $(if $(UPGRADE),--upgrade)
+
+clean:
+	rm -rf .venv .venv-* .venv.pid .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis build dist
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
