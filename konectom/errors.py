@@ -1,0 +1,313 @@
+"""Everything konectom refuses, as one tree.
+
+::
+
+    KonectomError
+    ├── BodyError                  the request body as a whole cannot be used
+    │   ├── BodyTooLarge           413  body_too_large
+    │   ├── InflatedTooLarge       413  inflated_too_large
+    │   ├── InflationRatioExceeded 413  inflation_ratio_exceeded
+    │   ├── CompressionCorrupt     400  compression_corrupt
+    │   ├── EncodingUnsupported    415  encoding_unsupported
+    │   ├── NotJson                400  not_json
+    │   └── FormatUnknown          415  format_unknown
+    ├── DataError                  422  what the body says is wrong somewhere
+    │   ├── FieldMissing                field_missing
+    │   ├── FieldInvalid                field_invalid
+    │   ├── AssessmentUnknown           assessment_unknown
+    │   ├── NothingUsable               nothing_usable
+    │   ├── TooManyRecordings           too_many_recordings
+    │   ├── TooManySamples              too_many_samples
+    │   └── StreamError                 a stream of samples or events is wrong
+    │       ├── StreamMissing           stream_missing
+    │       ├── StreamUnknown           stream_unknown
+    │       ├── ColumnMissing           column_missing
+    │       ├── ColumnInvalid           column_invalid
+    │       ├── LengthMismatch          stream_length_mismatch
+    │       ├── TimeMissing             time_missing
+    │       ├── TimeNotFinite           time_not_finite
+    │       ├── UnitMissing             unit_missing
+    │       └── UnitInvalid             unit_invalid
+    ├── AccessError
+    │   ├── NotAuthenticated       401  not_authenticated
+    │   ├── NotPermitted           403  not_permitted
+    │   └── NotFound               404  not_found
+    ├── ConflictError              409
+    │   ├── DigestConflict              session_digest_conflict
+    │   ├── SessionIdTaken              session_id_taken
+    │   └── AlreadyExists               already_exists
+    └── OperationError             the operator has to act
+        ├── SettingInvalid         500  setting_invalid
+        ├── MigrationNeeded        503  migration_needed
+        ├── CatalogueChanged       500  catalogue_changed
+        └── StoreUnavailable       503  store_unavailable
+
+``code`` never changes once released; ``detail`` is for people and may. ``at`` is a JSON pointer (RFC 6901) into the
+body that was sent, or into the query (``/query/limit``).
+"""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+
+class KonectomError(Exception):
+    """Base of all refusals: a stable code, an HTTP status, a title, and where the fault lies."""
+
+    code: ClassVar[str] = "error"
+    status: ClassVar[int] = 500
+    title: ClassVar[str] = "Error"
+
+    def __init__(self, detail: str, *, at: str | None = None, **context: Any) -> None:
+        super().__init__(detail)
+        self.detail = detail
+        self.at = at
+        self.context = context
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return code, pointer and detail as they stand in an answer beside a recording."""
+        told: dict[str, Any] = {"code": self.code, "detail": self.detail}
+        if self.at is not None:
+            told["at"] = self.at
+        return told | self.context
+
+
+class BodyError(KonectomError):
+    """The request body as a whole cannot be used."""
+
+    status = 400
+
+
+class BodyTooLarge(BodyError):
+    """The body is larger than the server accepts."""
+
+    code, status, title = "body_too_large", 413, "Body too large"
+
+
+class InflatedTooLarge(BodyError):
+    """The body would be larger than accepted once decompressed."""
+
+    code, status, title = "inflated_too_large", 413, "Decompressed body too large"
+
+
+class InflationRatioExceeded(BodyError):
+    """The body inflates far more than any recording does."""
+
+    code, status, title = "inflation_ratio_exceeded", 413, "Compression ratio too high"
+
+
+class CompressionCorrupt(BodyError):
+    """The compressed body is cut short or damaged."""
+
+    code, title = "compression_corrupt", "Compressed body is damaged"
+
+
+class EncodingUnsupported(BodyError):
+    """The Content-Encoding is none of those accepted."""
+
+    code, status, title = "encoding_unsupported", 415, "Content-Encoding not supported"
+
+
+class NotJson(BodyError):
+    """The body is not a JSON document."""
+
+    code, title = "not_json", "Body is not JSON"
+
+
+class FormatUnknown(BodyError):
+    """No reader recognises the document."""
+
+    code, status, title = "format_unknown", 415, "Format not recognised"
+
+
+class DataError(KonectomError):
+    """What the body says is wrong somewhere."""
+
+    code, status, title = "data_invalid", 422, "Data invalid"
+
+
+class FieldMissing(DataError):
+    """A required field is missing."""
+
+    code, title = "field_missing", "Field missing"
+
+
+class FieldInvalid(DataError):
+    """A field has the wrong type or value."""
+
+    code, title = "field_invalid", "Field invalid"
+
+
+class AssessmentUnknown(DataError):
+    """The named assessment does not exist here."""
+
+    code, title = "assessment_unknown", "Assessment unknown"
+
+
+class NothingUsable(DataError):
+    """Not one recording of the session can be used."""
+
+    code, title = "nothing_usable", "No usable recording"
+
+
+class TooManyRecordings(DataError):
+    """The session has more recordings or parts than accepted."""
+
+    code, status, title = "too_many_recordings", 413, "Too many recordings"
+
+
+class TooManySamples(DataError):
+    """A recording has more samples than accepted."""
+
+    code, status, title = "too_many_samples", 413, "Too many samples"
+
+
+class StreamError(DataError):
+    """A stream of samples or events is wrong."""
+
+
+class StreamMissing(StreamError):
+    """The assessment needs a stream that the recording does not have."""
+
+    code, title = "stream_missing", "Stream missing"
+
+
+class StreamUnknown(StreamError):
+    """The stream's name is none that this format knows."""
+
+    code, title = "stream_unknown", "Stream unknown"
+
+
+class ColumnMissing(StreamError):
+    """A stream lacks a column it must have."""
+
+    code, title = "column_missing", "Column missing"
+
+
+class ColumnInvalid(StreamError):
+    """A column holds values of the wrong kind."""
+
+    code, title = "column_invalid", "Column invalid"
+
+
+class LengthMismatch(StreamError):
+    """The columns of a stream differ in length."""
+
+    code, title = "stream_length_mismatch", "Columns differ in length"
+
+
+class TimeMissing(StreamError):
+    """A stream has neither time stamps nor a rate."""
+
+    code, title = "time_missing", "Time base missing"
+
+
+class TimeNotFinite(StreamError):
+    """A time stamp is null or not a finite number."""
+
+    code, title = "time_not_finite", "Time stamp not finite"
+
+
+class UnitMissing(StreamError):
+    """A stream that has a unit does not say which."""
+
+    code, title = "unit_missing", "Unit missing"
+
+
+class UnitInvalid(StreamError):
+    """The unit is unknown or does not fit the stream."""
+
+    code, title = "unit_invalid", "Unit invalid"
+
+
+class AccessError(KonectomError):
+    """The caller may not do this."""
+
+
+class NotAuthenticated(AccessError):
+    """No valid credential came with the request."""
+
+    code, status, title = "not_authenticated", 401, "Not authenticated"
+
+
+class NotPermitted(AccessError):
+    """The credential does not allow this."""
+
+    code, status, title = "not_permitted", 403, "Not permitted"
+
+
+class NotFound(AccessError):
+    """There is no such thing, or none that the caller may see."""
+
+    code, status, title = "not_found", 404, "Not found"
+
+
+class ConflictError(KonectomError):
+    """The request contradicts what is already stored."""
+
+    status = 409
+
+
+class DigestConflict(ConflictError):
+    """Other bytes are already stored under this session id."""
+
+    code, title = "session_digest_conflict", "Session id already used for other bytes"
+
+
+class SessionIdTaken(ConflictError):
+    """The session id belongs to somebody else's session, or differs from the id inside the body."""
+
+    code, title = "session_id_taken", "Session id not available"
+
+
+class AlreadyExists(ConflictError):
+    """Something of that name exists already."""
+
+    code, title = "already_exists", "Already exists"
+
+
+class OperationError(KonectomError):
+    """The operator has to act."""
+
+
+class SettingInvalid(OperationError):
+    """A setting has a value that cannot be used."""
+
+    code, title = "setting_invalid", "Setting invalid"
+
+
+class MigrationNeeded(OperationError):
+    """The database schema is not the one this version needs."""
+
+    code, status, title = "migration_needed", 503, "Database migration needed"
+
+
+class CatalogueChanged(OperationError):
+    """An assessment's declaration changed without a new version."""
+
+    code, title = "catalogue_changed", "Catalogue changed without a new version"
+
+
+class StoreUnavailable(OperationError):
+    """The database or the object store cannot be reached or is full."""
+
+    code, status, title = "store_unavailable", 503, "Storage not available"
+
+
+def every_error() -> tuple[type[KonectomError], ...]:
+    """Return each error that has a code of its own, in the order of the tree."""
+    found: list[type[KonectomError]] = []
+
+    def walk(parent: type[KonectomError]) -> None:
+        for child in parent.__subclasses__():
+            if "code" in vars(child):
+                found.append(child)
+            walk(child)
+
+    walk(KonectomError)
+    return tuple(found)
+
+
+def error_class(code: str) -> type[KonectomError]:
+    """Return the error whose code is ``code``."""
+    return {error.code: error for error in every_error()}[code]

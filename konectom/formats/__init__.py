@@ -1,0 +1,55 @@
+"""Wire formats: bytes in, :class:`~konectom.recording.Session` out. One file per format.
+
+A reader takes what the app declared: it never guesses a unit, an order or a clock. What it cannot read it names with a
+JSON pointer. One recording that cannot be read never costs the others: it stands in the session as
+:class:`~konectom.recording.Rejected`.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import orjson
+
+from konectom.errors import FormatUnknown, NotJson
+from konectom.formats import konectom2, session1
+from konectom.formats._inflate import encoding_of, inflate
+from konectom.formats._limits import Limits
+from konectom.formats._registry import Format
+from konectom.recording import Session
+
+__all__ = ["FORMATS", "Format", "Limits", "read"]
+
+FORMATS: tuple[Format, ...] = (session1.FORMAT, konectom2.FORMAT)
+"""Every format there is; a JSON document belongs to the first that recognises it."""
+
+
+def read(
+    body: bytes, *, encoding: str | None = None, media_type: str | None = None, limits: Limits | None = None
+) -> Session:
+    """Return the session in ``body``.
+
+    ``encoding`` is the Content-Encoding (``gzip``, ``zstd``, ``identity``); where it is None the body's first bytes
+    tell. ``media_type`` chooses the format; where it names none, the document's own marks do. Raises a
+    :class:`~konectom.errors.KonectomError` that says where and what.
+    """
+    limits = limits or Limits()
+    plain = inflate(body, encoding_of(body) if encoding is None else encoding, limits)
+    try:
+        document = orjson.loads(plain)
+    except orjson.JSONDecodeError as error:
+        raise NotJson(f"the body is not a JSON document: {error}") from None
+    del plain
+    return _format_of(document, media_type).read(document, limits)
+
+
+def _format_of(document: Any, media_type: str | None) -> Format:
+    essence = (media_type or "").split(";", 1)[0].strip().lower()
+    for known in FORMATS:
+        if essence and essence in known.media_types:
+            return known
+    for known in FORMATS:
+        if known.recognises(document):
+            return known
+    names = ", ".join(known.name for known in FORMATS)
+    raise FormatUnknown(f"the document is none of the formats known here: {names}", at="/schema")

@@ -1,0 +1,19 @@
+"""How much one body may hold. Each limit is checked before the memory is spent."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+MEBIBYTE = 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Bounds on one session. ``max_values`` counts every number and text in the streams and events of a recording."""
+
+    max_body_bytes: int = 32 * MEBIBYTE
+    max_inflated_bytes: int = 128 * MEBIBYTE
+    max_inflation_ratio: int = 100
+    max_recordings: int = 100
+    max_parts: int = 1000
+    max_values: int = 20_000_000

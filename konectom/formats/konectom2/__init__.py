@@ -1,0 +1,187 @@
+"""Konectom 2 (Biogen): the app's JSON exactly as it was sent.
+
+A ``header`` says what was recorded, with the unit of each column; ``body.levels`` hold the columns of each level and
+the condition under which it was performed. Times are milliseconds since 1970 (UTC). One file can carry two of our
+recordings: the balance and U-turn tests come together.
+
+A table that cannot be read is left aside and noted: it costs the recording only where an assessment needs it. The
+touches of the cognitive test, for example, declare unit and description of y the wrong way round; the unit is not
+guessed.
+
+Source: header, body and column descriptions of real files, which describe themselves.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+from konectom.errors import (
+    AssessmentUnknown,
+    DataError,
+    FieldInvalid,
+    FieldMissing,
+    TooManyRecordings,
+    TooManySamples,
+)
+from konectom.formats._limits import Limits
+from konectom.formats._registry import Format
+from konectom.formats.konectom2.level import Level, epoch_ms
+from konectom.formats.konectom2.tasks import TASKS
+from konectom.recording import Device, Recording, Rejected, Screen, Session
+
+NAMESPACE = "konectom2"
+
+
+def recognises(document: Any) -> bool:
+    """Tell whether the document has Konectom 2's header and body."""
+    if not isinstance(document, dict) or "body" not in document or not isinstance(document.get("header"), dict):
+        return False
+    schema = document["header"].get("schema_id")
+    return isinstance(schema, dict) and schema.get("namespace") == NAMESPACE
+
+
+def read(document: Any, limits: Limits) -> Session:
+    """Return the session with the one or two recordings of the file."""
+    header = document["header"]
+    name = header["schema_id"].get("name")
+    device, zone = _device(header), _time_zone(header)
+    data = _levels(document, limits)
+    begin_ms = _begin_ms(header, data)
+    recordings: tuple[Recording | Rejected, ...]
+    try:
+        if name not in TASKS:
+            known = ", ".join(TASKS)
+            raise AssessmentUnknown(
+                f"no such task: {str(name)[:60]!r}; known are: {known}", at="/header/schema_id/name"
+            )
+        declared = header.get("raw_data")
+        levels = [
+            Level(level, declared if isinstance(declared, dict) else {}, begin_ms, f"/body/levels/{index}")
+            for index, level in enumerate(data)
+        ]
+        recordings = tuple(_recording(header, task, parts, device) for task, parts in TASKS[name](levels).items())
+    except DataError as error:
+        recordings = (Rejected(None, error.as_dict()),)
+    started_at = datetime.fromtimestamp(begin_ms / 1000.0, UTC)
+    if zone is not None:
+        started_at = started_at.astimezone(ZoneInfo(zone))
+    return Session(
+        format=f"{NAMESPACE}/{name}",
+        started_at=started_at,
+        time_zone=zone,
+        setting="clinic" if header.get("inclinic_mode") is True else "remote",
+        device=device,
+        recordings=recordings,
+        id=_identifier(header),
+    )
+
+
+def _recording(header: Mapping[str, Any], assessment: str, parts: list[Any], device: Device) -> Recording:
+    finished = header.get("completion") == "completed"
+    reason = header.get("interruption_reason")
+    starts = [part.start_s for part in parts]
+    ends = [part.end_s for part in parts]
+    return Recording(
+        assessment=assessment,
+        parts=tuple(parts),
+        condition={},
+        offset_s=min(starts, default=0.0),
+        duration_s=None if not ends or None in ends else max(ends) - min(starts),
+        finished=finished,
+        interruption=reason if isinstance(reason, str) and not finished else None,
+        device=device,
+    )
+
+
+def _levels(document: Mapping[str, Any], limits: Limits) -> list[Any]:
+    """Return the levels after counting what they hold."""
+    body = document["body"]
+    levels = body.get("levels") if isinstance(body, dict) else None
+    if not isinstance(levels, list) or not levels:
+        raise FieldMissing("the body has no levels", at="/body/levels")
+    if len(levels) > limits.max_parts:
+        raise TooManyRecordings(f"at most {limits.max_parts} levels are accepted", at="/body/levels")
+    count = 0
+    for index, level in enumerate(levels):
+        if not isinstance(level, dict):
+            raise FieldInvalid("a level is an object", at=f"/body/levels/{index}")
+        raw = level.get("raw_data")
+        for table in raw.values() if isinstance(raw, dict) else ():
+            if isinstance(table, dict):
+                count += sum(len(column) for column in table.values() if isinstance(column, list))
+    if count > limits.max_values:
+        raise TooManySamples(f"the file holds {count} values; at most {limits.max_values} are accepted", at="/body")
+    return levels
+
+
+def _begin_ms(header: Mapping[str, Any], levels: list[Any]) -> float:
+    """Return the recording's begin: the header's, or the earliest that a level tells."""
+    for frames in (
+        [header.get("effective_time_frame")],
+        [level.get("effective_time_frame") for level in levels],
+    ):
+        told = [epoch_ms(frame.get("begin_timestamp")) for frame in frames if isinstance(frame, dict)]
+        begins = [begin for begin in told if begin is not None]
+        if begins:
+            return min(begins)
+    raise FieldMissing(
+        "the file does not say when the recording began", at="/header/effective_time_frame/begin_timestamp"
+    )
+
+
+def _source_device(header: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+    provenance = header.get("acquisition_provenance")
+    provenance = provenance if isinstance(provenance, dict) else {}
+    app, phone = provenance.get("source"), provenance.get("source_device")
+    return app if isinstance(app, dict) else {}, phone if isinstance(phone, dict) else {}
+
+
+def _device(header: Mapping[str, Any]) -> Device:
+    app, phone = _source_device(header)
+
+    def text(*values: Any) -> str | None:
+        return " ".join(str(value) for value in values if value is not None)[:200] or None
+
+    def size(name: str) -> float | None:
+        value = phone.get(name)
+        return float(value) if isinstance(value, int | float) and value > 0 else None
+
+    return Device(
+        platform=text(phone.get("platform")),
+        model=text(phone.get("model_name")),
+        os=text(phone.get("os_version")),
+        app=text(app.get("name"), app.get("version")),
+        screen=Screen(width_px=size("screen_width_pixels"), height_px=size("screen_height_pixels")),
+    )
+
+
+def _time_zone(header: Mapping[str, Any]) -> str | None:
+    """Return the phone's zone where it is one that IANA knows; the instant does not hang on it."""
+    zone = _source_device(header)[1].get("time_zone")
+    if not isinstance(zone, str):
+        return None
+    try:
+        ZoneInfo(zone)
+    except (KeyError, ValueError, OSError):
+        return None
+    return zone
+
+
+def _identifier(header: Mapping[str, Any]) -> UUID | None:
+    try:
+        return UUID(header["id"])
+    except (KeyError, ValueError, TypeError, AttributeError):
+        return None
+
+
+FORMAT = Format(
+    name="konectom2",
+    title="Konectom 2 (Biogen), as the app sends it",
+    media_types=("application/vnd.konectom2+json",),
+    recognises=recognises,
+    read=read,
+)
