@@ -12,7 +12,7 @@ from typing import Any
 import orjson
 
 from konectom.errors import FormatUnknown, NotJson
-from konectom.formats import konectom2, session1
+from konectom.formats import ads, konectom2, session1
 from konectom.formats._inflate import encoding_of, inflate
 from konectom.formats._limits import Limits
 from konectom.formats._registry import Format
@@ -20,7 +20,7 @@ from konectom.recording import Session
 
 __all__ = ["FORMATS", "Format", "Limits", "read"]
 
-FORMATS: tuple[Format, ...] = (session1.FORMAT, konectom2.FORMAT)
+FORMATS: tuple[Format, ...] = (session1.FORMAT, konectom2.FORMAT, ads.FORMAT)
 """Every format there is; a JSON document belongs to the first that recognises it."""
 
 

@@ -59,8 +59,11 @@ def read(document: Any, limits: Limits) -> Session:
                 f"no such task: {str(name)[:60]!r}; known are: {known}", at="/header/schema_id/name"
             )
         declared = header.get("raw_data")
+        # The recording's clock starts on a whole second, as resampling grids do that stand on UTC: the same samples
+        # then fall into the same bins as in software that bins by the wall clock.
+        clock_ms = begin_ms // 1000 * 1000
         levels = [
-            Level(level, declared if isinstance(declared, dict) else {}, begin_ms, f"/body/levels/{index}")
+            Level(level, declared if isinstance(declared, dict) else {}, clock_ms, f"/body/levels/{index}")
             for index, level in enumerate(data)
         ]
         recordings = tuple(_recording(header, task, parts, device) for task, parts in TASKS[name](levels).items())

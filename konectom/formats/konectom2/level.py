@@ -33,14 +33,14 @@ Reader = Callable[["Level", str], Stream]
 class Level:
     """A level while it is being read. Pointers go into the document as it was sent."""
 
-    def __init__(self, data: Mapping[str, Any], declared: Mapping[str, Any], begin_ms: float, at: str) -> None:
+    def __init__(self, data: Mapping[str, Any], declared: Mapping[str, Any], clock_ms: float, at: str) -> None:
         raw, configured = data.get("raw_data"), data.get("configuration")
         self.at = at
         self.raw: Mapping[str, Any] = raw if isinstance(raw, dict) else {}
         self.configuration: Mapping[str, Any] = configured if isinstance(configured, dict) else {}
         self._frame = data.get("effective_time_frame")
         self._declared = declared
-        self._begin_ms = begin_ms
+        self._clock_ms = clock_ms
         self._defects: list[Defect] = []
 
     def place(self, table: str, column: str) -> str:
@@ -82,7 +82,7 @@ class Level:
         if unit != "ms":
             raise UnitInvalid(f"the unit of {table}.{name} is declared as {unit!r}; expected 'ms'", at=at)
         reader = instants if all_told else numbers
-        return (reader(self.column(table, name), at, digits=True) - self._begin_ms) / 1000.0
+        return (reader(self.column(table, name), at, digits=True) - self._clock_ms) / 1000.0
 
     def stream(self, table: str, name: str, t_s: FloatArray, columns: dict[str, Any], units: dict[str, str]) -> Stream:
         """Return the stream after checking that its columns have one length."""
@@ -111,7 +111,7 @@ class Level:
         """Return the level as a part, with the defects that were noted."""
         frame = self._frame if isinstance(self._frame, dict) else {}
         begin_ms, end_ms = (epoch_ms(frame.get(f"{edge}_timestamp")) for edge in ("begin", "end"))
-        start_s = 0.0 if begin_ms is None else (begin_ms - self._begin_ms) / 1000.0
+        start_s = 0.0 if begin_ms is None else (begin_ms - self._clock_ms) / 1000.0
         told = begin_ms is not None and end_ms is not None and end_ms >= begin_ms
         duration_s = (end_ms - begin_ms) / 1000.0 if told else None  # type: ignore[operator]
         return Part(condition, start_s, duration_s, streams, events, defects=tuple(self._defects))

@@ -1,0 +1,199 @@
+"""One level of a Konectom 1 file: its tables, turned from rows to columns, on the recording's clock."""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+
+from konectom.errors import ColumnInvalid, ColumnMissing, StreamError, TimeNotFinite, UnitInvalid
+from konectom.formats._streams import DOWN, KINDS, MOVE, UP
+from konectom.formats._units import unit_of
+from konectom.recording import Defect, FloatArray, Part, Stream
+
+UNIT_NAMES = {"G": "g", "rad/s": "rad/s", "point": "pt", "points": "pt", "ms": "ms"}
+TOUCH_PHASES = {"down": DOWN, "move": MOVE, "up": UP}
+TRUTH = {"true": True, "false": False}
+
+Reader = Callable[["Table"], Stream]
+
+
+class Table:
+    """A sensor's measurements as columns of texts, as they were sent, with the unit of each.
+
+    Every row names its values; rows that name others than the first, or in another order, are found by their names.
+    """
+
+    def __init__(self, sensor: Mapping[str, Any], clock_ms: float, at: str) -> None:
+        self.at = at
+        self._clock_ms = clock_ms
+        rows = sensor.get("measurements")
+        if not isinstance(rows, list):
+            raise ColumnInvalid("measurements is a list", at=f"{at}/measurements")
+        self.rows = len(rows)
+        try:
+            self.units = {cell["name"]: cell.get("unit") for cell in rows[0]["values"]} if rows else {}
+            self.columns = _columns(rows, tuple(self.units))
+        except (KeyError, TypeError, AttributeError) as error:
+            raise ColumnInvalid(f"a measurement is a list of values with name and value: {error}", at=at) from None
+
+    def __contains__(self, column: str) -> bool:
+        return column in self.units
+
+    def texts(self, name: str, allowed: Mapping[str, str] | None = None) -> Any:
+        """Return a column as texts; with ``allowed``, under the words that it gives them."""
+        held = self._held(name)
+        if allowed is None:
+            return np.array([str(value) for value in held], dtype=np.str_) if held else np.empty(0, dtype=np.str_)
+        unknown = set(held) - set(allowed)
+        if unknown:
+            raise ColumnInvalid(f"{str(unknown.pop())[:40]!r} is none of: {', '.join(allowed)}", at=f"{self.at}/{name}")
+        return np.array([allowed[value] for value in held], dtype=np.str_) if held else np.empty(0, dtype=np.str_)
+
+    def numbers(self, name: str) -> FloatArray:
+        """Return a column as numbers; a value that was not sent is NaN."""
+        held = self._held(name)
+        if not held:
+            return np.empty(0)
+        try:
+            return np.frombuffer(array("d", map(float, held)), dtype=np.float64)
+        except (TypeError, ValueError):
+            return np.array([_number(value, f"{self.at}/{name}") for value in held], dtype=np.float64)
+
+    def truths(self, name: str) -> FloatArray:
+        """Return a column of truth values as 1 and 0; one that was not sent is NaN."""
+        return np.array([TRUTH.get(str(value).lower(), np.nan) for value in self._held(name)], dtype=np.float64)
+
+    def seconds(self, name: str) -> FloatArray:
+        """Return a column of time stamps on the recording's clock."""
+        unit = UNIT_NAMES.get(str(self.units.get(name)))
+        if name in self.units and unit != "ms":
+            raise UnitInvalid(f"the unit of {name} is {self.units[name]!r}; expected 'ms'", at=f"{self.at}/{name}")
+        stamps = self.numbers(name)
+        if not np.isfinite(stamps).all():
+            raise TimeNotFinite("a time stamp is missing", at=f"{self.at}/{name}")
+        return (stamps - self._clock_ms) / 1000.0
+
+    def measured(self, name: str, dimension: str) -> tuple[FloatArray, str]:
+        """Return a column in the unit in which it is kept, and that unit."""
+        declared = self.units.get(name)
+        unit = unit_of(UNIT_NAMES.get(str(declared), declared), dimension, f"{self.at}/{name}")
+        values = self.numbers(name)
+        return (values * unit.factor if unit.factor != 1 else values), unit.kept_as
+
+    def _held(self, name: str) -> list[Any]:
+        if name not in self.units:
+            if self.rows:
+                raise ColumnMissing(f"there is no column {name}", at=f"{self.at}/{name}")
+            return []
+        return self.columns[name]
+
+
+class Level:
+    """A level while it is being read. Pointers go into the document as it was sent."""
+
+    def __init__(self, data: Mapping[str, Any], clock_ms: float, at: str) -> None:
+        self.at = at
+        self._clock_ms = clock_ms
+        self._data = data
+        self._defects: list[Defect] = []
+        sensors = data.get("sensors")
+        self._sensors = {
+            sensor["name"]: (sensor, f"{at}/sensors/{index}")
+            for index, sensor in enumerate(sensors if isinstance(sensors, list) else ())
+            if isinstance(sensor, dict) and isinstance(sensor.get("name"), str)
+        }
+        contexts = data.get("contexts")
+        self.context: dict[str, Any] = {
+            context["name"]: context.get("value")
+            for context in (contexts if isinstance(contexts, list) else ())
+            if isinstance(context, dict) and isinstance(context.get("name"), str)
+        }
+
+    def is_true(self, name: str) -> bool:
+        """Tell whether a context is told and true."""
+        return str(self.context.get(name)).lower() == "true"
+
+    def take(self, name: str, sensor: str, reader: Reader) -> dict[str, Stream]:
+        """Return what ``reader`` makes of a sensor, by name; nothing where it did not come or is defective."""
+        if sensor not in self._sensors:
+            return {}
+        data, at = self._sensors[sensor]
+        try:
+            return {name: reader(Table(data, self._clock_ms, at))}
+        except StreamError as error:
+            self._defects.append(Defect(name, error.code, error.detail, error.at or at))
+            return {}
+
+    def sensors(self) -> dict[str, Stream]:
+        """Return the motion sensors: the acceleration in its two shares, and the turning rate."""
+        return (
+            self.take("user_acceleration", "accelerometer", _three_axes("user_acceleration", "userAcceleration{}"))
+            | self.take("gravity", "accelerometer", _three_axes("gravity", "gravity{}"))
+            | self.take("gyroscope", "gyroscope", _three_axes("gyroscope", "{}", str.lower))
+        )
+
+    def part(self, condition: dict[str, str], streams: dict[str, Stream], events: dict[str, Stream]) -> Part:
+        """Return the level as a part, with the defects that were noted."""
+        begin_ms, end_ms = (epoch_ms(self._data.get(f"{edge}Timestamp")) for edge in ("begin", "end"))
+        start_s = 0.0 if begin_ms is None else (begin_ms - self._clock_ms) / 1000.0
+        duration_s = None if begin_ms is None or end_ms is None or end_ms < begin_ms else (end_ms - begin_ms) / 1000.0
+        return Part(condition, start_s, duration_s, streams, events, defects=tuple(self._defects))
+
+
+def epoch_ms(value: Any) -> float | None:
+    """Return an epoch time stamp, or None where it is missing or none."""
+    try:
+        stamp = float(value)
+    except (TypeError, ValueError):
+        return None
+    return stamp if 0 < stamp < 1e14 else None
+
+
+def read_touches(table: Table) -> Stream:
+    """Read the touches on the screen."""
+    columns: dict[str, Any] = {}
+    kept_as: dict[str, str] = {}
+    for axis in ("x", "y"):
+        columns[axis], kept_as[axis] = table.measured(f"{axis}Position", KINDS["touch"].dimension)
+    columns["phase"] = table.texts("touchAction", TOUCH_PHASES)
+    if "touchPathId" in table:
+        columns["finger"] = table.numbers("touchPathId")
+    if "pressure" in table:
+        columns["pressure"] = table.numbers("pressure")
+    return Stream("touch", table.seconds("tsTouch"), columns, kept_as)
+
+
+def _three_axes(name: str, pattern: str, case: Callable[[str], str] = str.upper) -> Reader:
+    def read(table: Table) -> Stream:
+        columns: dict[str, Any] = {}
+        kept_as: dict[str, str] = {}
+        for axis in ("x", "y", "z"):
+            columns[axis], kept_as[axis] = table.measured(pattern.format(case(axis)), KINDS[name].dimension)
+        return Stream(name, table.seconds("ts"), columns, kept_as)
+
+    return read
+
+
+def _columns(rows: list[Any], names: tuple[str, ...]) -> dict[str, list[Any]]:
+    """Turn rows into columns: by position where each row names the same values in the same order, else by name."""
+    cells = [row["values"] for row in rows]
+    values = [cell["value"] for row in cells for cell in row]
+    width = len(names)
+    if len(values) == width * len(rows):
+        told = [cell["name"] for row in cells for cell in row]
+        if told == list(names) * len(rows):
+            return {name: values[index::width] for index, name in enumerate(names)}
+    by_name = [{cell["name"]: cell["value"] for cell in row} for row in cells]
+    return {name: [row.get(name) for row in by_name] for name in names}
+
+
+def _number(value: Any, at: str) -> float:
+    if value is None or value == "":
+        return float("nan")
+    try:
+        return float(value)
+    except (TypeError, ValueError):
+        raise ColumnInvalid(f"{str(value)[:40]!r} stands where a number is due", at=at) from None

@@ -1,0 +1,87 @@
+"""Konectom 1's tasks: which of our assessments each is, and how its levels become parts.
+
+A task is one function from the levels to recordings' parts, entered in :data:`TASKS` under its ``code``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+
+from konectom.errors import ColumnInvalid, FieldInvalid
+from konectom.formats.ads.level import Level, Table, read_touches
+from konectom.recording import FloatArray, Part, Stream
+
+Parts = dict[str, list[Part]]
+
+KEYS = {"predefinedKey1": "fixed_1", "predefinedKey2": "fixed_2", "predefinedKey3": "fixed_3", "randomKey": "random"}
+SEQUENCES = {"predefinedSequence": "predefined", "randomSequence": "random"}
+CPS_MODES = {"digitToSymbol": "symbol_to_digit", "symbolToDigit": "symbol_to_digit", "digitToDigit": "digit_to_digit"}
+"""The symbol level's type is called the wrong way round in the files."""
+
+
+def cps(levels: list[Level]) -> Parts:
+    """Symbol-digit and digit-digit levels."""
+    parts = []
+    for level in levels:
+        mode = CPS_MODES.get(str(level.context.get("levelType")))
+        if mode is None:
+            raise FieldInvalid(
+                f"no such levelType: {str(level.context.get('levelType'))[:40]!r}", at=f"{level.at}/contexts"
+            )
+        condition = {"mode": mode} | {
+            name: word
+            for name, words in (("sequence", SEQUENCES), ("key", KEYS if mode == "symbol_to_digit" else {}))
+            for told, word in words.items()
+            if level.is_true(told)
+        }
+        streams = level.sensors() | level.take("touch", "screen", read_touches)
+        parts.append(level.part(condition, streams, level.take("answer", "userInput", read_answers)))
+    return {"cps": parts}
+
+
+def balance_and_u_turn(levels: list[Level]) -> Parts:
+    """Two tests that are performed in one go, the phone in a belt."""
+    held: Parts = {}
+    for level in levels:
+        name = _told(level, "levelType", {"sbt": "balance", "utt": "u_turn"})
+        held.setdefault(name, []).append(level.part({"placement": "belt"}, level.sensors(), {}))
+    return held
+
+
+def _told(level: Level, name: str, words: Mapping[str, str]) -> str:
+    """Return our word for what a context tells."""
+    told = str(level.context.get(name))
+    if told not in words:
+        raise FieldInvalid(f"no such {name}: {told[:40]!r}", at=f"{level.at}/contexts")
+    return words[told]
+
+
+TASKS: dict[str, Callable[[list[Level]], Parts]] = {"cps": cps, "sbtUtt": balance_and_u_turn}
+
+
+def read_answers(table: Table) -> Stream:
+    """Read the answers of a level of the symbol-digit test."""
+    columns: dict[str, Any] = {
+        "shown_at_s": table.seconds("tsDisplay"),
+        "expected": table.numbers("displayedValue"),
+        "answered": table.numbers("userValue"),
+    }
+    columns["shown"] = columns["expected"]
+    if "displayedSymbol" in table:
+        columns["shown"] = _symbols(table, "displayedSymbol")
+        columns["answered_as"] = _symbols(table, "userSymbol")
+    return Stream("answer", table.seconds("tsAnswer"), columns)
+
+
+def _symbols(table: Table, name: str) -> FloatArray:
+    """Return the numbers of symbols, which are called symbol1 to symbol9."""
+    numbers = []
+    for word in table.texts(name):
+        digits = str(word).lower().removeprefix("symbol")
+        if digits and not digits.isdigit():
+            raise ColumnInvalid(f"{str(word)[:40]!r} is no symbol", at=f"{table.at}/{name}")
+        numbers.append(float(digits) if digits else np.nan)
+    return np.array(numbers, dtype=np.float64)

@@ -1,0 +1,61 @@
+"""From the phone's own sampling to an even grid."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from konectom.recording import FloatArray
+from konectom.signals.timebase import nanoseconds
+
+GRID_RATES_HZ = (20.0, 50.0, 100.0, 128.0)
+"""Rates at which phones and wearables usually sample."""
+
+REFERENCE_RATE_HZ = 50.0
+"""The rate for which filter windows counted in samples were chosen."""
+
+_TOLERANCE_HZ = 5.0
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Even:
+    """Samples at a fixed rate: value i stands for the time from ``t_s[i]`` to ``t_s[i] + 1 / rate_hz``."""
+
+    t_s: FloatArray
+    values: FloatArray
+    rate_hz: float
+
+    def __len__(self) -> int:
+        return int(self.t_s.size)
+
+
+def grid_rate_hz(median_rate_hz: float) -> float:
+    """Return the rate of the grid on which a recording is analysed.
+
+    The usual rate within 5 Hz of the recording's; for any other, the reference rate of 50 Hz if the recording is
+    faster than that, else 20 Hz. So 60, 75 and 200 Hz are analysed at 50 Hz.
+    """
+    usual = min(GRID_RATES_HZ, key=lambda rate: abs(rate - median_rate_hz))
+    if abs(usual - median_rate_hz) <= _TOLERANCE_HZ:
+        return usual
+    return REFERENCE_RATE_HZ if median_rate_hz > REFERENCE_RATE_HZ else GRID_RATES_HZ[0]
+
+
+def bin_means(t_s: FloatArray, values: FloatArray, rate_hz: float) -> Even:
+    """Return the mean of the samples in each interval of 1 / ``rate_hz``, empty intervals filled from the one before.
+
+    ``t_s`` are tidy times (n), ``values`` (n, k). The intervals start at whole multiples of 1 / ``rate_hz`` on the
+    recording's clock, so that the result does not depend on where within an interval the recording began.
+    """
+    if t_s.size == 0:
+        return Even(t_s, values, rate_hz)
+    period_ns = round(1e9 / rate_hz)
+    bins = nanoseconds(t_s) // period_ns
+    starts = np.flatnonzero(np.diff(bins, prepend=bins[0] - 1))
+    counts = np.diff(starts, append=t_s.size)
+    means = np.add.reduceat(values, starts, axis=0) / counts[:, None]
+    filled = bins[starts]
+    lasting = np.diff(filled, append=filled[-1] + 1)
+    grid_s = np.arange(filled[0], filled[-1] + 1) * (period_ns / 1e9)
+    return Even(grid_s, np.repeat(means, lasting, axis=0), rate_hz)

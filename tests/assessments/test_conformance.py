@@ -1,0 +1,218 @@
+"""What every assessment owes, checked for each one that the registry finds."""
+
+from __future__ import annotations
+
+import copy
+import re
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import orjson
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from konectom.assessments import every_assessment, get_assessment
+from konectom.assessments._catalogue import Catalogue
+from konectom.assessments._outcome import REASONS, Result
+from konectom.assessments.base import MOST_SCORES
+from konectom.errors import StreamError
+from tests.assessments.examples import (
+    FAULTS,
+    Wire,
+    backwards,
+    emptied,
+    example,
+    faulty,
+    holders,
+    parse,
+    run,
+    sensors,
+    tables,
+)
+
+NAMES = tuple(every_assessment())
+UCUM_UNIT = re.compile(r"1|%|/?{0}([./]{0})*".format(r"(m|k|u)?(\[g\]|[a-zA-Z]+)\d*"))
+
+each_assessment = pytest.mark.parametrize("name", NAMES)
+
+
+def owes_nothing(result: Result) -> None:
+    """Check that every feature is a finite number, or absent; and that every reason is one of the known ones."""
+    assert not np.isinf(result.features).any()
+    keys = {entry.key: entry.index for entry in result.catalogue}
+    for key, reason in result.absent.items():
+        assert reason in REASONS
+        assert np.isnan(result.features[keys[key]]), f"{key} has a value and a reason for having none"
+    orjson.dumps(result.quality.as_dict())
+
+
+@each_assessment
+def test_the_declaration_is_complete(name: str) -> None:
+    declared = get_assessment(name)
+    assert declared.name == name
+    assert declared.version >= 1
+    assert declared.source, "an assessment says where it comes from"
+    assert declared.description, "the extract function's docstring describes the test"
+    assert 1 <= len(declared.catalogue.scores) <= MOST_SCORES
+    for measure in declared.measures:
+        assert measure.means.endswith("."), measure.quantity
+        assert UCUM_UNIT.fullmatch(measure.unit), f"{measure.quantity}: {measure.unit!r}"
+    for score in declared.catalogue.scores:
+        assert score.better in ("higher", "lower"), f"{score.key}: a score has a direction"
+        assert score.plausible is not None, f"{score.key}: a score has a plausible range"
+
+
+@each_assessment
+def test_what_patients_read_says_what_happened_in_plain_words(name: str) -> None:
+    for rule in get_assessment(name).rules.values():
+        assert rule.message.endswith("."), rule.code
+        assert rule.message[0].isupper(), rule.code
+        assert "_" not in rule.message, rule.code
+        assert len(rule.message) <= 160, rule.code
+
+
+@each_assessment
+def test_aliases_name_one_entry_each(name: str) -> None:
+    for library in ("dispel",):
+        aliases = [entry.aliases[library] for entry in get_assessment(name).catalogue if library in entry.aliases]
+        assert len(set(aliases)) == len(aliases)
+        for alias in aliases:
+            assert re.fullmatch(r"[a-z0-9]+(_[a-z0-9]+)*(-[a-z0-9]+(_[a-z0-9]+)*)*", alias), alias
+
+
+@each_assessment
+def test_a_good_recording_gives_every_declared_measure_inside_its_range(name: str) -> None:
+    result = run(example(name))
+    owes_nothing(result)
+    assert result.quality.verdict == "valid", result.quality
+    low, high = result.catalogue.plausible_bounds
+    outside = (result.features < low) | (result.features > high)
+    assert not outside.any(), [result.catalogue.entries[i].key for i in np.flatnonzero(outside)]
+    # What has neither value nor reason is left to conditions that this recording does not have.
+    silent = [entry for entry in result.catalogue if np.isnan(result.features[entry.index])]
+    recorded = {tuple(part.condition.items()) for part in parse(example(name)).parts}
+    for entry in silent:
+        if entry.key not in result.absent:
+            assert entry.condition, f"{entry.key} is missing without a reason"
+            assert not any(dict(one).items() <= entry.condition.items() and one for one in recorded), entry.key
+
+
+@each_assessment
+@pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.__name__)
+def test_no_fault_of_a_recording_is_fatal(name: str, fault: Callable[[Wire], Wire]) -> None:
+    owes_nothing(run(faulty(name, fault)))
+
+
+@each_assessment
+def test_nothing_recorded_is_invalid_and_says_so(name: str) -> None:
+    result = run(faulty(name, emptied))
+    assert result.quality.verdict == "invalid"
+    assert f"{name}.no_data" in {flag.code for flag in result.quality.flags}
+    assert np.isnan(result.features).all()
+    assert set(result.absent.values()) == {"no_data"}
+
+
+@each_assessment
+def test_each_required_input_is_required_and_each_optional_one_is_not(name: str) -> None:
+    for wanted in get_assessment(name).inputs:
+        wire = copy.deepcopy(example(name))
+        for holder in holders(wire):
+            if wanted.of == "stream":
+                holder.get("streams", {}).pop(wanted.name, None)
+            else:
+                holder["events"] = [event for event in holder.get("events", []) if event["type"] != wanted.name]
+        if wanted.optional:
+            owes_nothing(run(wire))
+        elif wanted.of == "event":
+            assert run(wire).quality.verdict == "invalid", "events of which none occurred are nothing recorded"
+        else:
+            with pytest.raises(StreamError) as refused:
+                run(wire)
+            assert refused.value.at == wanted.place
+
+
+@each_assessment
+def test_the_same_bytes_give_the_same_numbers_to_the_last_bit(name: str) -> None:
+    first, second = run(example(name)), run(example(name))
+    assert first.features.tobytes() == second.features.tobytes()
+    assert first.quality == second.quality
+    reordered = example(name)
+    for holder in holders(reordered):
+        holder["streams"] = dict(reversed(holder.get("streams", {}).items()))
+    assert run(reordered).features.tobytes() == first.features.tobytes()
+
+
+@each_assessment
+def test_the_order_of_arrival_does_not_matter(name: str) -> None:
+    np.testing.assert_allclose(run(faulty(name, backwards)).features, run(example(name)).features, rtol=1e-9)
+
+
+@each_assessment
+def test_declared_units_are_honoured(name: str) -> None:
+    other = {"m/s2": ("g", 1 / 9.80665), "rad/s": ("deg/s", 180 / np.pi)}
+    wire = copy.deepcopy(example(name))
+    for stream in sensors(wire):
+        unit, factor = other[stream["unit"]]
+        stream["unit"] = unit
+        for axis in "xyz":
+            stream[axis] = [value * factor for value in stream[axis]]
+    np.testing.assert_allclose(run(wire).features, run(example(name)).features, rtol=1e-6, atol=1e-9)
+
+
+@each_assessment
+def test_an_unfinished_test_is_limited(name: str) -> None:
+    wire = example(name) | {"completion": "cancelled"}
+    result = run(wire)
+    assert result.quality.verdict != "valid"
+    assert f"{name}.unfinished" in {flag.code for flag in result.quality.flags}
+
+
+@each_assessment
+@settings(max_examples=25, deadline=None)
+@given(data=st.data())
+def test_nothing_that_a_phone_may_send_is_fatal(name: str, data: st.DataObject) -> None:
+    wire = copy.deepcopy(example(name))
+    for streams, stream_name in tables(wire):
+        _mangle(streams[stream_name], data)
+    for holder in holders(wire):
+        held = holder.get("events", [])
+        keep = data.draw(st.sets(st.integers(0, max(len(held) - 1, 0)), max_size=20))
+        if data.draw(st.booleans()):
+            holder["events"] = [held[index] for index in sorted(keep) if index < len(held)]
+    try:
+        result = run(wire)
+    except StreamError:
+        return
+    owes_nothing(result)
+
+
+def _mangle(stream: Wire, data: Any) -> None:
+    """Cut a stretch out, scale it, make values missing, or shuffle it."""
+    from tests.assessments.examples import columns, pick, with_times
+
+    rows = len(with_times(stream)["t"])
+    action = data.draw(st.sampled_from(["none", "cut", "scale", "missing", "shuffle", "freeze"]))
+    start = data.draw(st.integers(0, rows))
+    stop = data.draw(st.integers(start, rows))
+    numeric = [name for name in columns(stream) if name not in ("t", "phase")]
+    if action == "cut":
+        pick(stream, range(start, stop))
+    elif action == "shuffle":
+        pick(stream, data.draw(st.permutations(range(rows))) if rows < 50 else [*range(start, rows), *range(start)])
+    for name in numeric if action in ("scale", "missing", "freeze") else ():
+        factor = data.draw(st.sampled_from([0.0, -1.0, 1e-9, 1e9]))
+        held = stream[name]
+        changed = {
+            "scale": lambda value, factor=factor: value * factor,
+            "missing": lambda _value: None,
+            "freeze": lambda _value, held=held: held[start],
+        }[action]
+        stream[name] = [changed(value) if start <= row < stop else value for row, value in enumerate(held)]
+
+
+def test_the_registry_refuses_a_declaration_that_contradicts_itself() -> None:
+    measures = get_assessment(NAMES[0]).measures
+    with pytest.raises(ValueError, match="declared twice"):
+        Catalogue.of(NAMES[0], 1, (*measures, measures[0]))
