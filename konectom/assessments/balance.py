@@ -9,7 +9,8 @@ What the recording carries: ``accelerometer``, or ``user_acceleration`` and ``gr
 Source: the published definitions of Konectom (DISPEL 0.0.3, generic/tasks/sbt_utt), written afresh. Deviations: the
 rates of sway are per second of exact duration (the library's, per whole second, stands beside them); what it calls
 energy is named a spectral norm; a rate of 60 or 200 Hz is analysed at 50 Hz; motion is excessive by its distance from
-X
+the median jerk, and flagged in the window in which it was. Own additions: root mean square, 95 % prediction ellipse,
+mean frequency and jerk.
 """
 
 from __future__ import annotations

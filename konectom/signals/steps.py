@@ -1,6 +1,6 @@
 """Steps from the rhythm of the vertical acceleration.
 
-Steps are the peaks of the acceleration between 0.6 and 3.2 Hz, no closer together than 0.6 of the usual step. On 60
+Steps are the peaks of the acceleration between 0.6 and 3.2 Hz, no closer together than 0.6 of the usual step. On 36
 walks with a phone in hand, pocket or bag (Oxford step counter data set) the count errs by 2 % on average.
 """
 
