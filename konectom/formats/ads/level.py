@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
+import orjson
 
 from konectom.errors import ColumnInvalid, ColumnMissing, StreamError, TimeNotFinite, UnitInvalid
 from konectom.formats._streams import DOWN, KINDS, MOVE, UP
@@ -29,6 +30,7 @@ class Table:
     def __init__(self, sensor: Mapping[str, Any], clock_ms: float, at: str) -> None:
         self.at = at
         self._clock_ms = clock_ms
+        self._numbers: dict[str, FloatArray] = {}
         rows = sensor.get("measurements")
         if not isinstance(rows, list):
             raise ColumnInvalid("measurements is a list", at=f"{at}/measurements")
@@ -54,13 +56,9 @@ class Table:
 
     def numbers(self, name: str) -> FloatArray:
         """Return a column as numbers; a value that was not sent is NaN."""
-        held = self._held(name)
-        if not held:
-            return np.empty(0)
-        try:
-            return np.frombuffer(array("d", map(float, held)), dtype=np.float64)
-        except (TypeError, ValueError):
-            return np.array([_number(value, f"{self.at}/{name}") for value in held], dtype=np.float64)
+        if name not in self._numbers:
+            self._numbers[name] = _numbers(self._held(name), f"{self.at}/{name}")
+        return self._numbers[name]
 
     def truths(self, name: str) -> FloatArray:
         """Return a column of truth values as 1 and 0; one that was not sent is NaN."""
@@ -99,6 +97,7 @@ class Level:
         self._clock_ms = clock_ms
         self._data = data
         self._defects: list[Defect] = []
+        self._tables: dict[str, Table] = {}
         sensors = data.get("sensors")
         self._sensors = {
             sensor["name"]: (sensor, f"{at}/sensors/{index}")
@@ -122,7 +121,9 @@ class Level:
             return {}
         data, at = self._sensors[sensor]
         try:
-            return {name: reader(Table(data, self._clock_ms, at))}
+            if sensor not in self._tables:
+                self._tables[sensor] = Table(data, self._clock_ms, at)
+            return {name: reader(self._tables[sensor])}
         except StreamError as error:
             self._defects.append(Defect(name, error.code, error.detail, error.at or at))
             return {}
@@ -188,6 +189,17 @@ def _columns(rows: list[Any], names: tuple[str, ...]) -> dict[str, list[Any]]:
             return {name: values[index::width] for index, name in enumerate(names)}
     by_name = [{cell["name"]: cell["value"] for cell in row} for row in cells]
     return {name: [row.get(name) for row in by_name] for name in names}
+
+
+def _numbers(values: list[Any], at: str) -> FloatArray:
+    """Return texts of numbers as numbers: the JSON parser reads a joined list several times as fast as ``float``."""
+    try:
+        parsed = orjson.loads(f"[{','.join(values)}]")
+        if len(parsed) == len(values):
+            return np.array(array("d", parsed))
+    except (TypeError, orjson.JSONDecodeError):
+        pass  # a value that is missing, no text, or spelled otherwise: one by one
+    return np.array([_number(value, at) for value in values], dtype=np.float64)
 
 
 def _number(value: Any, at: str) -> float:
