@@ -26,6 +26,7 @@ REASONS = {
     "too_few_values": "There were too few values to compute this.",
     "undefined": "The value is not defined for these data, such as a ratio to zero.",
     "not_applicable": "The measure does not apply to what was recorded.",
+    "not_answered": "A question that this needs was not answered.",
 }
 """Why a measure can be absent."""
 

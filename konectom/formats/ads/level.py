@@ -64,11 +64,10 @@ class Table:
         """Return a column of truth values as 1 and 0; one that was not sent is NaN."""
         return np.array([TRUTH.get(str(value).lower(), np.nan) for value in self._held(name)], dtype=np.float64)
 
-    def seconds(self, name: str) -> FloatArray:
-        """Return a column of time stamps on the recording's clock."""
-        unit = UNIT_NAMES.get(str(self.units.get(name)))
-        if name in self.units and unit != "ms":
-            raise UnitInvalid(f"the unit of {name} is {self.units[name]!r}; expected 'ms'", at=f"{self.at}/{name}")
+    def seconds(self, name: str, unit: str = "ms") -> FloatArray:
+        """Return a column of time stamps on the recording's clock; ``unit`` is the one as which they are declared."""
+        if name in self.units and self.units[name] != unit:
+            raise UnitInvalid(f"the unit of {name} is {self.units[name]!r}; expected {unit!r}", at=f"{self.at}/{name}")
         stamps = self.numbers(name)
         if not np.isfinite(stamps).all():
             raise TimeNotFinite("a time stamp is missing", at=f"{self.at}/{name}")
@@ -127,6 +126,23 @@ class Level:
         except StreamError as error:
             self._defects.append(Defect(name, error.code, error.detail, error.at or at))
             return {}
+
+    def tables(self, name: str, sensor: str) -> list[Table]:
+        """Return each table of a sensor that may have come more than once; one that is defective is noted as ``name``'s."""
+        sensors = self._data.get("sensors")
+        found: list[Table] = []
+        for index, data in enumerate(sensors if isinstance(sensors, list) else ()):
+            if isinstance(data, dict) and data.get("name") == sensor:
+                at = f"{self.at}/sensors/{index}"
+                try:
+                    found.append(Table(data, self._clock_ms, at))
+                except StreamError as error:
+                    self.note(name, error)
+        return found
+
+    def note(self, name: str, error: StreamError) -> None:
+        """Note that the stream or event ``name`` could not be read."""
+        self._defects.append(Defect(name, error.code, error.detail, error.at or self.at))
 
     def sensors(self) -> dict[str, Stream]:
         """Return the motion sensors: the acceleration in its two shares, and the turning rate."""
