@@ -25,46 +25,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from konectom.assessments._answers import Answers, read_answers
+from konectom.assessments._care import FASTEST_S, LONGEST_ANSWER_S, flag_straight_line, flag_too_fast
 from konectom.assessments._outcome import Outcome
 from konectom.assessments.base import (
     CENTRE_AND_RANGE,
     Condition,
     Measure,
-    Rule,
-    behavioural,
-    invalid,
-    limited,
-    noted,
-    technical,
 )
 from konectom.recording import EMPTY, FloatArray, Recording
 
-# Limits are our own: attentive people do not come there.
-FASTEST_S, MOST_TOO_FAST = 1.0, 0.25
-LEAST_FOR_STRAIGHT_LINE = 10
-LONGEST_ANSWER_S, LONGEST_S = 600.0, 7200.0
-
-QUALITY = (
-    Rule("incomplete", behavioural, limited, "Some questions were not answered. Please answer every question."),
-    Rule(
-        *("not_scored", behavioural, invalid),
-        "Too few questions were answered to give a score. Please fill in the questionnaire again.",
-    ),
-    Rule("items_imputed", behavioural, noted, "A score rests on the questions that were answered."),
-    Rule(
-        *("straight_lining", behavioural, limited),
-        "Every question got the same answer. Please read each question before you answer.",
-    ),
-    Rule(
-        *("too_fast", behavioural, limited),
-        "Many answers came faster than a question can be read. Please take your time.",
-    ),
-    Rule(
-        *("answer_out_of_range", technical, limited),
-        "An answer was sent that the question does not offer. Please update the app.",
-    ),
-    Rule("unknown_item", technical, noted, "Answers were sent to questions that are not part of this questionnaire."),
-)
+LONGEST_S = 7200.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,7 +154,8 @@ class Questionnaire:
         missing = [item.number for item, known in zip(self.items, np.isfinite(points), strict=True) if not known]
         out.flag("not_scored", when=not scored, unanswered=len(missing))
         out.flag("incomplete", when=bool(missing) and scored, unanswered=len(missing), items=missing[:20])
-        self._judge(points, answers.response_s, out)
+        fast = flag_too_fast(answers.response_s, self.fastest_s, out)
+        flag_straight_line(points, self.best, fast, out)
         out.rest_absent("not_answered")
 
     def _offered(self, answers: Answers, out: Outcome) -> Answers:
@@ -268,16 +239,6 @@ class Questionnaire:
             return mean * len(scale.items)
         low, high = self._points_of(scale)
         return 100.0 * (mean - low) / (high - low)
-
-    def _judge(self, points: FloatArray, response_s: FloatArray, out: Outcome) -> None:
-        timed = response_s[np.isfinite(response_s)]
-        fast = float(np.count_nonzero(timed < self.fastest_s) / timed.size) if timed.size else 0.0
-        out.flag("too_fast", when=fast > MOST_TOO_FAST, share=round(fast, 3), limit_s=self.fastest_s)
-        given = points[np.isfinite(points)]
-        same = given.size >= LEAST_FOR_STRAIGHT_LINE and bool((given == given[0]).all())
-        # Somebody without complaints gives the same answer throughout, and rightly; but not without reading.
-        careless = same and (given[0] != self.best or fast > MOST_TOO_FAST)
-        out.flag("straight_lining", when=careless, items=given.size)
 
 
 RESPONSE = "Time from the item's appearance to its answer, each time that it was shown."

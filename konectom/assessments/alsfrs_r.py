@@ -1,8 +1,8 @@
 """ALSFRS-R, the revised ALS functional rating scale: 12 functions, each from 0 (lost) to 4 (normal).
 
-What the recording carries: answers to items 1 to 12, the points 0 to 4 themselves; see ``_answers.py``. Item 5, cutting
-food and handling utensils, has two variants: 5a without and 5b with a gastrostomy. An app sends the one that applies; if
-both were answered, the condition ``gastrostomy`` (yes, no) says which counts. Without it they count only if they agree.
+What the recording carries: answers to items 1 to 12, the points 0 to 4 themselves; see ``_answers.py``. Item 5 (cutting
+food) has two variants, 5a without and 5b with a gastrostomy. An app sends the one that applies; where both were
+answered, the condition ``gastrostomy`` (yes, no) says which counts. Without it they count only if they agree.
 
 Scoring: the total is the sum, 0 to 48; bulbar (items 1 to 3), fine motor (4 to 6), gross motor (7 to 9) and respiratory
 function (10 to 12) are sums of 0 to 12.
@@ -18,8 +18,9 @@ from __future__ import annotations
 import numpy as np
 
 from konectom.assessments._answers import ANSWERS, Answers, read_answers
+from konectom.assessments._care import QUALITY
 from konectom.assessments._outcome import Outcome
-from konectom.assessments._questionnaire import QUALITY, Item, Questionnaire, Scale, span
+from konectom.assessments._questionnaire import Item, Questionnaire, Scale, span
 from konectom.assessments.base import Measure, Rule, assessment, limited, technical
 from konectom.recording import Recording
 

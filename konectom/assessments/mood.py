@@ -3,8 +3,8 @@
 What the recording carries: answers to item 1 (or ``mood``) and item 2 (or ``physical``), from 1, the best, to 5, the
 worst; see ``_answers.py``.
 
-Scoring: each answer stretched to 0 to 100, best at 100, and the mean of the two, as the app's own files define it (their
-header describes response_to_psychological, response_to_physical and total_score). Nothing is imputed.
+Scoring: each answer stretched to 0 to 100, best at 100, and the mean of the two, as the app's own files define it
+(their header describes response_to_psychological, response_to_physical and total_score). Nothing is imputed.
 
 Source: the published definitions of Konectom (DISPEL 0.0.3, generic/tasks/mood), written afresh.
 """
@@ -12,8 +12,9 @@ Source: the published definitions of Konectom (DISPEL 0.0.3, generic/tasks/mood)
 from __future__ import annotations
 
 from konectom.assessments._answers import ANSWERS
+from konectom.assessments._care import QUALITY
 from konectom.assessments._outcome import Outcome
-from konectom.assessments._questionnaire import QUALITY, Item, Questionnaire, Scale
+from konectom.assessments._questionnaire import Item, Questionnaire, Scale
 from konectom.assessments.base import assessment
 from konectom.recording import Recording
 

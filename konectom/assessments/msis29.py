@@ -17,14 +17,15 @@ Deviations: 0 to 100 beside the raw sums; a rule for missing items, of which the
 from __future__ import annotations
 
 from konectom.assessments._answers import ANSWERS
+from konectom.assessments._care import QUALITY
 from konectom.assessments._outcome import Outcome
-from konectom.assessments._questionnaire import QUALITY, Questionnaire, Scale, numbered, span
+from konectom.assessments._questionnaire import Questionnaire, Scale, numbered, span
 from konectom.assessments.base import assessment
 from konectom.recording import Recording
 
 PHYSICAL, PSYCHOLOGICAL = span(1, 20), span(21, 29)
 HALF = 0.5
-SCALES = "Hobart et al. 2001, Brain 124:962-973; Ramp et al. 2009, doi:10.1186/1477-7525-7-58: each scale has one dimension."
+SCALES = "Hobart et al. 2001, Brain 124:962-973; of one dimension each: Ramp et al. 2009, doi:10.1186/1477-7525-7-58."
 
 
 def raw(quantity: str, means: str, items: tuple[str, ...], dispel: str) -> Scale:

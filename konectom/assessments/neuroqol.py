@@ -1,4 +1,4 @@
-"""Neuro-QoL by computer-adaptive testing: ten subtests of quality of life, each of four to eight items chosen as it goes.
+"""Neuro-QoL by computer-adaptive testing: ten subtests of quality of life, each of four to eight items.
 
 The app chooses the items and estimates where the patient stands (theta, in standard deviations of the reference
 population, with its standard error). What each part of the recording carries:
@@ -9,19 +9,19 @@ population, with its standard error). What each part of the recording carries:
 
 Scoring: T = 50 + 10 theta: 50 is the mean of the reference population and 10 its standard deviation. A higher score is
 more of what the subtest is called: better for functions, worse for symptoms (healthmeasures.net, "Neuro-QoL score cut
-points" and "Publishing Neuro-QoL results"). Answers alone are not scored: the item banks are licensed and not kept here.
+points" and "Publishing Neuro-QoL results"). Answers alone are not scored: the item banks are licensed and not kept.
 
 Source: the published definitions of Konectom (DISPEL 0.0.3, bdh/tasks/neuroqol), written afresh.
-Deviations: the standard error comes in units of the T-score too; the app's own "t_score" is theta, and is called so here.
+Deviations: the standard error comes in units of the T-score too; what the app calls "t_score" is called theta here.
 """
 
 from __future__ import annotations
 
 import numpy as np
 
+from konectom.assessments._care import FASTEST_S, LONGEST_ANSWER_S, TOO_FAST, flag_too_fast
 from konectom.assessments._outcome import Outcome
 from konectom.assessments._parts import parts_by_condition
-from konectom.assessments._questionnaire import FASTEST_S, LONGEST_ANSWER_S, MOST_TOO_FAST
 from konectom.assessments._run import find
 from konectom.assessments.base import (
     CENTRE_AND_RANGE,
@@ -29,7 +29,6 @@ from konectom.assessments.base import (
     Measure,
     Rule,
     assessment,
-    behavioural,
     events,
     invalid,
     limited,
@@ -52,25 +51,23 @@ SUBTEST = Condition("subtest", FUNCTIONS + SYMPTOMS, means="What the subtest ask
 
 CUTS = "healthmeasures.net: 0.5 SD (5 points) worse than the mean is mild, 1 SD moderate, 2 SD severe."
 SCORE = "Standing in the subtest: 50 is the mean of the reference population, 10 its standard deviation."
-IN_T, IN_SD = (0, 100), (-5, 5)
-T_SCORE = {"dispel": "neuroqol-{subtest}-t_score"}
+THETA = "The app's estimate in standard deviations of the reference population."
+ERROR = "Standard error of theta, as the app computed it."
+SAME_ERROR = (
+    "Standard error of theta, once more under the name that it has beside the T-score in the published library."
+)
+IN_T = (0.0, 100.0)
+T_SCORE, STANDARD_ERROR = ({"dispel": f"neuroqol-{{subtest}}-{name}"} for name in ("t_score", "standard_error"))
+BY_THE_APP = {"dispel": "mobile_computed_theta_score_{subtest}"}
+ERROR_BY_THE_APP = {"dispel": "mobile_computed_standard_error_{subtest}"}
 
 MEASURES = (
     Measure("t_score", "1", SCORE, "higher", IN_T, (), (SUBTEST.only(*FUNCTIONS),), True, T_SCORE, CUTS),
     Measure("t_score", "1", SCORE, "lower", IN_T, (), (SUBTEST.only(*SYMPTOMS),), True, T_SCORE, CUTS),
     Measure("t_score_error", "1", "Standard error of the T-score.", "lower", (0, 20), (), (SUBTEST,)),
-    Measure(
-        *("theta", "1", "The app's estimate in standard deviations of the reference population.", None, IN_SD),
-        *((), (SUBTEST,), False, {"dispel": "mobile_computed_theta_score_{subtest}"}),
-    ),
-    Measure(
-        *("theta_error", "1", "Standard error of theta, as the app computed it.", "lower", (0, 2)),
-        *((), (SUBTEST,), False, {"dispel": "mobile_computed_standard_error_{subtest}"}),
-    ),
-    Measure(
-        *("standard_error", "1", "Standard error of theta, under the name of the library's own measure.", "lower"),
-        *((0, 2), (), (SUBTEST,), False, {"dispel": "neuroqol-{subtest}-standard_error"}),
-    ),
+    Measure("theta", "1", THETA, None, (-5, 5), (), (SUBTEST,), False, BY_THE_APP),
+    Measure("theta_error", "1", ERROR, "lower", (0, 2), (), (SUBTEST,), False, ERROR_BY_THE_APP),
+    Measure("standard_error", "1", SAME_ERROR, "lower", (0, 2), (), (SUBTEST,), False, STANDARD_ERROR),
     Measure("items", "1", "Items answered.", None, (0, 50), (), (SUBTEST,)),
     Measure(
         *("response_time", "s", "Time from an item's appearance to its answer.", None, (0, LONGEST_ANSWER_S)),
@@ -85,10 +82,7 @@ QUALITY = (
     Rule("subtest_without_estimate", technical, limited, "The app sent no result for a part. Please repeat the test."),
     Rule("not_scored", technical, invalid, "The app sent no result. Please repeat the test."),
     Rule("imprecise", technical, limited, "Too few questions were answered for a sure result. Please answer all."),
-    Rule(
-        *("too_fast", behavioural, limited),
-        "Many answers came faster than a question can be read. Please take your time.",
-    ),
+    TOO_FAST,
 )
 
 
@@ -140,6 +134,5 @@ def _write(part: Part, out: Outcome) -> bool:
     out("response_time", timed)
     early = np.count_nonzero(took_s < 0)
     out.flag("time_disorder", when=early > 0, answers_before_item=early)
-    fast = np.count_nonzero(timed < FASTEST_S) / timed.size if timed.size else 0.0
-    out.flag("too_fast", when=fast > MOST_TOO_FAST, share=round(fast, 3), limit_s=FASTEST_S)
+    flag_too_fast(timed, FASTEST_S, out)
     return last is not None

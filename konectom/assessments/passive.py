@@ -62,7 +62,10 @@ LEAST_OBSERVED_H = 4.0
 MOST_MISSING = 0.1
 
 QUALITY = (
-    Rule("short_observation", behavioural, limited, "Less than four hours were recorded. Please keep the phone with you."),
+    Rule(
+        *("short_observation", behavioural, limited),
+        "Less than four hours were recorded. Please keep the phone with you during the day.",
+    ),
     Rule("no_steps", behavioural, limited, "No steps were counted. Please carry the phone with you during the day."),
     Rule("gaps", technical, limited, "Parts of the day were not recorded. Please let the app run in the background."),
     Rule("interval_repeated", technical, noted, "Some minutes were sent more than once. They count once."),

@@ -17,8 +17,9 @@ Deviations: items are found by number, not by place.
 from __future__ import annotations
 
 from konectom.assessments._answers import ANSWERS
+from konectom.assessments._care import QUALITY
 from konectom.assessments._outcome import Outcome
-from konectom.assessments._questionnaire import QUALITY, Item, Questionnaire, Scale, numbered, span
+from konectom.assessments._questionnaire import Item, Questionnaire, Scale, numbered, span
 from konectom.assessments.base import assessment
 from konectom.recording import Recording
 

@@ -128,7 +128,7 @@ class Level:
             return {}
 
     def tables(self, name: str, sensor: str) -> list[Table]:
-        """Return each table of a sensor that may have come more than once; one that is defective is noted as ``name``'s."""
+        """Return each table of a sensor that can come more than once; what is defective is noted under ``name``."""
         sensors = self._data.get("sensors")
         found: list[Table] = []
         for index, data in enumerate(sensors if isinstance(sensors, list) else ()):
@@ -219,7 +219,7 @@ def _numbers(values: list[Any], at: str) -> FloatArray:
 
 
 def _number(value: Any, at: str) -> float:
-    if value is None or value == "":
+    if value in (None, "", "null"):
         return float("nan")
     try:
         return float(value)

@@ -14,7 +14,9 @@ from konectom.recording import Part, Stream
 Parts = dict[str, list[Part]]
 
 MOOD_ITEMS = {"mood": "1", "physicalState": "2"}
-PACE_UNIT, DISTANCE_UNIT, NO_UNIT = "seconds per meter", "meters", "n/a"
+NO_UNIT = "n/a"
+PEDOMETER = (("distance", "distance_m", "meters"), ("averageActivePace", "pace_s_per_m", "seconds per meter"))
+"""Columns of the pedometer: their name, ours, and the unit as which they are declared."""
 
 
 def mood(levels: list[Level]) -> Parts:
@@ -68,11 +70,11 @@ def _answers(table: Table, item: str, shown_s: float) -> Stream:
 
 
 def read_pedometer(table: Table) -> Stream:
-    """Read the intervals of the pedometer. Their begins and ends are instants like all others, declared without unit."""
+    """Read the pedometer's intervals. Their begins and ends are instants like all others, declared without unit."""
     columns: dict[str, Any] = {"steps": table.numbers("numberOfSteps")}
     if "endDate" in table:
         columns["end_at_s"] = table.seconds("endDate", NO_UNIT)
-    for theirs, ours, unit in (("distance", "distance_m", DISTANCE_UNIT), ("averageActivePace", "pace_s_per_m", PACE_UNIT)):
+    for theirs, ours, unit in PEDOMETER:
         if theirs in table:
             if table.units[theirs] != unit:
                 raise UnitInvalid(f"the unit of {theirs} is {table.units[theirs]!r}; expected {unit!r}", at=table.at)

@@ -105,8 +105,7 @@ def _confirmed(tapped: Stream | None, confirmed: Stream) -> Stream:
         return confirmed
     until_s = dict(zip(_showings(confirmed), confirmed.t_s.tolist(), strict=True))
     earlier = [
-        t_s < until_s.get(showing, -np.inf)
-        for showing, t_s in zip(_showings(tapped), tapped.t_s.tolist(), strict=True)
+        t_s < until_s.get(showing, -np.inf) for showing, t_s in zip(_showings(tapped), tapped.t_s.tolist(), strict=True)
     ]
     first = tapped.where(np.array(earlier, dtype=np.bool_))
     columns = {name: np.concatenate([first[name], confirmed[name]]) for name in ("item", "value", "shown_at_s")}
