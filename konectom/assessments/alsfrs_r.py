@@ -86,7 +86,7 @@ UNCLEAR = Rule(
     quality=(*QUALITY, UNCLEAR),
     source="DISPEL 0.0.3 (MIT), bdh/tasks/alsfrs",
 )
-def alsfrs_r(recording: Recording, out: Outcome) -> None:
+def extract(recording: Recording, out: Outcome) -> None:
     """Say how well twelve functions go that ALS takes: speaking, swallowing, hands, legs, breathing."""
     answers = _one_variant(read_answers(recording), _gastrostomy(recording), out)
     if len(answers):

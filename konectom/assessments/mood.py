@@ -45,6 +45,6 @@ MOOD = Questionnaire(
     quality=QUALITY,
     source="DISPEL 0.0.3 (MIT), generic/tasks/mood",
 )
-def mood(recording: Recording, out: Outcome) -> None:
+def extract(recording: Recording, out: Outcome) -> None:
     """Say how one's mood and physical state are, each on a scale of five."""
     MOOD.extract(recording, out)

@@ -60,6 +60,6 @@ MSIS29 = Questionnaire(
     quality=QUALITY,
     source="DISPEL 0.0.3 (MIT), generic/tasks/msis29; Hobart et al. 2001, Brain 124:962-973",
 )
-def msis29(recording: Recording, out: Outcome) -> None:
+def extract(recording: Recording, out: Outcome) -> None:
     """Say how much MS limited and bothered one in the last two weeks: 29 items, four answers each."""
     MSIS29.extract(recording, out)

@@ -96,7 +96,7 @@ QUALITY = (
     quality=QUALITY,
     source="DISPEL 0.0.3 (MIT), bdh/tasks/neuroqol; healthmeasures.net, Neuro-QoL score cut points",
 )
-def neuroqol(recording: Recording, out: Outcome) -> None:
+def extract(recording: Recording, out: Outcome) -> None:
     """Answer questions on ten parts of life; the app chooses each next question by the answers so far."""
     scored = 0
     for where, part in parts_by_condition(recording, out, lambda _: (SUBTEST,), size=_items):

@@ -98,7 +98,7 @@ class Intervals:
     quality=QUALITY,
     source="DISPEL 0.0.3 (MIT), ads/tasks/passive",
 )
-def passive(recording: Recording, out: Outcome) -> None:
+def extract(recording: Recording, out: Outcome) -> None:
     """Carry the phone through the day; it counts steps, minute by minute."""
     held = _intervals(recording, out)
     if not held.t_s.size:

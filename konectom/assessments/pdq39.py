@@ -70,6 +70,6 @@ PDQ39 = Questionnaire(
     quality=QUALITY,
     source="DISPEL 0.0.3 (MIT), bdh/tasks/pdq39; Jenkinson et al. 2006, Age and Ageing 35:497-502",
 )
-def pdq39(recording: Recording, out: Outcome) -> None:
+def extract(recording: Recording, out: Outcome) -> None:
     """Say how often Parkinson's disease made trouble in the last month: 39 items in eight domains."""
     PDQ39.extract(recording, out)
