@@ -17,7 +17,7 @@ Parts = dict[str, list[Part]]
 SEQUENCE = "activity_sequence"
 CUTTING_ROUTE, CUTTING = 5.0, 6.0
 CUTTING_VARIANTS = {1.0: "5a", 2.0: "5b"}
-"""The form's question 5 asks how one eats: 1 is by mouth, 2 is taken to be by tube. Its question 6 is the scale's item 5."""
+"""Question 5 of the form asks how one eats: 1 by mouth, 2 (we take it) by tube. Question 6 is item 5 of the scale."""
 
 
 def mood(levels: list[Level]) -> Parts:
