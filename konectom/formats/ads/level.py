@@ -94,8 +94,9 @@ class Table:
 class Level:
     """A level while it is being read. Pointers go into the document as it was sent."""
 
-    def __init__(self, data: Mapping[str, Any], clock_ms: float, at: str) -> None:
+    def __init__(self, data: Mapping[str, Any], clock_ms: float, at: str, app: str | None = None) -> None:
         self.at = at
+        self.app = app
         self._clock_ms = clock_ms
         self._data = data
         self._defects: list[Defect] = []
@@ -116,11 +117,20 @@ class Level:
         """Tell whether a context is told and true."""
         return str(self.context.get(name)).lower() == "true"
 
+    def context_number(self, name: str) -> float:
+        """Return what a context tells as a number, NaN where it does not."""
+        try:
+            return float(self.context[name])
+        except (KeyError, TypeError, ValueError):
+            return float("nan")
+
     def take(self, name: str, sensor: str, reader: Reader) -> dict[str, Stream]:
-        """Return what ``reader`` makes of a sensor, by name; nothing where it did not come or is defective."""
+        """Return what ``reader`` makes of a sensor, by name; nothing where it did not come, or is empty or defective."""
         if sensor not in self._sensors:
             return {}
         data, at = self._sensors[sensor]
+        if data.get("measurements") == []:
+            return {}
         try:
             return {name: reader(Table(data, self._clock_ms, at))}
         except StreamError as error:

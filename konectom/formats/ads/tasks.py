@@ -12,6 +12,7 @@ import numpy as np
 
 from konectom.errors import ColumnInvalid, FieldInvalid
 from konectom.formats.ads.level import Level, Table, read_touches
+from konectom.formats.ads.pinch import pinch
 from konectom.recording import FloatArray, Part, Stream
 
 Parts = dict[str, list[Part]]
@@ -59,7 +60,7 @@ def _told(level: Level, name: str, words: Mapping[str, str]) -> str:
     return words[told]
 
 
-TASKS: dict[str, Callable[[list[Level]], Parts]] = {"cps": cps, "sbtUtt": balance_and_u_turn}
+TASKS: dict[str, Callable[[list[Level]], Parts]] = {"cps": cps, "pinch": pinch, "sbtUtt": balance_and_u_turn}
 
 
 def read_answers(table: Table) -> Stream:

@@ -1,0 +1,288 @@
+"""Bubble pinching: burst bubbles between thumb and finger, as many as possible in 30 seconds with each hand.
+
+What each part of the recording carries, one part for each hand:
+
+* condition: ``hand``.
+* stream ``touch``: the samples of every finger on the screen; optional columns ``pressure``, and ``led_to_success`` and
+  ``valid_pinch`` (1 or 0) where the app itself judges which touches burst the bubble and when both fingers were inside.
+* event ``bubble``, at the time ``t`` at which it appeared: its centre ``x``, ``y`` and ``radius`` in the touches' unit,
+  its ``size`` (small to extra_large), ``burst_at`` (null where it did not burst) and, optional, ``gone_at``.
+* optional: ``user_acceleration`` or ``accelerometer``, ``gravity``, ``gyroscope``, for tremor and how the phone is held.
+
+An *attempt* is a gesture of two fingers. The top finger is the one that comes down higher on the screen. A bubble still
+shown when the time ran out is left out, but for the success rate: how it would have ended is not known.
+
+Source: the published definitions of Konectom (DISPEL 0.0.3, generic/tasks/pinch), written afresh. Deviations: bubbles
+that nobody touched have no duration (there: 0 s); how unsteady reaction becomes is taken in order of time (there: of
+size, then time), and so has no alias.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Literal
+
+from konectom.assessments._outcome import Outcome
+from konectom.assessments._parts import parts_by_condition
+from konectom.assessments.base import (
+    CENTRE_AND_RANGE,
+    Condition,
+    Input,
+    Measure,
+    Rule,
+    assessment,
+    behavioural,
+    events,
+    limited,
+    motion,
+    noted,
+    technical,
+)
+from konectom.assessments.pinch._hand import Hand
+from konectom.assessments.pinch._judge import judge
+from konectom.assessments.pinch._write import write_counts, write_fingers, write_reaction, write_times, write_tremor
+from konectom.recording import Recording
+
+TOUCH = Input("touch", ("x", "y", "phase", "finger"), texts=("phase",), means="Every finger on the screen.")
+BUBBLES = events(
+    *("bubble", ("x", "y", "radius", "size", "burst_at_s")), texts=("size",), means="When, where and how large."
+)
+ACCELEROMETER = motion("accelerometer", "m/s2", optional=True, means="Total acceleration.")
+USER_ACCELERATION = motion("user_acceleration", "m/s2", optional=True, means="Acceleration without gravity.")
+GRAVITY = motion("gravity", "m/s2", optional=True, means="Gravity as the phone estimates it.")
+GYROSCOPE = motion("gyroscope", "rad/s", optional=True, means="Rotation.")
+
+HAND = Condition("hand", ("left", "right"), means="The hand that pinched.")
+SIZE = Condition("size", ("small", "medium", "large", "extra_large"), {"dispel": ("s", "m", "l", "xl")})
+FINGER = Condition("finger", ("top", "bottom"), {"dispel": ("tf", "bf")})
+OUTCOME = Condition("outcome", ("all", "successful", "failed"), {"dispel": ("", "sp", "fp")})
+ATTEMPTS = Condition("attempts", ("first", "all"), {"dispel": ("fa", "aa")}, "First attempt at each bubble, or all.")
+AXIS = Condition("axis", ("x", "y", "z", "norm"), {"dispel": ("x", "y", "z", "xyz")}, "Axis of the phone.")
+
+FLOODLIGHT = "Montalban et al. 2022, doi 10.1177/13524585211028561 (pinching test in multiple sclerosis)"
+
+SHORT = ("mean", "sd", "cv")
+SPREAD = (*CENTRE_AND_RANGE, "cv")
+WIDE = (*SPREAD, "p95")
+
+Range = tuple[float, float]
+Direction = Literal["higher", "lower"] | None
+
+
+def dispel(alias: str) -> dict[str, str]:
+    """Return the library's name of a measure."""
+    return {"dispel": f"pinch-{alias}"}
+
+
+def by_finger(name: str, unit: str, means: str, better: Direction, plausible: Range, alias: str, *of: str) -> Measure:
+    """Declare a measure of single fingers: by hand, size of the bubble, finger and outcome of the attempt."""
+    aliases = dispel(f"{{hand}}_{{size}}_{{finger}}_{{outcome}}-{alias}-{{statistic}}")
+    return Measure(name, unit, means, better, plausible, of, (HAND, SIZE, FINGER, OUTCOME), aliases=aliases)
+
+
+def by_outcome(name: str, means: str, alias: str) -> Measure:
+    """Declare a duration by hand, size of the bubble and outcome of the attempt."""
+    aliases = dispel(f"{{hand}}_{{size}}_{{outcome}}-{alias}-{{statistic}}")
+    return Measure(name, "s", means, "lower", (0, 40), SHORT, (HAND, SIZE, OUTCOME), aliases=aliases)
+
+
+def tremor(sensor: str, unit: str, alias: str) -> tuple[Measure, ...]:
+    """Declare the block of tremor measures of a sensor, by hand and axis."""
+    told = (
+        ("tremor_energy", f"{unit}2.Hz", "Power from 2 to 5 Hz, weighted by frequency.", "lower", (0, 100), "ene"),
+        ("peak_frequency", "Hz", "Frequency of the strongest movement.", None, (0, 10), "peak"),
+        ("spectral_entropy", "bit", "How evenly the movement spreads over all frequencies.", None, (0, 8), "ent"),
+        ("peak_power", f"{unit}2", "Power at the frequency of the strongest movement.", "lower", (0, 100), "amp"),
+    )
+    return (
+        Measure(
+            *(f"{sensor}_spectral_norm", unit, f"Largest singular value of the phone's {sensor}.", "lower", (0, 1000)),
+            by=(HAND,),
+            aliases=dispel(f"{{hand}}-{alias}_sig_ene"),
+        ),
+        *(
+            Measure(
+                *(f"{sensor}_{name}", of_unit, f"{means.rstrip('.')}, of the phone's {sensor}.", better, plausible),
+                by=(HAND, AXIS),
+                aliases=dispel(f"{{hand}}-{alias}_ps_{short}_{{axis}}"),
+            )
+            for name, of_unit, means, better, plausible, short in told
+        ),
+    )
+
+
+REACTION = Measure(
+    *("reaction_time", "ms", "From a bubble's appearance to the first attempt at it; not the first bubble.", "lower"),
+    *((0, 40_000), WIDE),
+    evidence=FLOODLIGHT,
+)
+ASYNCHRONY = Measure(
+    *("double_touch_asynchrony", "ms", "Time between the two fingers' coming down.", "lower", (0, 10_000), SPREAD),
+    evidence=FLOODLIGHT,
+)
+BURSTS = Measure("successes", "1", "Attempts that burst the bubble.", "higher", (0, 200), evidence=FLOODLIGHT)
+TRIES = Measure("attempts", "1", "Attempts: two fingers at once.", None, (0, 400))
+ACCURACY = Measure("accuracy", "1", "Successful attempts among all; of a hand, the mean over sizes.", "higher", (0, 1))
+SINGLE_SHOT = Measure(
+    *("single_shot_duration", "s", "How long the attempt lasts at bubbles that burst at the only one.", "lower"),
+    *((0, 40), SHORT, (HAND,), ("mean",)),
+    aliases=dispel("{hand}-dur1shot-{statistic}"),
+)
+
+MEASURES = (
+    replace(BURSTS, by=(HAND,), score=True, aliases=dispel("{hand}-succ")),
+    replace(BURSTS, by=(HAND, SIZE), aliases=dispel("{hand}_{size}-succ")),
+    replace(TRIES, by=(HAND,), aliases=dispel("{hand}-att")),
+    replace(TRIES, by=(HAND, SIZE), aliases=dispel("{hand}_{size}-att")),
+    replace(ACCURACY, by=(HAND,), aliases=dispel("{hand}-acc")),
+    replace(ACCURACY, by=(HAND, SIZE), aliases=dispel("{hand}_{size}-acc")),
+    Measure(
+        *("success_rate", "1", "Bursts among all attempts, with those that the end of the time cut off.", "higher"),
+        *((0, 1), (), (HAND,), True),
+        evidence=FLOODLIGHT,
+    ),
+    replace(REACTION, aliases=dispel("rt-{statistic}")),
+    replace(REACTION, by=(HAND,), score=("median",), aliases=dispel("{hand}-rt-{statistic}")),
+    replace(REACTION, by=(SIZE,), statistics=SHORT, aliases=dispel("{size}-rt-{statistic}")),
+    Measure(
+        *("first_reaction_time", "ms", "From the first bubble's appearance to the first attempt at it.", "lower"),
+        *((0, 40_000), (), (HAND,)),
+        aliases=dispel("{hand}-fprt"),
+    ),
+    Measure(
+        *("reaction_unsteadiness_change", "1", "Variation of reaction times in the second half less the first."),
+        *("lower", (-10, 10), (), (HAND,)),
+    ),
+    replace(
+        ASYNCHRONY, by=(HAND, SIZE, ATTEMPTS), aliases=dispel("{hand}_{size}_{attempts}-dta-{statistic}")
+    ),
+    Measure(
+        *("typical_double_touch_asynchrony", "ms", "Mean over sizes of the mean time between the fingers' coming down."),
+        *("lower", (0, 10_000), (), (HAND, ATTEMPTS)),
+        aliases=dispel("{hand}_{attempts}-dta-mean"),
+    ),
+    Measure(
+        *("touch_asynchrony", "ms", "Time between the two fingers' coming down, over all attempts.", "lower"),
+        *((0, 10_000), ("mean", "median", "sd"), (HAND,), ("median",)),
+        evidence=FLOODLIGHT,
+    ),
+    Measure(
+        *("lift_asynchrony", "ms", "Time between the two fingers' last being seen.", "lower", (0, 10_000)),
+        *(("mean", "median", "sd"), (HAND,)),
+        evidence=FLOODLIGHT,
+    ),
+    Measure(
+        *("gap", "s", "From the end of an attempt to the beginning of the next.", "lower", (0, 40)),
+        *(("mean", "median", "sd"), (HAND,)),
+        evidence=FLOODLIGHT,
+    ),
+    Measure(
+        *("dwell_time", "ms", "From the first finger's coming down to the first movement.", None, (0, 10_000)),
+        *(SPREAD, (HAND, SIZE, ATTEMPTS)),
+        aliases=dispel("{hand}_{size}_{attempts}-dt-{statistic}"),
+    ),
+    Measure(
+        *("bubble_duration", "s", "From the first attempt at a bubble to the end of the last.", "lower", (0, 40)),
+        *(SHORT, (HAND, SIZE)),
+        aliases=dispel("{hand}_{size}-dur-{statistic}"),
+    ),
+    SINGLE_SHOT,
+    by_outcome("time_to_squeeze", "From the begin of an attempt to both fingers' being inside the bubble.", "sd"),
+    by_outcome("squeeze_duration", "How long both fingers are inside the bubble.", "pd"),
+    Measure(
+        *("edge_distance", "pt", "How far from the bubble's edge a finger comes down.", None, (-1000, 2000)),
+        *(("mean", "median", "sd"), (HAND, FINGER)),
+    ),
+    by_finger(
+        *("contact_distance", "pt", "Distance of a finger's first contact from the bubble's centre, less the radius."),
+        *(None, (-1000, 2000), "cd", "mean", "sd", "cv", "median"),
+    ),
+    by_finger(
+        *("first_pressure", "1", "Pressure when a finger comes down, in the device's own unit.", None, (0, 20), "fp"),
+        *("mean", "median", "cv"),
+    ),
+    by_finger(
+        *("pressure", "1", "Pressure of a finger, in the device's own unit.", None, (0, 20), "press"),
+        *("mean", "median", "sd", "skew", "kurtosis", "cv"),
+    ),
+    by_finger(
+        *("speed", "pt/ms", "Speed of a finger from sample to sample.", "higher", (0, 100), "speed"),
+        *("mean", "median", "sd", "p95"),
+    ),
+    by_finger(
+        *("jerk", "pt/ms3", "Rate of change of the rate of change of a finger's speed.", None, (-100, 100), "jerk"),
+        *("mean", "median", "sd"),
+    ),
+    by_finger(
+        *("mean_squared_jerk", "pt2/ms6", "Mean over a touch of its squared jerk.", "lower", (0, 1e4), "msj"),
+        *("mean", "sd", "cv", "median"),
+    ),
+    by_finger(
+        *("pressure_jerk", "/ms3", "Third rate of change of a finger's pressure.", None, (-100, 100), "press_jerk"),
+        *("mean", "sd", "cv", "median"),
+    ),
+    by_finger(
+        *("mean_squared_pressure_jerk", "/ms6", "Mean over a touch of its squared pressure jerk.", "lower", (0, 1e4)),
+        *("mspj", "mean", "median", "sd"),
+    ),
+    Measure(
+        *("time_to_peak_speed", "s", "To the first peak of a finger's speed, in successful attempts.", None, (0, 40)),
+        *(WIDE, (HAND, FINGER)),
+        aliases=dispel("{hand}_{finger}_sp-peaktime-{statistic}"),
+    ),
+    Measure(
+        *("peak_speed_asynchrony", "ms", "First peak of the top finger's speed less that of the bottom finger's."),
+        *(None, (-40_000, 40_000), WIDE, (HAND,)),
+        aliases=dispel("{hand}_sp-peak_speed_async-{statistic}"),
+    ),
+    *tremor("acceleration", "[g]", "acc"),
+    *tremor("rotation", "rad/s", "gyr"),
+)
+
+QUALITY = (
+    Rule(
+        *("no_attempts", technical, limited, "For some bubbles no pinch was seen. Please pinch with two fingers."),
+        {"dispel": "pinch-technical-deviation-ma"},
+    ),
+    Rule(
+        *("hand_missing", technical, limited, "Only one hand was recorded. Please do the test with each hand."),
+        {"dispel": "pinch-technical-deviation-1hand"},
+    ),
+    Rule(
+        *("not_upright", behavioural, limited, "Please hold the phone upright in front of you, without turning it."),
+        {"dispel": "pinch-behavioral-deviation-upmo"},
+    ),
+    Rule("none_burst", behavioural, limited, "No bubble burst. Please put two fingers around it and close them on it."),
+    Rule("one_finger", behavioural, limited, "Often not two fingers touched. Please use thumb and one finger only."),
+    Rule("long_pause", behavioural, limited, "For some seconds you did not pinch. Please repeat it without a pause."),
+    Rule("wrong_duration", technical, limited, "The test was shorter or longer than it should be. Please repeat it."),
+    Rule("touch_incomplete", technical, noted, "Some touches were recorded only in part."),
+    Rule("position_unit_unknown", technical, noted, "How long a unit of the screen is was not told."),
+    Rule("radius_unknown", technical, noted, "How large the bubbles were is not told, or cannot be right."),
+)
+
+
+@assessment(
+    "pinch",
+    version=1,
+    title="Bubble pinching",
+    domain="upper limb",
+    inputs=(TOUCH, BUBBLES, ACCELEROMETER, USER_ACCELERATION, GRAVITY, GYROSCOPE),
+    measures=MEASURES,
+    quality=QUALITY,
+    source="DISPEL 0.0.3 (MIT), generic/tasks/pinch, generic/touch.py and bdh/io/pinch.py",
+)
+def pinch(recording: Recording, out: Outcome) -> None:
+    """Burst bubbles between thumb and finger, as many as possible in 30 seconds with each hand."""
+    parts = parts_by_condition(recording, out, lambda _: (HAND,), size=lambda part: len(part.streams["touch"]))
+    hands = [Hand.of(where["hand"], part, recording.device.screen) for where, part in parts if where]
+    for hand in hands:
+        here = out.at(hand=hand.name)
+        write_counts(hand, here)
+        write_times(hand, here)
+        write_fingers(hand, here)
+        write_tremor(hand, here)
+        judge(hand, out)
+    write_reaction(hands, out)
+    out.flag("hand_missing", when=len(hands) < 2)
+    out.rest_absent("condition_not_recorded")
