@@ -7,10 +7,20 @@ from dataclasses import dataclass
 import numpy as np
 
 from konectom.assessments.pinch._attempts import Attempts, Bubbles, attempts_at, bubbles_of, points_per
-from konectom.recording import FloatArray, Part, Screen
+from konectom.recording import FloatArray, Part, Screen, Stream
 from konectom.signals.touches import IntArray, interval_of
 
 SIZES = ("small", "medium", "large", "extra_large")
+MEASURED = ("x", "y", "pressure")
+
+
+def single_precision(touch: Stream) -> Stream:
+    """Return the touches with places and pressure rounded to what a touch screen's single precision holds.
+
+    The library reckons with that. Where a finger scarcely moves, jerk hangs on the last digits.
+    """
+    columns = {name: touch[name].astype(np.float32).astype(np.float64) for name in MEASURED if name in touch}
+    return Stream(touch.name, touch.t_s, dict(touch.columns) | columns, touch.units)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -34,7 +44,7 @@ class Hand:
     @classmethod
     def of(cls, name: str, part: Part, screen: Screen) -> Hand:
         """Return what the part holds of the hand."""
-        touch = part.streams["touch"]
+        touch = single_precision(part.streams["touch"])
         bubbles, points = bubbles_of(part, screen), points_per(touch.units.get("x"), screen)
         tried = attempts_at(bubbles, touch, points)
         size = np.full(len(bubbles), -1)
@@ -42,7 +52,7 @@ class Hand:
             size[bubbles.size == word] = number
         pressure = None
         if "pressure" in touch:
-            pressure = touch["pressure"][tried.path.row]
+            pressure = touch["pressure"][tried.path.row]  # a copy
             # Some phones sense a touch before its pressure.
             unsensed = tried.path.first[pressure[tried.path.first] == 0]
             pressure[unsensed] = np.nan

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -117,7 +117,24 @@ class Level:
         """Tell whether a context is told and true."""
         return str(self.context.get(name)).lower() == "true"
 
-    def context_number(self, name: str) -> float:
+    @property
+    def start_s(self) -> float:
+        """When the level began on the recording's clock; 0 where it does not tell."""
+        begin_ms = epoch_ms(self._data.get("beginTimestamp"))
+        return 0.0 if begin_ms is None else (begin_ms - self._clock_ms) / 1000.0
+
+    @property
+    def end_s(self) -> float:
+        """When the level ended on the recording's clock; NaN where it does not tell."""
+        end_ms = epoch_ms(self._data.get("endTimestamp"))
+        return float("nan") if end_ms is None else (end_ms - self._clock_ms) / 1000.0
+
+    def rows(self, sensor: str) -> list[Any]:
+        """Return a sensor's measurements as they were sent."""
+        held = self._sensors.get(sensor, ({}, ""))[0].get("measurements")
+        return held if isinstance(held, list) else []
+
+    def number(self, name: str) -> float:
         """Return what a context tells as a number, NaN where it does not."""
         try:
             return float(self.context[name])
@@ -151,6 +168,18 @@ class Level:
         start_s = 0.0 if begin_ms is None else (begin_ms - self._clock_ms) / 1000.0
         duration_s = None if begin_ms is None or end_ms is None or end_ms < begin_ms else (end_ms - begin_ms) / 1000.0
         return Part(condition, start_s, duration_s, streams, events, defects=tuple(self._defects))
+
+
+def joined(levels: Sequence[Level]) -> Level:
+    """Return several levels, one after the other, as one without a context: read so, they cost a fraction."""
+    first, last = levels[0], levels[-1]
+    names = dict.fromkeys(name for level in levels for name in level._sensors)
+    data = {
+        "beginTimestamp": first._data.get("beginTimestamp"),
+        "endTimestamp": last._data.get("endTimestamp"),
+        "sensors": [{"name": name, "measurements": [row for level in levels for row in level.rows(name)]} for name in names],
+    }
+    return Level(data, first._clock_ms, first.at.rsplit("/", 1)[0], first.app)
 
 
 def epoch_ms(value: Any) -> float | None:
