@@ -7,14 +7,16 @@ What each part of the recording carries, one part for each hand:
   ``valid_pinch`` (1 or 0) where the app itself judges which touches burst the bubble and when both fingers were inside.
 * event ``bubble``, at the time ``t`` at which it appeared: its centre ``x``, ``y`` and ``radius`` in the touches' unit,
   its ``size`` (small to extra_large), ``burst_at`` (null where it did not burst) and, optional, ``gone_at``.
-* optional: ``user_acceleration`` or ``accelerometer``, ``gravity``, ``gyroscope``, for tremor and how the phone is held.
+* optional: ``user_acceleration`` or ``accelerometer``, ``gravity``, ``gyroscope``: tremor, and how the phone is held.
 
 An *attempt* is a gesture of two fingers. The top finger is the one that comes down higher on the screen. A bubble still
 shown when the time ran out is left out, but for the success rate: how it would have ended is not known.
 
-Source: the published definitions of Konectom (DISPEL 0.0.3, generic/tasks/pinch), written afresh. Deviations: bubbles
-that nobody touched have no duration (there: 0 s); how unsteady reaction becomes is taken in order of time (there: of
-size, then time), and so has no alias.
+Source: the published definitions of Konectom (DISPEL 0.0.3, generic/tasks/pinch), written afresh. Deviations: a bubble
+that nobody touched has no duration (there: 0 s); how unsteady reaction becomes is taken in order of time (there: of
+size, then time), and so has no alias. ``contact_distance`` takes the radius as a number, whatever its unit, as the
+library does: Konectom 2 states it in millimetres, older versions in points that it calls millimetres.
+``edge_distance`` is the one to use.
 """
 
 from __future__ import annotations
@@ -40,7 +42,14 @@ from konectom.assessments.base import (
 )
 from konectom.assessments.pinch._hand import Hand
 from konectom.assessments.pinch._judge import judge
-from konectom.assessments.pinch._write import write_counts, write_fingers, write_reaction, write_times, write_tremor
+from konectom.assessments.pinch._write import (
+    write_counts,
+    write_fingers,
+    write_peaks,
+    write_reaction,
+    write_times,
+    write_tremor,
+)
 from konectom.recording import Recording
 
 TOUCH = Input("touch", ("x", "y", "phase", "finger"), texts=("phase",), means="Every finger on the screen.")
@@ -74,10 +83,10 @@ def dispel(alias: str) -> dict[str, str]:
     return {"dispel": f"pinch-{alias}"}
 
 
-def by_finger(name: str, unit: str, means: str, better: Direction, plausible: Range, alias: str, *of: str) -> Measure:
-    """Declare a measure of single fingers: by hand, size of the bubble, finger and outcome of the attempt."""
+def by_finger(measure: Measure, alias: str) -> Measure:
+    """Return a measure of single fingers: by hand, size of the bubble, finger and outcome of the attempt."""
     aliases = dispel(f"{{hand}}_{{size}}_{{finger}}_{{outcome}}-{alias}-{{statistic}}")
-    return Measure(name, unit, means, better, plausible, of, (HAND, SIZE, FINGER, OUTCOME), aliases=aliases)
+    return replace(measure, by=(HAND, SIZE, FINGER, OUTCOME), aliases=aliases)
 
 
 def by_outcome(name: str, means: str, alias: str) -> Measure:
@@ -88,7 +97,7 @@ def by_outcome(name: str, means: str, alias: str) -> Measure:
 
 def tremor(sensor: str, unit: str, alias: str) -> tuple[Measure, ...]:
     """Declare the block of tremor measures of a sensor, by hand and axis."""
-    told = (
+    told: tuple[tuple[str, str, str, Direction, Range, str], ...] = (
         ("tremor_energy", f"{unit}2.Hz", "Power from 2 to 5 Hz, weighted by frequency.", "lower", (0, 100), "ene"),
         ("peak_frequency", "Hz", "Frequency of the strongest movement.", None, (0, 10), "peak"),
         ("spectral_entropy", "bit", "How evenly the movement spreads over all frequencies.", None, (0, 8), "ent"),
@@ -102,7 +111,9 @@ def tremor(sensor: str, unit: str, alias: str) -> tuple[Measure, ...]:
         ),
         *(
             Measure(
-                *(f"{sensor}_{name}", of_unit, f"{means.rstrip('.')}, of the phone's {sensor}.", better, plausible),
+                *(f"{sensor}_{name}", of_unit, f"{means.rstrip('.')}, of the phone's {sensor}."),
+                better=better,
+                plausible=plausible,
                 by=(HAND, AXIS),
                 aliases=dispel(f"{{hand}}-{alias}_ps_{short}_{{axis}}"),
             )
@@ -113,7 +124,8 @@ def tremor(sensor: str, unit: str, alias: str) -> tuple[Measure, ...]:
 
 REACTION = Measure(
     *("reaction_time", "ms", "From a bubble's appearance to the first attempt at it; not the first bubble.", "lower"),
-    *((0, 40_000), WIDE),
+    plausible=(0, 40_000),
+    statistics=WIDE,
     evidence=FLOODLIGHT,
 )
 ASYNCHRONY = Measure(
@@ -125,8 +137,49 @@ TRIES = Measure("attempts", "1", "Attempts: two fingers at once.", None, (0, 400
 ACCURACY = Measure("accuracy", "1", "Successful attempts among all; of a hand, the mean over sizes.", "higher", (0, 1))
 SINGLE_SHOT = Measure(
     *("single_shot_duration", "s", "How long the attempt lasts at bubbles that burst at the only one.", "lower"),
-    *((0, 40), SHORT, (HAND,), ("mean",)),
+    plausible=(0, 40),
+    statistics=SHORT,
+    by=(HAND,),
+    score=("mean",),
     aliases=dispel("{hand}-dur1shot-{statistic}"),
+)
+
+CONTACT_DISTANCE = Measure(
+    *("contact_distance", "pt", "Distance of a finger's first contact from the bubble's centre, less its radius."),
+    plausible=(-1000, 2000),
+    statistics=("mean", "sd", "cv", "median"),
+)
+FIRST_PRESSURE = Measure(
+    *("first_pressure", "1", "Pressure when a finger comes down, in the device's own unit."),
+    plausible=(0, 20),
+    statistics=("mean", "median", "cv"),
+)
+PRESSURE = Measure(
+    *("pressure", "1", "Pressure of a finger, in the device's own unit."),
+    plausible=(0, 20),
+    statistics=("mean", "median", "sd", "skew", "kurtosis", "cv"),
+)
+SPEED = Measure(
+    *("speed", "pt/ms", "Speed of a finger from sample to sample.", "higher", (0, 100)),
+    statistics=("mean", "median", "sd", "p95"),
+)
+JERK = Measure(
+    *("jerk", "pt/ms3", "Rate of change of the rate of change of a finger's speed."),
+    plausible=(-100, 100),
+    statistics=("mean", "median", "sd"),
+)
+MEAN_SQUARED_JERK = Measure(
+    *("mean_squared_jerk", "pt2/ms6", "Mean over a touch of its squared jerk.", "lower", (0, 1e4)),
+    statistics=("mean", "sd", "cv", "median"),
+)
+PRESSURE_JERK = Measure(
+    *("pressure_jerk", "/ms3", "Third rate of change of a finger's pressure."),
+    plausible=(-100, 100),
+    statistics=("mean", "sd", "cv", "median"),
+)
+MEAN_SQUARED_PRESSURE_JERK = Measure(
+    *("mean_squared_pressure_jerk", "/ms6", "Mean over a touch of its squared pressure jerk.", "lower", (0, 1e4)),
+    statistics=("mean", "median", "sd"),
 )
 
 MEASURES = (
@@ -138,7 +191,9 @@ MEASURES = (
     replace(ACCURACY, by=(HAND, SIZE), aliases=dispel("{hand}_{size}-acc")),
     Measure(
         *("success_rate", "1", "Bursts among all attempts, with those that the end of the time cut off.", "higher"),
-        *((0, 1), (), (HAND,), True),
+        plausible=(0, 1),
+        by=(HAND,),
+        score=True,
         evidence=FLOODLIGHT,
     ),
     replace(REACTION, aliases=dispel("rt-{statistic}")),
@@ -146,44 +201,54 @@ MEASURES = (
     replace(REACTION, by=(SIZE,), statistics=SHORT, aliases=dispel("{size}-rt-{statistic}")),
     Measure(
         *("first_reaction_time", "ms", "From the first bubble's appearance to the first attempt at it.", "lower"),
-        *((0, 40_000), (), (HAND,)),
+        plausible=(0, 40_000),
+        by=(HAND,),
         aliases=dispel("{hand}-fprt"),
     ),
     Measure(
         *("reaction_unsteadiness_change", "1", "Variation of reaction times in the second half less the first."),
-        *("lower", (-10, 10), (), (HAND,)),
+        better="lower",
+        plausible=(-10, 10),
+        by=(HAND,),
     ),
-    replace(
-        ASYNCHRONY, by=(HAND, SIZE, ATTEMPTS), aliases=dispel("{hand}_{size}_{attempts}-dta-{statistic}")
-    ),
+    replace(ASYNCHRONY, by=(HAND, SIZE, ATTEMPTS), aliases=dispel("{hand}_{size}_{attempts}-dta-{statistic}")),
     Measure(
-        *("typical_double_touch_asynchrony", "ms", "Mean over sizes of the mean time between the fingers' coming down."),
-        *("lower", (0, 10_000), (), (HAND, ATTEMPTS)),
+        *("typical_double_touch_asynchrony", "ms", "Mean over sizes of the time between the fingers' coming down."),
+        better="lower",
+        plausible=(0, 10_000),
+        by=(HAND, ATTEMPTS),
         aliases=dispel("{hand}_{attempts}-dta-mean"),
     ),
     Measure(
         *("touch_asynchrony", "ms", "Time between the two fingers' coming down, over all attempts.", "lower"),
-        *((0, 10_000), ("mean", "median", "sd"), (HAND,), ("median",)),
+        plausible=(0, 10_000),
+        statistics=("mean", "median", "sd"),
+        by=(HAND,),
+        score=("median",),
         evidence=FLOODLIGHT,
     ),
     Measure(
         *("lift_asynchrony", "ms", "Time between the two fingers' last being seen.", "lower", (0, 10_000)),
-        *(("mean", "median", "sd"), (HAND,)),
+        statistics=("mean", "median", "sd"),
+        by=(HAND,),
         evidence=FLOODLIGHT,
     ),
     Measure(
         *("gap", "s", "From the end of an attempt to the beginning of the next.", "lower", (0, 40)),
-        *(("mean", "median", "sd"), (HAND,)),
+        statistics=("mean", "median", "sd"),
+        by=(HAND,),
         evidence=FLOODLIGHT,
     ),
     Measure(
         *("dwell_time", "ms", "From the first finger's coming down to the first movement.", None, (0, 10_000)),
-        *(SPREAD, (HAND, SIZE, ATTEMPTS)),
+        statistics=SPREAD,
+        by=(HAND, SIZE, ATTEMPTS),
         aliases=dispel("{hand}_{size}_{attempts}-dt-{statistic}"),
     ),
     Measure(
         *("bubble_duration", "s", "From the first attempt at a bubble to the end of the last.", "lower", (0, 40)),
-        *(SHORT, (HAND, SIZE)),
+        statistics=SHORT,
+        by=(HAND, SIZE),
         aliases=dispel("{hand}_{size}-dur-{statistic}"),
     ),
     SINGLE_SHOT,
@@ -191,48 +256,28 @@ MEASURES = (
     by_outcome("squeeze_duration", "How long both fingers are inside the bubble.", "pd"),
     Measure(
         *("edge_distance", "pt", "How far from the bubble's edge a finger comes down.", None, (-1000, 2000)),
-        *(("mean", "median", "sd"), (HAND, FINGER)),
+        statistics=("mean", "median", "sd"),
+        by=(HAND, FINGER),
     ),
-    by_finger(
-        *("contact_distance", "pt", "Distance of a finger's first contact from the bubble's centre, less the radius."),
-        *(None, (-1000, 2000), "cd", "mean", "sd", "cv", "median"),
-    ),
-    by_finger(
-        *("first_pressure", "1", "Pressure when a finger comes down, in the device's own unit.", None, (0, 20), "fp"),
-        *("mean", "median", "cv"),
-    ),
-    by_finger(
-        *("pressure", "1", "Pressure of a finger, in the device's own unit.", None, (0, 20), "press"),
-        *("mean", "median", "sd", "skew", "kurtosis", "cv"),
-    ),
-    by_finger(
-        *("speed", "pt/ms", "Speed of a finger from sample to sample.", "higher", (0, 100), "speed"),
-        *("mean", "median", "sd", "p95"),
-    ),
-    by_finger(
-        *("jerk", "pt/ms3", "Rate of change of the rate of change of a finger's speed.", None, (-100, 100), "jerk"),
-        *("mean", "median", "sd"),
-    ),
-    by_finger(
-        *("mean_squared_jerk", "pt2/ms6", "Mean over a touch of its squared jerk.", "lower", (0, 1e4), "msj"),
-        *("mean", "sd", "cv", "median"),
-    ),
-    by_finger(
-        *("pressure_jerk", "/ms3", "Third rate of change of a finger's pressure.", None, (-100, 100), "press_jerk"),
-        *("mean", "sd", "cv", "median"),
-    ),
-    by_finger(
-        *("mean_squared_pressure_jerk", "/ms6", "Mean over a touch of its squared pressure jerk.", "lower", (0, 1e4)),
-        *("mspj", "mean", "median", "sd"),
-    ),
+    by_finger(CONTACT_DISTANCE, "cd"),
+    by_finger(FIRST_PRESSURE, "fp"),
+    by_finger(PRESSURE, "press"),
+    by_finger(SPEED, "speed"),
+    by_finger(JERK, "jerk"),
+    by_finger(MEAN_SQUARED_JERK, "msj"),
+    by_finger(PRESSURE_JERK, "press_jerk"),
+    by_finger(MEAN_SQUARED_PRESSURE_JERK, "mspj"),
     Measure(
         *("time_to_peak_speed", "s", "To the first peak of a finger's speed, in successful attempts.", None, (0, 40)),
-        *(WIDE, (HAND, FINGER)),
+        statistics=WIDE,
+        by=(HAND, FINGER),
         aliases=dispel("{hand}_{finger}_sp-peaktime-{statistic}"),
     ),
     Measure(
         *("peak_speed_asynchrony", "ms", "First peak of the top finger's speed less that of the bottom finger's."),
-        *(None, (-40_000, 40_000), WIDE, (HAND,)),
+        plausible=(-40_000, 40_000),
+        statistics=WIDE,
+        by=(HAND,),
         aliases=dispel("{hand}_sp-peak_speed_async-{statistic}"),
     ),
     *tremor("acceleration", "[g]", "acc"),
@@ -280,6 +325,7 @@ def pinch(recording: Recording, out: Outcome) -> None:
         here = out.at(hand=hand.name)
         write_counts(hand, here)
         write_times(hand, here)
+        write_peaks(hand, here)
         write_fingers(hand, here)
         write_tremor(hand, here)
         judge(hand, out)

@@ -106,7 +106,7 @@ def bubbles_of(part: Part, screen: Screen) -> Bubbles:
     radius = np.where(radius > (screen.width_pt or np.inf) / 2, np.nan, radius)
     in_points = told.units.get("radius", touched_in) == touched_in
     burst_s = told["burst_at_s"]
-    gone_s = np.where(np.isfinite(burst_s), burst_s, told["gone_at_s"] if "gone_at_s" in told else np.nan)
+    gone_s = np.where(np.isfinite(burst_s), burst_s, told.columns.get("gone_at_s", np.nan))
     return Bubbles(
         appeared_s=told.t_s,
         gone_s=gone_s,
@@ -187,7 +187,8 @@ def _successful(path: Paths, first: IntArray, bubble: IntArray, touch: Stream, b
     of = bubble[first]
     begun_before = path.touches.begin_s[first] <= bubbles.gone_s[of]
     last_on_it = np.diff(of, append=-1) != 0
-    return bubbles.burst[of] & begun_before & last_on_it
+    successful: BoolArray = bubbles.burst[of] & begun_before & last_on_it
+    return successful
 
 
 def _inside(

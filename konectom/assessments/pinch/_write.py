@@ -40,23 +40,21 @@ def write_counts(hand: Hand, out: Outcome) -> None:
 def write_times(hand: Hand, out: Outcome) -> None:
     """Write how long each step of an attempt took."""
     attempts, span = hand.attempts, hand.attempts.span
-    bubble, touched = attempts.bubble, attempts.path.touches
-    size, first = hand.size[bubble], np.diff(bubble, prepend=-1) != 0
-    last = np.diff(bubble, append=len(hand.bubbles)) != 0
+    touched, successful = attempts.path.touches, attempts.successful
+    first, last = np.diff(attempts.bubble, prepend=-1) != 0, np.diff(attempts.bubble, append=len(hand.bubbles)) != 0
     apart_ms = _ms(np.abs(np.diff(touched.begin_s[attempts.pair], axis=1)[:, 0]))
     dwell_ms = _ms(attempts.path.moved_s()[attempts.pair].min(axis=1) - span.begin_s)
-    to_squeeze_s = attempts.squeezed_s[:, 0] - span.begin_s
-    squeeze_s = attempts.squeezed_s[:, 1] - attempts.squeezed_s[:, 0]
+    to_squeeze_s, squeeze_s = attempts.squeezed_s[:, 0] - span.begin_s, np.diff(attempts.squeezed_s, axis=1)[:, 0]
     bubble_s = span.end_s[last] - span.begin_s[first]
     typical: dict[str, list[float]] = {"first": [], "all": []}
     for number, word in _sizes(hand):
-        of = size == number
+        of = hand.size[attempts.bubble] == number
         out("bubble_duration", bubble_s[of[first]], size=word)
         for which, chosen in (("first", of & first), ("all", of)):
             out("double_touch_asynchrony", apart_ms[chosen], size=word, attempts=which)
             out("dwell_time", dwell_ms[chosen], size=word, attempts=which)
             typical[which].append(describe(apart_ms[chosen], ("mean",))[0])
-        for outcome, chosen in (("all", of), ("successful", of & attempts.successful), ("failed", of & ~attempts.successful)):
+        for outcome, chosen in (("all", of), ("successful", of & successful), ("failed", of & ~successful)):
             out("time_to_squeeze", to_squeeze_s[chosen], size=word, outcome=outcome)
             out("squeeze_duration", squeeze_s[chosen], size=word, outcome=outcome)
     for which, means in typical.items():
@@ -64,14 +62,17 @@ def write_times(hand: Hand, out: Outcome) -> None:
     out("touch_asynchrony", apart_ms)
     out("lift_asynchrony", _ms(np.abs(np.diff(touched.end_s[attempts.pair], axis=1)[:, 0])))
     out("gap", span.begin_s[1:] - span.end_s[:-1])
-    only = first & last & attempts.successful
-    out("single_shot_duration", span.duration_s[only])
-    peak_s = first_peaks_s(attempts.path, attempts.pair[attempts.successful].ravel()).reshape(-1, 2, 2)
-    known = np.isfinite(peak_s).all(axis=(1, 2))
-    begin_s, peak_s = peak_s[known, :, 0], peak_s[known, :, 1]
+    out("single_shot_duration", span.duration_s[first & last & successful])
+
+
+def write_peaks(hand: Hand, out: Outcome) -> None:
+    """Write when each finger of the successful attempts is fastest for the first time."""
+    pair = hand.attempts.pair[hand.attempts.successful]
+    found_s = first_peaks_s(hand.attempts.path, pair.ravel()).reshape(-1, 2, 2)
+    found_s = found_s[np.isfinite(found_s).all(axis=(1, 2))]
     for number, finger in enumerate(FINGERS):
-        out("time_to_peak_speed", np.round(peak_s[:, number] - begin_s[:, number], 9), finger=finger)
-    out("peak_speed_asynchrony", _ms(peak_s[:, 0] - peak_s[:, 1]))
+        out("time_to_peak_speed", np.round(np.diff(found_s[:, number], axis=1)[:, 0], 9), finger=finger)
+    out("peak_speed_asynchrony", _ms(found_s[:, 0, 1] - found_s[:, 1, 1]))
 
 
 def write_reaction(hands: list[Hand], out: Outcome) -> None:

@@ -142,7 +142,7 @@ class Level:
             return float("nan")
 
     def take(self, name: str, sensor: str, reader: Reader) -> dict[str, Stream]:
-        """Return what ``reader`` makes of a sensor, by name; nothing where it did not come, or is empty or defective."""
+        """Return what ``reader`` makes of a sensor, by name; nothing where it did not come, is empty or defective."""
         if sensor not in self._sensors:
             return {}
         data, at = self._sensors[sensor]
@@ -174,10 +174,11 @@ def joined(levels: Sequence[Level]) -> Level:
     """Return several levels, one after the other, as one without a context: read so, they cost a fraction."""
     first, last = levels[0], levels[-1]
     names = dict.fromkeys(name for level in levels for name in level._sensors)
+    sensors = [{"name": name, "measurements": [row for level in levels for row in level.rows(name)]} for name in names]
     data = {
+        "sensors": sensors,
         "beginTimestamp": first._data.get("beginTimestamp"),
         "endTimestamp": last._data.get("endTimestamp"),
-        "sensors": [{"name": name, "measurements": [row for level in levels for row in level.rows(name)]} for name in names],
     }
     return Level(data, first._clock_ms, first.at.rsplit("/", 1)[0], first.app)
 

@@ -7,6 +7,7 @@ as its radius.
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 
 from konectom.formats.ads.level import Level, Table, joined, read_touches
 from konectom.recording import Part, Stream
@@ -44,8 +45,9 @@ def _part(hand: str, shown: list[Level]) -> Part:
     return every.part({"hand": hand}, streams, {"bubble": _bubbles(shown, burst)})
 
 
-def _bubbles(shown: list[Level], burst: np.typing.NDArray[np.bool_]) -> Stream:
-    radius_pt = np.array([level.number("targetRadius") / (2.0 if _sends_diameter(level.app) else 1.0) for level in shown])
+def _bubbles(shown: list[Level], burst: NDArray[np.bool_]) -> Stream:
+    per_radius = 2.0 if _sends_diameter(shown[0].app) else 1.0
+    radius_pt = np.array([level.number("targetRadius") for level in shown]) / per_radius
     gone_s = np.array([level.end_s for level in shown])
     columns = {
         "x": np.array([level.number("xTargetBall") for level in shown]),

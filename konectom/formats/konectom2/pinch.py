@@ -95,4 +95,5 @@ def _judged(touch: Stream, bubbles: Stream, pinches: Stream) -> Stream:
     led, pinched = np.zeros(len(touch)), np.zeros(len(touch))
     led[path.row] = np.where(begun, successful[at] if len(pinches) else 0.0, bubble >= 0)
     pinched[path.row[begun]] = now[begun] <= latest[at[begun]]
-    return Stream(touch.name, touch.t_s, dict(touch.columns) | {"led_to_success": led, "valid_pinch": pinched}, touch.units)
+    judged = {"led_to_success": led, "valid_pinch": pinched}
+    return Stream(touch.name, touch.t_s, dict(touch.columns) | judged, touch.units)
