@@ -238,6 +238,13 @@ def test_a_phone_that_is_not_upright_is_flagged(down: tuple[float, ...], flagged
     assert ("not_upright" in codes(result)) == flagged
 
 
+def test_a_pressure_of_nothing_but_0_was_not_sensed() -> None:
+    _, result = told(part("left", BUBBLES, [sample | {"pressure": 0} for sample in SAMPLES]))
+    assert result.absent["pinch.pressure[left,small,top,all].mean"] == "input_missing"
+    values, _ = told(part("left", BUBBLES, [*[s | {"pressure": 0} for s in SAMPLES[:1]], *SAMPLES[1:]]))
+    assert values["first_pressure[left,small,bottom,all].mean"] == pytest.approx(0.5), "sensed with the second sample"
+
+
 def test_without_pressure_or_motion_what_needs_them_is_absent_with_the_reason() -> None:
     wire = example("pinch")
     for each in wire["parts"]:

@@ -87,9 +87,7 @@ def test_a_contact_whose_beginning_was_not_seen_is_left_out() -> None:
 
 
 def test_movement_begins_where_the_place_first_changes() -> None:
-    touched = stream(
-        (1, [0.0, 0.1, 0.2, 0.3], [5, 5, 5, 6], [4, 4, 4, 4]), (2, [0.0, 0.1, 0.2], [1, 1, 1], [1, 1, 1])
-    )
+    touched = stream((1, [0.0, 0.1, 0.2, 0.3], [5, 5, 5, 6], [4, 4, 4, 4]), (2, [0.0, 0.1, 0.2], [1, 1, 1], [1, 1, 1]))
     moved_s = touch_paths(touched).moved_s()
     assert moved_s[0] == 0.3
     assert np.isnan(moved_s[1])
@@ -103,7 +101,15 @@ def test_gestures_chain_contacts_that_overlap_and_end_at_what_they_belong_to() -
 
 def test_intervals_hold_both_their_ends_and_nothing_where_they_have_none() -> None:
     starts, ends = np.array([0.0, 2.0, 4.0]), np.array([1.0, 3.0, np.nan])
-    assert interval_of(np.array([-1.0, 0.0, 1.0, 1.5, 2.0, 3.0, 4.5]), starts, ends).tolist() == [-1, 0, 0, -1, 1, 1, -1]
+    assert interval_of(np.array([-1.0, 0.0, 1.0, 1.5, 2.0, 3.0, 4.5]), starts, ends).tolist() == [
+        -1,
+        0,
+        0,
+        -1,
+        1,
+        1,
+        -1,
+    ]
     assert interval_of(np.array([1.0]), starts[:0], ends[:0]).tolist() == [-1]
 
 

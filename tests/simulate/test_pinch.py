@@ -44,7 +44,8 @@ def test_the_asynchrony_comes_back_within_a_sixth(asynchrony_s: float) -> None:
 
 def test_a_steady_attempt_lasts_as_long_as_it_was_made() -> None:
     truth = replace(PinchTruth(), asynchrony_s=1e-9, closing_s=0.3)
-    lasted_s, dwell_ms = values(truth, 1, "pinch.single_shot_duration[left].mean", "pinch.dwell_time[left,large,all].mean")
+    keys = ("pinch.single_shot_duration[left].mean", "pinch.dwell_time[left,large,all].mean")
+    lasted_s, dwell_ms = values(truth, 1, *keys)
     assert lasted_s == pytest.approx(0.05 + 0.3, abs=0.002)
     assert 50 <= dwell_ms <= 50 + 2 * 1000 / 60, "movement is seen with the sample after it has begun"
 

@@ -26,6 +26,7 @@ from typing import Literal
 
 from konectom.assessments._outcome import Outcome
 from konectom.assessments._parts import parts_by_condition
+from konectom.assessments._tremor import tremor_measures
 from konectom.assessments.base import (
     CENTRE_AND_RANGE,
     Condition,
@@ -66,7 +67,6 @@ SIZE = Condition("size", ("small", "medium", "large", "extra_large"), {"dispel":
 FINGER = Condition("finger", ("top", "bottom"), {"dispel": ("tf", "bf")})
 OUTCOME = Condition("outcome", ("all", "successful", "failed"), {"dispel": ("", "sp", "fp")})
 ATTEMPTS = Condition("attempts", ("first", "all"), {"dispel": ("fa", "aa")}, "First attempt at each bubble, or all.")
-AXIS = Condition("axis", ("x", "y", "z", "norm"), {"dispel": ("x", "y", "z", "xyz")}, "Axis of the phone.")
 
 FLOODLIGHT = "Montalban et al. 2022, doi 10.1177/13524585211028561 (pinching test in multiple sclerosis)"
 
@@ -93,33 +93,6 @@ def by_outcome(name: str, means: str, alias: str) -> Measure:
     """Declare a duration by hand, size of the bubble and outcome of the attempt."""
     aliases = dispel(f"{{hand}}_{{size}}_{{outcome}}-{alias}-{{statistic}}")
     return Measure(name, "s", means, "lower", (0, 40), SHORT, (HAND, SIZE, OUTCOME), aliases=aliases)
-
-
-def tremor(sensor: str, unit: str, alias: str) -> tuple[Measure, ...]:
-    """Declare the block of tremor measures of a sensor, by hand and axis."""
-    told: tuple[tuple[str, str, str, Direction, Range, str], ...] = (
-        ("tremor_energy", f"{unit}2.Hz", "Power from 2 to 5 Hz, weighted by frequency.", "lower", (0, 100), "ene"),
-        ("peak_frequency", "Hz", "Frequency of the strongest movement.", None, (0, 10), "peak"),
-        ("spectral_entropy", "bit", "How evenly the movement spreads over all frequencies.", None, (0, 8), "ent"),
-        ("peak_power", f"{unit}2", "Power at the frequency of the strongest movement.", "lower", (0, 100), "amp"),
-    )
-    return (
-        Measure(
-            *(f"{sensor}_spectral_norm", unit, f"Largest singular value of the phone's {sensor}.", "lower", (0, 1000)),
-            by=(HAND,),
-            aliases=dispel(f"{{hand}}-{alias}_sig_ene"),
-        ),
-        *(
-            Measure(
-                *(f"{sensor}_{name}", of_unit, f"{means.rstrip('.')}, of the phone's {sensor}."),
-                better=better,
-                plausible=plausible,
-                by=(HAND, AXIS),
-                aliases=dispel(f"{{hand}}-{alias}_ps_{short}_{{axis}}"),
-            )
-            for name, of_unit, means, better, plausible, short in told
-        ),
-    )
 
 
 REACTION = Measure(
@@ -280,8 +253,8 @@ MEASURES = (
         by=(HAND,),
         aliases=dispel("{hand}_sp-peak_speed_async-{statistic}"),
     ),
-    *tremor("acceleration", "[g]", "acc"),
-    *tremor("rotation", "rad/s", "gyr"),
+    *tremor_measures("acceleration", "[g]", (HAND,), dispel("{hand}-acc")),
+    *tremor_measures("rotation", "rad/s", (HAND,), dispel("{hand}-gyr")),
 )
 
 QUALITY = (

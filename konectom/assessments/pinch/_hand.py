@@ -28,8 +28,9 @@ class Hand:
     """One hand's part of the test.
 
     ``tried`` are all attempts, ``attempts`` those at bubbles that were gone before the time ran out. ``size`` (n) is
-    each bubble's place in :data:`SIZES`, -1 for another; ``pressure`` is that of the attempts' samples, NaN where a
-    touch begins without, None where the phone senses none. ``points`` is how many points the touches' unit is.
+    each bubble's place in :data:`SIZES`, -1 for another; ``points`` is how many points the touches' unit is.
+    ``pressure`` is that of the attempts' samples, NaN where a touch begins without; None where the phone senses none:
+    it sends nothing, or nothing but 0.
     """
 
     name: str
@@ -51,7 +52,7 @@ class Hand:
         for number, word in enumerate(SIZES):
             size[bubbles.size == word] = number
         pressure = None
-        if "pressure" in touch:
+        if "pressure" in touch and (touch["pressure"] > 0).any():
             pressure = touch["pressure"][tried.path.row]  # a copy
             # Some phones sense a touch before its pressure.
             unsensed = tried.path.first[pressure[tried.path.first] == 0]

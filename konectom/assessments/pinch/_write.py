@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from konectom.assessments._outcome import Outcome
+from konectom.assessments._tremor import no_tremor, write_tremor_of
 from konectom.assessments.pinch._hand import SIZES, Hand
 from konectom.recording import STANDARD_GRAVITY_MPS2, FloatArray, Stream
 from konectom.signals.inertial import motion
@@ -12,11 +13,9 @@ from konectom.signals.resample import bin_means
 from konectom.signals.statistics import describe
 from konectom.signals.timebase import samples, tidy
 from konectom.signals.touches import first_peaks_s
-from konectom.signals.tremor import tremor
 
 TREMOR_RATE_HZ = 20.0
 FINGERS = ("top", "bottom")
-AXES = ("x", "y", "z", "norm")
 PRESSURES = ("first_pressure", "pressure", "pressure_jerk", "mean_squared_pressure_jerk")
 
 
@@ -144,19 +143,10 @@ def write_tremor(hand: Hand, out: Outcome) -> None:
     turned = _later_of_repeats(streams["gyroscope"]) if "gyroscope" in streams else None
     for sensor, told, unit in (("acceleration", moved, STANDARD_GRAVITY_MPS2), ("rotation", turned, 1.0)):
         if told is None:
-            _no_tremor(sensor, "input_missing", out)
-            continue
-        even = bin_means(*hand.while_shown(*told), TREMOR_RATE_HZ)
-        if len(even) < 2:
-            _no_tremor(sensor, "too_few_values", out)
-            continue
-        found_in = tremor(even.values / unit, TREMOR_RATE_HZ)
-        out(f"{sensor}_spectral_norm", found_in.spectral_norm)
-        for number, axis in enumerate(AXES):
-            out(f"{sensor}_tremor_energy", found_in.energy[number], axis=axis)
-            out(f"{sensor}_peak_frequency", found_in.peak_frequency_hz[number], axis=axis)
-            out(f"{sensor}_spectral_entropy", found_in.entropy_bit[number], axis=axis)
-            out(f"{sensor}_peak_power", found_in.peak_power[number], axis=axis)
+            no_tremor(sensor, "input_missing", out)
+        else:
+            even = bin_means(*hand.while_shown(*told), TREMOR_RATE_HZ)
+            write_tremor_of(sensor, even.values / unit, TREMOR_RATE_HZ, out)
 
 
 def _later_of_repeats(stream: Stream) -> tuple[FloatArray, FloatArray]:
@@ -164,13 +154,6 @@ def _later_of_repeats(stream: Stream) -> tuple[FloatArray, FloatArray]:
     if (np.diff(stream.t_s) > 0).all():
         return samples(stream)
     return tidy(stream.t_s[::-1], stream.matrix()[::-1])
-
-
-def _no_tremor(sensor: str, reason: str, out: Outcome) -> None:
-    out.absent(f"{sensor}_spectral_norm", reason)
-    for quantity in ("tremor_energy", "peak_frequency", "spectral_entropy", "peak_power"):
-        for axis in AXES:
-            out.absent(f"{sensor}_{quantity}", reason, axis=axis)
 
 
 def _sizes(hand: Hand) -> list[tuple[int, str]]:

@@ -6,11 +6,13 @@ as its radius.
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 from numpy.typing import NDArray
 
 from konectom.formats.ads.level import Level, Table, joined, read_touches
-from konectom.recording import Part, Stream
+from konectom.recording import FloatArray, Part, Stream
 
 LAST_WITH_DIAMETER = (0, 2, 8)
 SIZES = ("small", "medium", "large", "extra_large")
@@ -32,23 +34,24 @@ def _part(hand: str, shown: list[Level]) -> Part:
     """Return one hand's levels, each of which shows a bubble, as one part."""
     every = joined(shown)
     streams = every.sensors() | every.take("touch", "screen", _read_touches)
-    burst = np.zeros(len(shown), dtype=np.bool_)
+    burst, gone_s = np.zeros(len(shown), dtype=np.bool_), np.array([level.end_s for level in shown])
     if "touch" in streams:
         touch = streams["touch"]
         level = np.repeat(np.arange(len(shown)), [len(each.rows("screen")) for each in shown])
+        # What a level holds belongs to its bubble, should the level have ended a moment before.
+        np.fmax.at(gone_s, level, touch.t_s)
         columns = dict(touch.columns)
         if "finger" in columns:
             columns["finger"] = touch["finger"] + level * FINGERS_A_LEVEL
         if "led_to_success" in columns:
             burst[level[touch["led_to_success"] == 1]] = True
         streams["touch"] = Stream(touch.name, touch.t_s, columns, touch.units)
-    return every.part({"hand": hand}, streams, {"bubble": _bubbles(shown, burst)})
+    return every.part({"hand": hand}, streams, {"bubble": _bubbles(shown, burst, gone_s)})
 
 
-def _bubbles(shown: list[Level], burst: NDArray[np.bool_]) -> Stream:
+def _bubbles(shown: list[Level], burst: NDArray[np.bool_], gone_s: FloatArray) -> Stream:
     per_radius = 2.0 if _sends_diameter(shown[0].app) else 1.0
     radius_pt = np.array([level.number("targetRadius") for level in shown]) / per_radius
-    gone_s = np.array([level.end_s for level in shown])
     columns = {
         "x": np.array([level.number("xTargetBall") for level in shown]),
         "y": np.array([level.number("yTargetBall") for level in shown]),
@@ -70,10 +73,8 @@ def _read_touches(table: Table) -> Stream:
 
 
 def _sends_diameter(app: str | None) -> bool:
-    numbers = (app or "").split(".")
-    if not all(number.isdigit() for number in numbers):
-        return False
-    return tuple(int(number) for number in numbers) <= LAST_WITH_DIAMETER
+    numbers = re.match(r"\d+(\.\d+)*", app or "")
+    return numbers is not None and tuple(map(int, numbers[0].split("."))) <= LAST_WITH_DIAMETER
 
 
 def _size(radius_pt: float) -> str:
