@@ -14,9 +14,13 @@ from konectom.signals.timebase import nanoseconds
 
 IntArray = NDArray[np.intp]
 
-PEAK_STEP_NS, PEAK_STEPS = 5_000_000, 12
-_FAR = 1 << 48
-"""Nanoseconds beyond any recording (3 days): keys that are this far apart never mix."""
+PEAK_STEP_NS = 5_000_000
+FEWEST_PEAK_STEPS, MOST_PEAK_STEPS = 12, 1000
+_AT_ONCE = 1000
+"""Contacts that are searched for peaks at once: that bounds the memory."""
+
+_FAR = 1 << 34
+"""Nanoseconds beyond what is searched of a contact (17 seconds): keys this far apart do not mix."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -186,7 +190,8 @@ def first_peaks_s(path: Paths, contacts: IntArray) -> FloatArray:
 
     The speed is held from sample to sample on a grid of 5 ms, smoothed below 10 Hz (Butterworth, order 3, forwards
     and backwards), and has a peak where it is higher than 5 ms before and after. A contact of less than 13 steps is
-    too short for that. The search begins at the step that holds the contact's second sample: the first with a speed.
+    too short for that; of a long one the first 5 seconds count. The search begins at the step that holds the contact's
+    second sample: the first with a speed.
     """
     found = np.full((contacts.size, 2), np.nan)
     if not contacts.size:
@@ -195,20 +200,20 @@ def first_peaks_s(path: Paths, contacts: IntArray) -> FloatArray:
     second, last = np.minimum(path.first + 1, path.last)[contacts], path.last[contacts]
     # The first step at which a speed is known: at the sample, or the next one after.
     start, stop = -(-now[second] // PEAK_STEP_NS), now[last] // PEAK_STEP_NS
-    steps = np.where(path.count[contacts] > 1, stop - start + 1, 0)
-    long = np.flatnonzero(steps > PEAK_STEPS)
-    if not long.size:
-        return found
-    number = np.arange(int(steps[long].max()))
-    at = np.minimum(start[long, None] + number, stop[long, None]) * PEAK_STEP_NS
-    key = path.contact.astype(np.int64) * _FAR + now
-    held = np.searchsorted(key, contacts[long, None] * _FAR + at, side="right") - 1
-    smooth = low_pass_rows(path.speed_per_ms()[held], steps[long], 10.0, 3, 1e9 / PEAK_STEP_NS)
-    rises = np.diff(smooth, axis=1) > 0
-    peak = rises[:, :-1] & (np.diff(smooth, axis=1)[:, 1:] < 0) & (number[2:] < steps[long, None])
-    place = np.where(peak.any(axis=1), start[long] + 1 + peak.argmax(axis=1), np.nan)
-    found[long, 0] = now[second[long]] // PEAK_STEP_NS
-    found[long, 1] = place
+    steps = np.where(path.count[contacts] > 1, stop - start + 1, 0).clip(None, MOST_PEAK_STEPS)
+    begin = now[path.first]
+    since_begin = np.minimum(now - begin[path.contact], _FAR - 1)
+    speed, key = path.speed_per_ms(), path.contact.astype(np.int64) * _FAR + since_begin
+    long = np.flatnonzero(steps > FEWEST_PEAK_STEPS)
+    for some in np.split(long, np.arange(_AT_ONCE, long.size, _AT_ONCE)):
+        number = np.arange(int(steps[some].max(initial=0)))
+        at = (start[some, None] + number) * PEAK_STEP_NS - begin[contacts[some], None]
+        held = np.searchsorted(key, contacts[some, None] * _FAR + np.minimum(at, _FAR - 1), side="right") - 1
+        smooth = low_pass_rows(speed[held], steps[some], 10.0, 3, 1e9 / PEAK_STEP_NS)
+        rise = np.diff(smooth, axis=1)
+        peak = (rise[:, :-1] > 0) & (rise[:, 1:] < 0) & (number[2:] < steps[some, None])
+        found[some, 0] = now[second[some]] // PEAK_STEP_NS
+        found[some, 1] = np.where(peak.any(axis=1), start[some] + 1 + peak.argmax(axis=1), np.nan)
     seconds: FloatArray = found * (PEAK_STEP_NS / 1e9)
     return seconds
 

@@ -275,3 +275,14 @@ def test_some_two_thousand_measures_follow_from_a_few_declarations() -> None:
     assert len(declared.measures) < 50
     assert 1900 < len(declared.catalogue) < 2200
     assert sum("dispel" in entry.aliases for entry in declared.catalogue) == 2033
+
+
+def test_a_clock_that_leaps_by_years_costs_neither_memory_nor_the_result() -> None:
+    wire = example("pinch")
+    for each in wire["parts"]:
+        for stream in each["streams"].values():
+            stream["t"][-40:] = [t + 1e9 for t in stream["t"][-40:]]
+        each["events"][-1]["gone_at"] = 1e10
+    result = run(wire)
+    assert "pinch.rotation_spectral_norm[left]" not in result.absent
+    assert not np.isinf(result.features).any()

@@ -219,7 +219,8 @@ def _inside(
     # Each sample with the other finger's latest: attempts are numbered, so that one search serves all.
     attempt = np.full(len(path), -1)
     attempt[top[begun]] = attempt[bottom[begun]] = np.flatnonzero(begun)
-    key = attempt[path.contact].astype(np.int64) * (1 << 48) + nanoseconds(path.t_s)
+    times, rank = np.unique(path.t_s, return_inverse=True)
+    key = attempt[path.contact] * times.size + rank
     for own, other in ((top, bottom), (bottom, top)):
         mine = np.flatnonzero(np.isin(path.contact, own[begun]))
         theirs = np.flatnonzero(np.isin(path.contact, other[begun]))

@@ -11,10 +11,12 @@ from konectom.recording import STANDARD_GRAVITY_MPS2, FloatArray, Stream
 from konectom.signals.inertial import motion
 from konectom.signals.resample import bin_means
 from konectom.signals.statistics import describe
-from konectom.signals.timebase import samples, tidy
+from konectom.signals.timebase import first_seconds, samples, tidy
 from konectom.signals.touches import first_peaks_s
 
 TREMOR_RATE_HZ = 20.0
+LONGEST_S = 300.0
+"""A hand is done in 30 s; what a forgotten phone goes on recording is left aside."""
 FINGERS = ("top", "bottom")
 PRESSURES = ("first_pressure", "pressure", "pressure_jerk", "mean_squared_pressure_jerk")
 
@@ -135,7 +137,8 @@ def write_fingers(hand: Hand, out: Outcome) -> None:
 
 def write_tremor(hand: Hand, out: Outcome) -> None:
     """Write how the phone trembled in the hand while a bubble was shown."""
-    streams = hand.part.streams
+    names = ("accelerometer", "user_acceleration", "gravity", "gyroscope")
+    streams = {name: first_seconds(hand.part.streams[name], LONGEST_S) for name in names if name in hand.part.streams}
     moved = _later_of_repeats(streams["user_acceleration"]) if "user_acceleration" in streams else None
     if moved is None and "accelerometer" in streams:
         found = motion(streams)
