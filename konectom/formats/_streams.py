@@ -31,9 +31,10 @@ KINDS = {
     "touch": Kind(
         "position on the screen",
         ("x", "y"),
-        plain=("finger", "pressure"),
+        plain=("finger", "pressure", "led_to_success", "valid_pinch"),
         words=(("phase", (DOWN, MOVE, UP)),),
-        optional=("finger", "pressure"),
-        means="Each sample of each finger on the screen; finger tells fingers apart, pressure is the device's own.",
+        optional=("finger", "pressure", "led_to_success", "valid_pinch"),
+        means="Each sample of each finger on the screen; finger tells fingers apart, pressure is the device's own. "
+        "In pinching, led_to_success and valid_pinch are 1 where the app says so.",
     ),
 }

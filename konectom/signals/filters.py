@@ -10,6 +10,7 @@ from functools import lru_cache
 from typing import Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
 from konectom.recording import FloatArray
 
@@ -52,6 +53,34 @@ def _both_ways(
     padding = min(3 * max(numerator.size, denominator.size), n - 1)
     filtered: FloatArray = filtfilt(numerator, denominator, signal, axis=0, padlen=padding)
     return filtered
+
+
+def low_pass_rows(
+    rows: FloatArray, lengths: NDArray[np.int64], cutoff_hz: float, order: int, rate_hz: float
+) -> FloatArray:
+    """Return :func:`low_pass` of k signals of different lengths at once: row i of (k, m) holds ``lengths[i]`` values.
+
+    What stands after a row's length is of no meaning, there and in what is returned. Every length is greater than
+    3 (order + 1), the filter's padding.
+    """
+    from scipy.signal import lfilter, lfilter_zi
+
+    numerator, denominator = _butterworth("lowpass", cutoff_hz, order, rate_hz)
+    padding = 3 * max(numerator.size, denominator.size)
+    settled = lfilter_zi(numerator, denominator)
+    last = lengths[:, None] - 1
+    # Each row is continued at both ends by its reflection through the end's value (odd extension).
+    place = np.arange(-padding, rows.shape[1] + padding)[None, :]
+    mirrored = np.where(place < 0, -place, np.where(place > last, 2 * last - place, place)).clip(0)
+    held = np.take_along_axis(rows, mirrored, axis=1)
+    ends = np.take_along_axis(rows, np.where(place < 0, 0, last), axis=1)
+    extended = np.where((place < 0) | (place > last), 2 * ends - held, held)
+    backwards = (last + 2 * padding - np.arange(place.size)).clip(0)
+    for _ in range(2):
+        filtered, _ = lfilter(numerator, denominator, extended, axis=1, zi=settled * extended[:, :1])
+        extended = np.take_along_axis(filtered, backwards, axis=1)
+    result: FloatArray = extended[:, padding : padding + rows.shape[1]]
+    return result
 
 
 @lru_cache(maxsize=128)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -91,8 +91,9 @@ class Table:
 class Level:
     """A level while it is being read. Pointers go into the document as it was sent."""
 
-    def __init__(self, data: Mapping[str, Any], clock_ms: float, at: str) -> None:
+    def __init__(self, data: Mapping[str, Any], clock_ms: float, at: str, app: str | None = None) -> None:
         self.at = at
+        self.app = app
         self._clock_ms = clock_ms
         self._data = data
         self._defects: list[Defect] = []
@@ -114,11 +115,37 @@ class Level:
         """Tell whether a context is told and true."""
         return str(self.context.get(name)).lower() == "true"
 
+    @property
+    def start_s(self) -> float:
+        """When the level began on the recording's clock; 0 where it does not tell."""
+        begin_ms = epoch_ms(self._data.get("beginTimestamp"))
+        return 0.0 if begin_ms is None else (begin_ms - self._clock_ms) / 1000.0
+
+    @property
+    def end_s(self) -> float:
+        """When the level ended on the recording's clock; NaN where it does not tell."""
+        end_ms = epoch_ms(self._data.get("endTimestamp"))
+        return float("nan") if end_ms is None else (end_ms - self._clock_ms) / 1000.0
+
+    def rows(self, sensor: str) -> list[Any]:
+        """Return a sensor's measurements as they were sent."""
+        held = self._sensors.get(sensor, ({}, ""))[0].get("measurements")
+        return held if isinstance(held, list) else []
+
+    def number(self, name: str) -> float:
+        """Return what a context tells as a number, NaN where it does not."""
+        try:
+            return float(self.context[name])
+        except (KeyError, TypeError, ValueError):
+            return float("nan")
+
     def take(self, name: str, sensor: str, reader: Reader) -> dict[str, Stream]:
-        """Return what ``reader`` makes of a sensor, by name; nothing where it did not come or is defective."""
+        """Return what ``reader`` makes of a sensor, by name; nothing where it did not come, is empty or defective."""
         if sensor not in self._sensors:
             return {}
         data, at = self._sensors[sensor]
+        if data.get("measurements") == []:
+            return {}
         try:
             if sensor not in self._tables:
                 self._tables[sensor] = Table(data, self._clock_ms, at)
@@ -158,6 +185,19 @@ class Level:
         start_s = 0.0 if begin_ms is None else (begin_ms - self._clock_ms) / 1000.0
         duration_s = None if begin_ms is None or end_ms is None or end_ms < begin_ms else (end_ms - begin_ms) / 1000.0
         return Part(condition, start_s, duration_s, streams, events, defects=tuple(self._defects))
+
+
+def joined(levels: Sequence[Level]) -> Level:
+    """Return several levels, one after the other, as one without a context: read so, they cost a fraction."""
+    first, last = levels[0], levels[-1]
+    names = dict.fromkeys(name for level in levels for name in level._sensors)
+    sensors = [{"name": name, "measurements": [row for level in levels for row in level.rows(name)]} for name in names]
+    data = {
+        "sensors": sensors,
+        "beginTimestamp": first._data.get("beginTimestamp"),
+        "endTimestamp": last._data.get("endTimestamp"),
+    }
+    return Level(data, first._clock_ms, first.at.rsplit("/", 1)[0], first.app)
 
 
 def epoch_ms(value: Any) -> float | None:

@@ -13,6 +13,7 @@ import numpy as np
 from konectom.errors import ColumnInvalid, FieldInvalid
 from konectom.formats.ads import surveys
 from konectom.formats.ads.level import Level, Table, read_touches
+from konectom.formats.ads.pinch import pinch
 from konectom.recording import FloatArray, Part, Stream
 
 Parts = dict[str, list[Part]]
@@ -62,6 +63,7 @@ def _told(level: Level, name: str, words: Mapping[str, str]) -> str:
 
 TASKS: dict[str, Callable[[list[Level]], Parts]] = {
     "cps": cps,
+    "pinch": pinch,
     "sbtUtt": balance_and_u_turn,
     "mood": surveys.mood,
     "msis29": surveys.msis29,

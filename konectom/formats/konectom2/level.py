@@ -24,7 +24,15 @@ SENSORS = {
 }
 """Konectom's tables of sensors, and our names of the streams."""
 
-UNIT_NAMES = {"G": "g", "RPS": "rad/s", "μT": "uT", "px": "px", "pixels": "px", "ms": "ms"}
+UNIT_NAMES = {
+    "G": "g",
+    "RPS": "rad/s",
+    "μT": "uT",
+    "px": "px",
+    "pixels": "px",
+    "point (iOS) / dp (android)": "pt",
+    "ms": "ms",
+}
 TOUCH_PHASES = {"start": DOWN, "move": MOVE, "end": UP}
 
 Reader = Callable[["Level", str], Stream]

@@ -14,6 +14,7 @@ import numpy as np
 from konectom.errors import FieldInvalid
 from konectom.formats.konectom2 import surveys
 from konectom.formats.konectom2.level import Level, keys_of, read_instructions, read_touches
+from konectom.formats.konectom2.pinch import pinch
 from konectom.recording import FloatArray, Part, Stream
 
 SYMBOLS, DIGITS = "symbol-to-digit", "digit-to-digit"
@@ -76,6 +77,7 @@ def balance_and_u_turn(levels: list[Level]) -> Parts:
 TASKS: dict[str, Callable[[list[Level]], Parts]] = {
     "cps-activity": cps,
     "fingertap-activity": tap,
+    "pinch-activity": pinch,
     "sbut-activity": balance_and_u_turn,
     "sbtUtt-activity": balance_and_u_turn,
     "mood-activity": surveys.mood,
