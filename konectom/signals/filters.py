@@ -48,6 +48,11 @@ def _butterworth(
     return np.asarray(numerator), np.asarray(denominator)
 
 
+def butterworth_low_pass(cutoff_hz: float, order: int, rate_hz: float) -> tuple[FloatArray, FloatArray]:
+    """Return numerator and denominator of the Butterworth low-pass filter; the cutoff is below half the rate."""
+    return _butterworth("lowpass", cutoff_hz, order, rate_hz)
+
+
 def smooth(signal: FloatArray, window: int = 41, order: int = 3) -> FloatArray:
     """Return the signal smoothed by a polynomial through each ``window`` of samples (Savitzky & Golay 1964)."""
     from scipy.signal import savgol_filter
