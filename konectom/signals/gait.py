@@ -12,7 +12,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from konectom.recording import FloatArray
-from konectom.signals.contacts import SMOOTHED_FROM_HZ, SMOOTHED_TO_HZ, Contacts
+from konectom.signals.contacts import SMOOTHED_FROM_HZ, SMOOTHED_TO_HZ, Contacts, IntArray
 from konectom.signals.stretches import centred, detrended, gather, low_passed
 
 PENDULUM_PER_HEIGHT = 0.53
@@ -32,19 +32,19 @@ def gait_cycles(contacts: Contacts, vertical_mps2: FloatArray, rate_hz: float, h
     """
     cycle = contacts.cycles(rate_hz)
     initial, final, opposite = (
-        np.where(cycle, samples / rate_hz, np.nan) for samples in (contacts.initial, contacts.final, contacts.opposite)
+        np.where(cycle, samples, np.nan) for samples in (contacts.initial, contacts.final, contacts.opposite)
     )
-    next_s, after_next_s = (_later(contacts, contacts.initial / rate_hz, steps) for steps in (1, 2))
-    last_final_s = _earlier(contacts, contacts.final / rate_hz)
-    columns = {
-        "stride_duration": after_next_s - initial,
-        "step_duration": next_s - initial,
+    following, after_next = (_later(contacts, contacts.initial, steps) for steps in (1, 2))
+    samples = {
+        "stride_duration": after_next - initial,
+        "step_duration": following - initial,
         "initial_double_support": opposite - initial,
-        "terminal_double_support": final - next_s,
-        "single_support": np.where(cycle, next_s - last_final_s, np.nan),
+        "terminal_double_support": final - following,
+        "single_support": np.where(cycle, following - _earlier(contacts, contacts.final), np.nan),
         "stance": final - initial,
-        "swing": after_next_s - final,
+        "swing": after_next - final,
     }
+    columns = {name: lasting / rate_hz for name, lasting in samples.items()}
     columns["cadence"] = 60.0 / columns["step_duration"]
     columns["double_support"] = columns["initial_double_support"] + columns["terminal_double_support"]
     rise_m = _rise(contacts, cycle, vertical_mps2, rate_hz)
@@ -127,7 +127,7 @@ def _integral(rows: FloatArray) -> FloatArray:
     return running
 
 
-def _later(contacts: Contacts, values: FloatArray, steps: int = 1) -> FloatArray:
+def _later(contacts: Contacts, values: FloatArray | IntArray, steps: int = 1) -> FloatArray:
     """Return the value so many contacts later in the same bout, NaN where there is none."""
     later = np.full(values.size, np.nan)
     at = np.flatnonzero(contacts.followed(steps))
@@ -135,7 +135,7 @@ def _later(contacts: Contacts, values: FloatArray, steps: int = 1) -> FloatArray
     return later
 
 
-def _earlier(contacts: Contacts, values: FloatArray) -> FloatArray:
+def _earlier(contacts: Contacts, values: FloatArray | IntArray) -> FloatArray:
     """Return the value one contact earlier in the same bout, NaN where there is none."""
     earlier = np.full(values.size, np.nan)
     at = np.flatnonzero(contacts.followed(1))

@@ -17,7 +17,6 @@ SMOOTHED_TO_HZ = 3.0
 WITHIN_S, APART_S = 4.0, 0.3
 HIGH_PERCENT = 80.0
 REFINE_SAMPLES = 5
-FEWEST_PEAKS = 5
 
 
 def regularity(
@@ -33,15 +32,13 @@ def regularity(
     found = np.full((at.size, 2), np.nan)
     first, size = contacts.initial[at], contacts.initial[at + STEPS] - contacts.initial[at] + 1
     reach = int(WITHIN_S * rate_hz)
-    long = np.flatnonzero(size >= reach)
-    if not long.size:
-        return at, found
-    rows, meant = gather(norm_mps2, first[long], size[long])
-    smooth = low_passed(rows, size[long], SMOOTHED_TO_HZ, 2, rate_hz)
-    raw = _autocovariance(centred(rows, meant, size[long]), size[long], reach)
-    guide = _autocovariance(centred(smooth, meant, size[long]), size[long], reach)
-    for row, window in enumerate(long.tolist()):
-        found[window] = _first_two(raw[row], guide[row], rate_hz)
+    long = size >= reach
+    if long.any():
+        rows, meant = gather(norm_mps2, first[long], size[long])
+        smooth = low_passed(rows, size[long], SMOOTHED_TO_HZ, 2, rate_hz)
+        raw = _autocovariance(centred(rows, meant, size[long]), size[long], reach)
+        guide = _autocovariance(centred(smooth, meant, size[long]), size[long], reach)
+        found[long] = _heights(raw, _peaks(guide, rate_hz))
     return at, found
 
 
@@ -57,26 +54,47 @@ def _begins(contacts: Contacts, spared: int) -> IntArray:
 
 
 def _autocovariance(rows: FloatArray, size: IntArray, reach: int) -> FloatArray:
-    """Return the unbiased autocovariance of each row at lags from 1 - ``reach`` to ``reach`` - 1."""
-    length = 1 << int(rows.shape[1] + reach - 1).bit_length()
-    spectrum = np.fft.rfft(rows, length, axis=1)
-    summed = np.fft.irfft(spectrum.real**2 + spectrum.imag**2, length, axis=1)[:, :reach]
-    positive = summed / (size[:, None] - np.arange(reach))
-    return np.concatenate([positive[:, :0:-1], positive], axis=1)
+    """Return the unbiased autocovariance of each row at lags from 0 to ``reach`` - 1."""
+    from scipy.fft import irfft, next_fast_len, rfft
+
+    length = next_fast_len(rows.shape[1] + reach - 1, real=True)
+    spectrum = rfft(rows, length, axis=1)
+    summed = irfft(spectrum.real**2 + spectrum.imag**2, length, axis=1)[:, :reach]
+    covariance: FloatArray = summed / (size[:, None] - np.arange(reach))
+    return covariance
 
 
-def _first_two(raw: FloatArray, guide: FloatArray, rate_hz: float) -> tuple[float, float]:
-    """Return the heights of the first two peaks of one window, relative to that at no lag."""
+def _peaks(guide: FloatArray, rate_hz: float) -> IntArray:
+    """Return the lags of the first two peaks of each row (k, 2), 0 where there are not two.
+
+    A peak is among the highest fifth of the values at all lags, negative ones included, and of two peaks that are not
+    0.3 s apart the higher one counts; the peak at no lag is one of them.
+    """
     from scipy.signal import find_peaks
 
-    peaks, _ = find_peaks(guide, height=np.percentile(guide, HIGH_PERCENT), distance=APART_S * rate_hz)
-    if peaks.size < FEWEST_PEAKS:
-        return np.nan, np.nan
-    zero = raw.size // 2
-    if raw[zero] <= 0:
-        return np.nan, np.nan
-    step, stride = (
-        float(raw[max(0, peak - REFINE_SAMPLES) : peak + REFINE_SAMPLES].max() / raw[zero])
-        for peak in peaks[peaks.size // 2 + 1 :][:2].tolist()
-    )
-    return step, stride
+    mirrored = np.concatenate([guide[:, :0:-1], guide], axis=1)
+    high = np.percentile(mirrored, HIGH_PERCENT, axis=1)
+    peak = np.zeros(guide.shape, dtype=np.bool_)
+    inner = guide[:, 1:-1]
+    peak[:, 1:-1] = (inner > guide[:, :-2]) & (inner > guide[:, 2:]) & (inner >= high[:, None])
+    peak[:, 0] = True
+    row, lag = np.nonzero(peak)
+    close = (np.diff(lag) < APART_S * rate_hz) & (np.diff(row) == 0)
+    for crowded in np.unique(row[1:][close]).tolist():
+        kept, _ = find_peaks(mirrored[crowded], height=high[crowded], distance=APART_S * rate_hz)
+        peak[crowded] = False
+        peak[crowded, np.abs(kept - (guide.shape[1] - 1))] = True
+    peak[:, 0] = False
+    first = peak.argmax(axis=1)
+    rows = np.arange(len(guide))
+    peak[rows, first] = False
+    second = peak.argmax(axis=1)
+    return np.column_stack([first, second]) * (second > 0)[:, None]
+
+
+def _heights(raw: FloatArray, lags: IntArray) -> FloatArray:
+    """Return the largest values about the lags (k, 2) of each row, relative to that at no lag."""
+    about = (lags[:, :, None] + np.arange(-REFINE_SAMPLES, REFINE_SAMPLES)).clip(0, raw.shape[1] - 1)
+    highest = raw[np.arange(len(raw))[:, None, None], about].max(axis=2)
+    clear = (lags > 0) & (raw[:, :1] > 0)
+    return np.divide(highest, raw[:, :1], out=np.full(highest.shape, np.nan), where=clear)

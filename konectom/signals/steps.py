@@ -9,7 +9,6 @@ between them is taken as 0.25 s.
 from __future__ import annotations
 
 import math
-from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -105,11 +104,12 @@ def _candidates(averaged_g: FloatArray, known: NDArray[np.intp]) -> zip[tuple[in
 
 def _soonest(found: list[int], rate_hz: float) -> float:
     """Return after how many samples the next may come: mean less 3 SD of the last ten intervals."""
-    intervals = [later - earlier for earlier, later in pairwise(found[-INTERVALS - 1 :])]
-    if not intervals:
+    recent = found[-INTERVALS - 1 :]
+    n = len(recent) - 1
+    if n < 1:
         return FIRST_INTERVAL_S * rate_hz
-    mean = sum(intervals) / len(intervals)
-    if len(intervals) == 1:
-        return mean
-    variance = sum((interval - mean) ** 2 for interval in intervals) / (len(intervals) - 1)
-    return mean - math.sqrt(variance) / BETA
+    total = recent[-1] - recent[0]
+    if n == 1:
+        return total
+    squares = round(math.dist(recent[1:], recent[:-1]) ** 2)
+    return total / n - math.sqrt((n * squares - total * total) / (n * (n - 1))) / BETA

@@ -48,14 +48,12 @@ def low_passed(rows: FloatArray, size: IntArray, cutoff_hz: float, order: int, r
     numerator, denominator = butterworth_low_pass(cutoff_hz, order, rate_hz)
     settled = lfilter_zi(numerator, denominator)
     pad = 3 * max(numerator.size, denominator.size)
-    last = (size - 1)[:, None]
+    last = np.maximum(size - 1, 0)[:, None]
     column = np.arange(rows.shape[1] + 2 * pad) - pad
-    row = np.arange(len(rows))[:, None]
-    mirrored = np.where(column < 0, -column, np.where(column > last, 2 * last - column, column))
-    mirrored = mirrored.clip(0, rows.shape[1] - 1)
-    ends = np.where(column < 0, rows[:, :1], np.take_along_axis(rows, np.maximum(last, 0), axis=1))
-    inside = (column >= 0) & (column <= last)
-    extended = np.where(inside, rows[row, mirrored], 2 * ends - rows[row, mirrored])
+    mirrored = np.minimum(np.abs(column), np.abs(2 * last - np.abs(column))).clip(0, rows.shape[1] - 1)
+    extended = np.take_along_axis(rows, mirrored, axis=1)
+    extended[:, :pad] = 2 * rows[:, :1] - extended[:, :pad]
+    np.subtract(2 * np.take_along_axis(rows, last, axis=1), extended, out=extended, where=column > last)
     backwards = (last + 2 * pad - np.arange(column.size)).clip(0)
     for _ in range(2):
         filtered, _ = lfilter(numerator, denominator, extended, axis=1, zi=settled * extended[:, :1])

@@ -15,7 +15,7 @@ from konectom.signals.gait import gait_cycles, step_vigour
 from konectom.signals.path import path_of
 from konectom.signals.regularity import regularity
 from konectom.signals.resample import Even
-from konectom.signals.spectrum import band_energy, power_spectrum, spectral_entropy_bit
+from konectom.signals.spectrum import band_energy, power_spectrum, spectral_entropy_bit, spectral_norm
 from konectom.signals.turns import rotation_between
 
 STEP_PER_HEIGHT = 0.41
@@ -127,7 +127,7 @@ def write_spectrum(sensor: str, signal: Even, out: Outcome) -> None:
     frequency_hz, power = power_spectrum(signal.values, signal.rate_hz)
     energy, entropy = band_energy(frequency_hz, power, *TREMOR_HZ), spectral_entropy_bit(power)
     strongest = power.argmax(axis=0)
-    here("spectral_norm", np.linalg.norm(signal.values, ord=2))
+    here("spectral_norm", spectral_norm(signal.values))
     for i, axis in enumerate(("vertical", "mediolateral", "anteroposterior")):
         at = here.at(axis=axis)
         at("tremor_energy", energy[i])
