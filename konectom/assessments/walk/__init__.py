@@ -472,11 +472,13 @@ def judge(walk: Walk, protocol: str, out: Outcome) -> None:
     seen = ", ".join(sorted(set(where[where != "belt"].tolist())))
     for code, most in zip(("off_belt", "mostly_off_belt"), OFF_BELT, strict=True):
         out.flag(code, when=off > most, share=round(off, 3), placements=seen)
-    for quantity, codes, limits in (
-        ("time_not_moving", ("pauses", "mostly_still"), STILL),
+    straight = (
         ("large_turn_rate", ("many_turns", "too_many_turns"), TURNS_PER_MIN),
         ("time_not_walking", ("not_straight", "mostly_not_straight"), NOT_WALKING),
-    ):
+    )
+    # Shorter walks are made where there is room for them, and their start is a larger part of them.
+    asked = (("time_not_moving", ("pauses", "mostly_still"), STILL), *(straight if protocol == SIX else ()))
+    for quantity, codes, limits in asked:
         value = out.statistic(quantity, "")
         for code, most in zip(codes, limits, strict=True):
             out.flag(code, when=value >= most, **{quantity: round(value, 2)})
