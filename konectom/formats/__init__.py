@@ -51,6 +51,8 @@ def _format_of(document: Any, media_type: str | None) -> Format:
     documents = [known for known in FORMATS if not known.magic]
     for known in documents:
         if essence and essence in known.media_types:
+            if not known.recognises(document):
+                raise FormatUnknown(f"the document is not {known.name}, as its media type says")
             return known
     for known in documents:
         if known.recognises(document):

@@ -263,19 +263,19 @@ STEPS = (
         "gp_{bouts}-stride_regularity-{statistic}",
     ),
     *in_bouts(
-        Measure("peak_step_count", "1", "How many peaks of the upward acceleration are steps.", None, (0, 20000)),
+        Measure("lee_step_count", "1", "How many peaks of the upward acceleration are steps.", None, (0, 20000)),
         *("lee_{bouts}-sc", (SIX,)),
     ),
     *in_bouts(
         Measure(
-            *("peak_step_power", "[g]2.s", "Variation of the upward acceleration that goes into a step.", None, (0, 5)),
+            *("lee_step_power", "[g]2.s", "Variation of the upward acceleration that goes into a step.", None, (0, 5)),
             evidence=f"{LEE}; {CHENG}",
         ),
         *("lee_{bouts}-sp", (SIX,)),
     ),
     *in_bouts(
         Measure(
-            *("peak_step_duration", "s", "Time from one peak of the upward acceleration to the next.", "lower"),
+            *("lee_step_duration", "s", "Time from one peak of the upward acceleration to the next.", "lower"),
             *((0.05, 400), CENTRE_AND_RANGE),
             evidence=LEE,
         ),

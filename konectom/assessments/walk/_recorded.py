@@ -16,7 +16,7 @@ from konectom.signals.filters import detrend, low_pass
 from konectom.signals.inertial import Motion, motion
 from konectom.signals.orientation import placements
 from konectom.signals.resample import REFERENCE_RATE_HZ, Even, bin_means
-from konectom.signals.steps import averaged, find_steps
+from konectom.signals.lee_steps import averaged, find_lee_steps
 from konectom.signals.timebase import first_seconds, since
 from konectom.signals.turns import Turn, find_turns
 
@@ -126,14 +126,14 @@ class Walk:
         """The steps in the bouts of movement: their samples, and the number of the bout of each."""
         found = []
         for first, stop in self.movement_samples:
-            found.append(first + find_steps(self.upwards_g[first:stop], self.user.rate_hz))
+            found.append(first + find_lee_steps(self.upwards_g[first:stop], self.user.rate_hz))
         bout = np.repeat(np.arange(len(found)), [steps.size for steps in found])
         return (np.concatenate(found) if found else np.empty(0, dtype=np.intp)), bout
 
     @cached_property
     def steps_throughout(self) -> np.ndarray[tuple[int], np.dtype[np.intp]]:
         """The steps in the whole recording."""
-        return find_steps(self.upwards_g, self.user.rate_hz)
+        return find_lee_steps(self.upwards_g, self.user.rate_hz)
 
     @cached_property
     def movement_samples(self) -> list[tuple[int, int]]:

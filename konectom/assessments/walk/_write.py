@@ -110,9 +110,9 @@ class _Strength:
 
 
 def _write_steps(here: Outcome, lasting_s: FloatArray, rotated_rad: FloatArray, power: float, count: int) -> None:
-    here("peak_step_count", count)
-    here("peak_step_power", power / count if count else 0.0)
-    here("peak_step_duration", lasting_s)
+    here("lee_step_count", count)
+    here("lee_step_power", power / count if count else 0.0)
+    here("lee_step_duration", lasting_s)
     with np.errstate(invalid="ignore"):
         here("pelvis_rotation", rotated_rad[rotated_rad > 0], sense="positive")
         here("pelvis_rotation", -rotated_rad[rotated_rad <= 0], sense="negative")
