@@ -185,4 +185,3 @@ FORMAT = Format(
     read=read,
     magic=MAGIC,
 )
-

@@ -24,7 +24,9 @@ RATIO_ASYMMETRIES = ("stride_duration", "step_duration", "step_length", "stride_
 NO_ASYMMETRY = ("cadence", "gait_speed")
 
 
-def gait_cycles(contacts: Contacts, vertical_mps2: FloatArray, rate_hz: float, height_m: float) -> dict[str, FloatArray]:
+def gait_cycles(
+    contacts: Contacts, vertical_mps2: FloatArray, rate_hz: float, height_m: float
+) -> dict[str, FloatArray]:
     """Return what is measured of each contact that begins a gait cycle, NaN for the others: columns of length n.
 
     Durations in s, lengths in m, ``cadence`` per minute, ``gait_speed`` in m/s; ``<name>_asymmetry`` in the unit of

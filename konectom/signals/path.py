@@ -29,10 +29,6 @@ class Path:
         """Return the speeds (n - 1) from each position to the next."""
         return self.legs_m() / np.diff(self.t_s)
 
-    def where(self, keep: np.ndarray[tuple[int], np.dtype[np.bool_]]) -> Path:
-        """Return the positions for which ``keep`` (n booleans) is true."""
-        return Path(self.t_s[keep], self.position_m[keep])
-
 
 def path_of(gps: Stream) -> Path:
     """Return the positions in order of time; of several at one time the last recorded, without those that are NaN."""
@@ -40,6 +36,7 @@ def path_of(gps: Stream) -> Path:
     t_s = gps.t_s
     order = np.argsort(t_s, kind="stable")
     t_s, position_m = t_s[order], position_m[order]
-    last = np.append(np.diff(t_s) > 0, True) if t_s.size else np.zeros(0, dtype=np.bool_)
-    path = Path(t_s[last], position_m[last])
-    return path.where(np.isfinite(path.position_m).all(axis=1))
+    last = np.append(np.diff(t_s) > 0, True)[: t_s.size]
+    t_s, position_m = t_s[last], position_m[last]
+    known = np.isfinite(position_m).all(axis=1)
+    return Path(t_s[known], position_m[known])

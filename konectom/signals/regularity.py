@@ -89,7 +89,8 @@ def _peaks(guide: FloatArray, rate_hz: float) -> IntArray:
     rows = np.arange(len(guide))
     peak[rows, first] = False
     second = peak.argmax(axis=1)
-    return np.column_stack([first, second]) * (second > 0)[:, None]
+    lags: IntArray = np.column_stack([first, second]) * (second > 0)[:, None]
+    return lags
 
 
 def _heights(raw: FloatArray, lags: IntArray) -> FloatArray:
@@ -97,4 +98,5 @@ def _heights(raw: FloatArray, lags: IntArray) -> FloatArray:
     about = (lags[:, :, None] + np.arange(-REFINE_SAMPLES, REFINE_SAMPLES)).clip(0, raw.shape[1] - 1)
     highest = raw[np.arange(len(raw))[:, None, None], about].max(axis=2)
     clear = (lags > 0) & (raw[:, :1] > 0)
-    return np.divide(highest, raw[:, :1], out=np.full(highest.shape, np.nan), where=clear)
+    relative: FloatArray = np.divide(highest, raw[:, :1], out=np.full(highest.shape, np.nan), where=clear)
+    return relative

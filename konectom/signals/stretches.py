@@ -34,7 +34,8 @@ def detrended(rows: FloatArray, meant: NDArray[np.bool_], size: IntArray) -> Flo
     time = np.where(meant, np.arange(rows.shape[1]) - (size[:, None] - 1) / 2, 0.0)
     spread = np.einsum("ij,ij->i", time, time)
     slope = np.einsum("ij,ij->i", time, level) / np.where(spread > 0, spread, 1.0)
-    return level - slope[:, None] * time
+    steady: FloatArray = level - slope[:, None] * time
+    return steady
 
 
 def low_passed(rows: FloatArray, size: IntArray, cutoff_hz: float, order: int, rate_hz: float) -> FloatArray:

@@ -108,8 +108,9 @@ def simulate_walk(truth: WalkTruth, rng: np.random.Generator) -> dict[str, Any]:
 def turn_times_s(truth: WalkTruth) -> FloatArray:
     """Return the middles of the turns, each after a way walked."""
     way_s = truth.way_m / truth.speed_mps
-    middles = truth.standing_s + way_s * np.arange(1, int(truth.duration_s / way_s) + 1)
-    return middles[middles + truth.turn_s / 2 < truth.duration_s]
+    middles = truth.standing_s + way_s * np.arange(1.0, int(truth.duration_s / way_s) + 1)
+    done: FloatArray = middles[middles + truth.turn_s / 2 < truth.duration_s]
+    return done
 
 
 def yaw_radps(t_s: FloatArray, truth: WalkTruth) -> FloatArray:

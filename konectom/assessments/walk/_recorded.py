@@ -14,9 +14,9 @@ from konectom.signals.bouts import TICK_S, Bouts, find_movement, find_walking, s
 from konectom.signals.contacts import Contacts, find_contacts
 from konectom.signals.filters import detrend, low_pass
 from konectom.signals.inertial import Motion, motion
+from konectom.signals.lee_steps import averaged, find_lee_steps
 from konectom.signals.orientation import placements
 from konectom.signals.resample import REFERENCE_RATE_HZ, Even, bin_means
-from konectom.signals.lee_steps import averaged, find_lee_steps
 from konectom.signals.timebase import first_seconds, since
 from konectom.signals.turns import Turn, find_turns
 
@@ -61,7 +61,8 @@ class Walk:
     @cached_property
     def norm_mps2(self) -> FloatArray:
         """The size of the acceleration with gravity (n)."""
-        return np.sqrt(np.einsum("ij,ij->i", self.total.values, self.total.values))
+        norm: FloatArray = np.sqrt(np.einsum("ij,ij->i", self.total.values, self.total.values))
+        return norm
 
     @cached_property
     def rotation(self) -> Even:

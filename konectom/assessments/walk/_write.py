@@ -72,7 +72,7 @@ def thousandths(values: FloatArray) -> FloatArray:
     return rounded
 
 
-def write_steps(walk: Walk, out: Outcome) -> None:
+def write_lee_steps(walk: Walk, out: Outcome) -> None:
     """Write what is measured of the single steps found by their peaks, in each selection of bouts of movement."""
     rate_hz, origin_s = walk.user.rate_hz, walk.user.t_s[0]
     steps, bout = walk.steps
@@ -89,11 +89,11 @@ def write_steps(walk: Walk, out: Outcome) -> None:
             strength(samples[selection(walk.movement, which, origin_s + samples / rate_hz)])
             for samples in (np.arange(first, stop) for first, stop in walk.movement_samples)
         )
-        _write_steps(out.at(bouts=which), lasting[chosen], rotated_rad[chosen], power, int(chosen.sum()))
+        _write_of_bout(out.at(bouts=which), lasting[chosen], rotated_rad[chosen], power, int(chosen.sum()))
     steps = walk.steps_throughout
     rotated_rad = rotation_between(origin_s + steps / rate_hz, walk.yaw)
     power = strength(np.arange(steps[0], steps[-1] + 1)) if steps.size else 0.0
-    _write_steps(out.at(bouts=WHOLE), np.diff(steps) / rate_hz, rotated_rad, power, int(steps.size))
+    _write_of_bout(out.at(bouts=WHOLE), np.diff(steps) / rate_hz, rotated_rad, power, int(steps.size))
 
 
 class _Strength:
@@ -109,7 +109,7 @@ class _Strength:
         return float(np.trapezoid((size_g - size_g.mean()) ** 2) / self._rate_hz) if size_g.size else 0.0
 
 
-def _write_steps(here: Outcome, lasting_s: FloatArray, rotated_rad: FloatArray, power: float, count: int) -> None:
+def _write_of_bout(here: Outcome, lasting_s: FloatArray, rotated_rad: FloatArray, power: float, count: int) -> None:
     here("lee_step_count", count)
     here("lee_step_power", power / count if count else 0.0)
     here("lee_step_duration", lasting_s)
@@ -167,5 +167,3 @@ def write_shares(walk: Walk, out: Outcome) -> None:
         out.absent("large_turn_rate", "input_missing")
     else:
         out("large_turn_rate", len(walk.large_turns) / minutes if minutes else np.nan)
-
-
