@@ -46,7 +46,7 @@ class WalkTruth:
     noise_g: float = 0.01
     noise_radps: float = 0.01
     jitter_s: float = 0.001
-    gps_error_m: float = 0.2
+    gps_error_m: float = 0.1
     gps_accuracy_m: float = 5.0
 
     @property

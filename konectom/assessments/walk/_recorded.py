@@ -22,6 +22,7 @@ from konectom.signals.turns import Turn, find_turns
 
 INSTRUCTIONS_BEFORE = 2
 INSTRUCTED_S = 360.0
+LONGEST_S = 3600.0
 TURNING_HZ = 1.5
 LARGE_TURN_RAD = np.radians(60)
 
@@ -143,10 +144,10 @@ class Walk:
 
 
 def walk_of(part: Part) -> Walk:
-    """Return the walk from the begin of the test to its end."""
+    """Return the walk from the begin of the test to its end, or its first hour: a clock may jump by years."""
     spoken = part.events.get("instruction")
     if spoken is None or len(spoken) <= INSTRUCTIONS_BEFORE:
-        return Walk(cut(part, lambda stream: stream))
+        return Walk(cut(part, lambda stream: first_seconds(stream, LONGEST_S)))
     begin_s = float(spoken.t_s[INSTRUCTIONS_BEFORE])
     return Walk(cut(part, lambda stream: until(since(stream, begin_s), begin_s + INSTRUCTED_S)))
 
