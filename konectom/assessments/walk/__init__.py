@@ -125,7 +125,8 @@ def extract(recording: Recording, out: Outcome) -> None:
         return
     judge(walk, protocol, here)
     write_gait(walk, CYCLE_COLUMNS, height_m(part, out), here)
-    write_lee_steps(walk, here)
+    if protocol == SIX:
+        write_lee_steps(walk, here)
     write_spectrum("accelerometer", walk.user, here)
     write_spectrum("gyroscope", walk.rotation, here)
     here.rest_absent("too_few_values")

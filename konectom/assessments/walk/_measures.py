@@ -61,6 +61,21 @@ def in_bouts(
     return (*named(followed, dispel, within), *named(others, dispel, within))
 
 
+def by_lee(
+    quantity: str,
+    unit: str,
+    means: str,
+    plausible: tuple[float, float],
+    dispel: str,
+    statistics: tuple[str, ...] = (),
+    by: tuple[Condition, ...] = (),
+) -> Measure:
+    """Declare a measure, of the six-minute walk only, of the steps that are found by the method of Lee et al."""
+    by = (PROTOCOL.only(SIX), BOUTS, *by)
+    aliases = {"dispel": f"{{protocol}}-lee_{{bouts}}-{dispel}"}
+    return Measure(quantity, unit, means, None, plausible, statistics, by, aliases=aliases, evidence=LEE)
+
+
 @dataclass(frozen=True, slots=True)
 class Cycle:
     """A quantity of each gait cycle, with the library's name of it.
@@ -208,32 +223,16 @@ STEPS = (
         ),
         "gp_{bouts}-stride_regularity-{statistic}",
     ),
-    *in_bouts(
-        Measure("lee_step_count", "1", "How many peaks of the upward acceleration are steps.", None, (0, 20000)),
-        *("lee_{bouts}-sc", (SIX,)),
+    # Steps by the method of Lee et al., which may take two for one: for comparison with others, who have them for this.
+    by_lee("lee_step_count", "1", "Steps found by the method of Lee.", (0, 20000), "sc"),
+    by_lee("lee_step_power", "[g]2.s", "Variation of the upward acceleration for each step found.", (0, 5), "sp"),
+    by_lee(
+        *("lee_step_duration", "s", "Time between steps found by the method of Lee.", (0.02, 400)),
+        *("step_dur-{statistic}", CENTRE_AND_RANGE),
     ),
-    *in_bouts(
-        Measure(
-            *("lee_step_power", "[g]2.s", "Variation of the upward acceleration that goes into a step.", None, (0, 5)),
-            evidence=LEE,
-        ),
-        *("lee_{bouts}-sp", (SIX,)),
-    ),
-    *in_bouts(
-        Measure(
-            *("lee_step_duration", "s", "Time from one peak of the upward acceleration to the next.", "lower"),
-            *((0.05, 400), CENTRE_AND_RANGE),
-            evidence=LEE,
-        ),
-        *("lee_{bouts}-step_dur-{statistic}", (SIX,)),
-    ),
-    *in_bouts(
-        Measure(
-            *("pelvis_rotation", "rad", "Rotation of the pelvis from one peak to the next.", None, (0, 200)),
-            *(CENTRE_AND_RANGE, (SENSE,)),
-            evidence=LEE,
-        ),
-        *("lee_{bouts}-hr_{sense}-{statistic}", (SIX,)),
+    by_lee(
+        *("pelvis_rotation", "rad", "Rotation of the pelvis between steps found by the method of Lee.", (0, 200)),
+        *("hr_{sense}-{statistic}", CENTRE_AND_RANGE, (SENSE,)),
     ),
 )
 
