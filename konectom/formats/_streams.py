@@ -28,6 +28,13 @@ KINDS = {
     "raw_gyroscope": Kind("angular velocity", AXES, means="Turning rate as the sensor gives it."),
     "magnetometer": Kind("magnetic flux density", AXES, means="Magnetic field, the phone's own taken out."),
     "raw_magnetometer": Kind("magnetic flux density", AXES, means="Magnetic field as the sensor gives it."),
+    "gps": Kind(
+        "position on the ground",
+        ("x", "y"),
+        plain=("accuracy_m",),
+        optional=("accuracy_m",),
+        means="Metres to the east and north of any fixed point; accuracy_m is the radius that holds the true place.",
+    ),
     "touch": Kind(
         "position on the screen",
         ("x", "y"),

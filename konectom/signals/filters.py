@@ -93,6 +93,11 @@ def _butterworth(
     return np.asarray(numerator), np.asarray(denominator)
 
 
+def butterworth_low_pass(cutoff_hz: float, order: int, rate_hz: float) -> tuple[FloatArray, FloatArray]:
+    """Return numerator and denominator of the Butterworth low-pass filter; the cutoff is below half the rate."""
+    return _butterworth("lowpass", cutoff_hz, order, rate_hz)
+
+
 def smooth(signal: FloatArray, window: int = 41, order: int = 3) -> FloatArray:
     """Return the signal smoothed by a polynomial through each ``window`` of samples (Savitzky & Golay 1964)."""
     from scipy.signal import savgol_filter
@@ -111,7 +116,8 @@ def detrend(signal: FloatArray) -> FloatArray:
         return signal - signal
     time = np.arange(n) - (n - 1) / 2
     centred = signal - signal.mean(axis=0)
-    slope = time @ centred / (time @ time)
+    # Sums by einsum: a product of matrices would wake the threads of the linear algebra library for this little.
+    slope = np.einsum("i,i...->...", time, centred) / np.einsum("i,i->", time, time)
     detrended: FloatArray = centred - np.multiply.outer(time, slope)
     return detrended
 

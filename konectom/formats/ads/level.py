@@ -147,7 +147,7 @@ class Level:
         if data.get("measurements") == []:
             return {}
         try:
-            if sensor not in self._tables:
+            if sensor not in self._tables:  # of one sensor several streams can be read
                 self._tables[sensor] = Table(data, self._clock_ms, at)
             return {name: reader(self._tables[sensor])}
         except StreamError as error:

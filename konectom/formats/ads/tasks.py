@@ -53,6 +53,16 @@ def balance_and_u_turn(levels: list[Level]) -> Parts:
     return held
 
 
+def walk(levels: list[Level]) -> Parts:
+    """Walk for six minutes, the phone in a belt."""
+    condition = {"protocol": "6mwt", "placement": "belt"}
+    return {
+        "walk": [
+            level.part(condition, level.sensors() | level.take("gps", "gps", read_positions), {}) for level in levels
+        ]
+    }
+
+
 def _told(level: Level, name: str, words: Mapping[str, str]) -> str:
     """Return our word for what a context tells."""
     told = str(level.context.get(name))
@@ -64,6 +74,7 @@ def _told(level: Level, name: str, words: Mapping[str, str]) -> str:
 TASKS: dict[str, Callable[[list[Level]], Parts]] = {
     "cps": cps,
     "pinch": pinch,
+    "6mwt": walk,
     "sbtUtt": balance_and_u_turn,
     "mood": surveys.mood,
     "msis29": surveys.msis29,
@@ -94,3 +105,14 @@ def _symbols(table: Table, name: str) -> FloatArray:
             raise ColumnInvalid(f"{str(word)[:40]!r} is no symbol", at=f"{table.at}/{name}")
         numbers.append(float(digits) if digits else np.nan)
     return np.array(numbers, dtype=np.float64)
+
+
+def read_positions(table: Table) -> Stream:
+    """Read the positions, with the radius of their uncertainty where it is told in metres."""
+    columns: dict[str, Any] = {}
+    kept_as: dict[str, str] = {}
+    for axis in ("x", "y"):
+        columns[axis], kept_as[axis] = table.measured(axis, "position on the ground")
+    if table.units.get("horizontalAccuracy") == "m":
+        columns["accuracy_m"] = table.numbers("horizontalAccuracy")
+    return Stream("gps", table.seconds("ts"), columns, kept_as)

@@ -15,6 +15,7 @@ from konectom.errors import FieldInvalid
 from konectom.formats.konectom2 import surveys
 from konectom.formats.konectom2.level import Level, keys_of, read_instructions, read_touches
 from konectom.formats.konectom2.pinch import pinch
+from konectom.formats.konectom2.walk import read_positions
 from konectom.recording import FloatArray, Part, Stream
 
 SYMBOLS, DIGITS = "symbol-to-digit", "digit-to-digit"
@@ -74,6 +75,16 @@ def balance_and_u_turn(levels: list[Level]) -> Parts:
     return held
 
 
+def walk(levels: list[Level]) -> Parts:
+    """Walk for six minutes, the phone in a belt."""
+    parts = []
+    for level in levels:
+        streams = level.sensors() | level.take("gps", "gps", read_positions)
+        instructions = level.take("instruction", "voice_instructions", read_instructions)
+        parts.append(level.part({"protocol": "6mwt", "placement": "belt"}, streams, instructions))
+    return {"walk": parts}
+
+
 TASKS: dict[str, Callable[[list[Level]], Parts]] = {
     "cps-activity": cps,
     "fingertap-activity": tap,
@@ -85,6 +96,8 @@ TASKS: dict[str, Callable[[list[Level]], Parts]] = {
     "neuroqol-activity": surveys.neuroqol,
     "pdq39-activity": surveys.pdq39,
     "alsfrs-activity": surveys.alsfrs_r,
+    "6mw-activity": walk,
+    "6mwt-activity": walk,
 }
 
 
