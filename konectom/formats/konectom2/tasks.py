@@ -62,6 +62,14 @@ def tap(levels: list[Level]) -> Parts:
     return {"tap": parts}
 
 
+def pronation(levels: list[Level]) -> Parts:
+    """Turning of the forearm, a level for each hand."""
+    hands = {"left": "left", "right": "right"}
+    return {
+        "pronation": [level.part({"hand": _configured(level, "hand", hands)}, level.sensors(), {}) for level in levels]
+    }
+
+
 def balance_and_u_turn(levels: list[Level]) -> Parts:
     """Two tests that are performed in one go, the phone in a belt."""
     held: Parts = {}
@@ -75,6 +83,7 @@ def balance_and_u_turn(levels: list[Level]) -> Parts:
 TASKS: dict[str, Callable[[list[Level]], Parts]] = {
     "cps-activity": cps,
     "fingertap-activity": tap,
+    "sp-activity": pronation,
     "sbut-activity": balance_and_u_turn,
     "sbtUtt-activity": balance_and_u_turn,
 }
