@@ -30,6 +30,9 @@ AXIS = Condition(
     means="Axis of the phone, or the length of the vector.",
 )
 SENSORS = (("acceleration", "[g]", "acc"), ("rotation", "rad/s", "gyr"))
+WITHIN_HZ = 10.0
+"""How far a phone's rate may be from the usual one at which its tremor is analysed, as published for typing."""
+
 Better = Literal["higher", "lower"]
 
 
@@ -84,7 +87,7 @@ def write_tremor(
         if told is None or told[0].size < 2:
             _absent(sensor, "input_missing" if told is None else "too_few_values", axes, out)
             continue
-        even = bin_means(*told, rate_hz or grid_rate_hz(median_rate_hz(told[0])))
+        even = bin_means(*told, rate_hz or grid_rate_hz(median_rate_hz(told[0]), WITHIN_HZ))
         trembling = tremor((even.values if rate_hz else detrend(even.values)) / unit, even.rate_hz)
         out(f"{sensor}_spectral_norm", trembling.spectral_norm)
         for number, axis in enumerate(axes):

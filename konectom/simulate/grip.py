@@ -10,8 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from konectom.recording import STANDARD_GRAVITY_MPS2, FloatArray
-from konectom.simulate.phone import stamps
+from konectom.recording import FloatArray
+from konectom.simulate.tremor import trembling_phone
 
 TARGETS = (1.0, 4.2, 5.8, 2.6, 4.2, 2.6, 5.8, 1.0)
 TARGET_S = 6.0
@@ -39,8 +39,6 @@ class GripTruth:
     unsteadiness: float = 0.04
     tremor_hz: float = 4.0
     tremor_g: float = 0.01
-    noise_g: float = 0.002
-    jitter_s: float = 0.001
 
     @property
     def relative_error(self) -> float:
@@ -85,14 +83,7 @@ def _streams(start_s: float, duration_s: float, truth: GripTruth, rng: np.random
         "finger": [0] * t_s.size,
         "pressure": np.round(pressure, 6).tolist(),
     }
-    moved_s = stamps(duration_s, MOTION_HZ, truth.jitter_s, rng)
-    trembling = truth.tremor_g * np.sin(2 * np.pi * truth.tremor_hz * moved_s)
-    both = np.outer(trembling, [1.0, 0.5, 0.7]) + rng.normal(0, truth.noise_g, (moved_s.size, 3))
-    return {
-        "touch": touch,
-        "user_acceleration": _motion("m/s2", start_s + moved_s, both * STANDARD_GRAVITY_MPS2),
-        "gyroscope": _motion("rad/s", start_s + moved_s, 5 * both),
-    }
+    return {"touch": touch} | trembling_phone(start_s, duration_s, MOTION_HZ, truth.tremor_hz, truth.tremor_g, rng)
 
 
 def _pressure(t_s: FloatArray, truth: GripTruth, rng: np.random.Generator) -> FloatArray:
@@ -105,8 +96,3 @@ def _pressure(t_s: FloatArray, truth: GripTruth, rng: np.random.Generator) -> Fl
     wander = np.sin(2 * np.pi * np.outer(t_s, hz) + rng.uniform(0, 2 * np.pi, SINES)).sum(axis=1)
     pressure: FloatArray = level * (1 + truth.unsteadiness * wander / wander.std())
     return pressure
-
-
-def _motion(unit: str, t_s: FloatArray, values: FloatArray) -> dict[str, Any]:
-    columns = {axis: np.round(values[:, i], 6).tolist() for i, axis in enumerate("xyz")}
-    return {"unit": unit, "t": np.round(t_s, 6).tolist()} | columns

@@ -13,6 +13,7 @@ import numpy as np
 
 from konectom.errors import FieldInvalid
 from konectom.formats.konectom2.level import Level, keys_of, read_instructions, read_touches
+from konectom.formats.konectom2.typing import typing
 from konectom.recording import FloatArray, Part, Stream
 
 SYMBOLS, DIGITS = "symbol-to-digit", "digit-to-digit"
@@ -84,6 +85,8 @@ TASKS: dict[str, Callable[[list[Level]], Parts]] = {
     "cps-activity": cps,
     "fingertap-activity": tap,
     "sp-activity": pronation,
+    "typing-activity": typing,
+    "typing": typing,
     "sbut-activity": balance_and_u_turn,
     "sbtUtt-activity": balance_and_u_turn,
 }
