@@ -2,7 +2,8 @@
 
 A value counts as equal at a relative tolerance of 1e-6, or 1e-3 in tests whose signals are filtered or resampled.
 Whatever is not equal, or not carried at all, must match a row of the table in docs/deviations.md; a row that no
-recording needs is as wrong as a missing one.
+recording needs is as wrong as a missing one. Of each file's values 95 % must be equal, apart from those that the table
+calls corrected: there the library is at fault, and a right value cannot be equal.
 """
 
 from __future__ import annotations
@@ -18,10 +19,14 @@ import pytest
 from konectom import formats
 from konectom.assessments import get_assessment
 from konectom.recording import Recording
-from tests.shared import expected, inflated, needs_shared, recordings
+from tests.shared import KONECTOM, expected, inflated, needs_shared, recordings
 
-TASKS = ("bdh/CPS", "bdh/FINGERTAP", "bdh/PS", "bdh/SBT-UTT", "bdh/TYPING", "ads/CPS", "ads/GRIP", "ads/SBT-UTT")
-RELATIVE = {"cps": 1e-6, "tap": 1e-6, "balance": 1e-3, "u_turn": 1e-3, "pronation": 1e-3, "grip": 1e-3, "typing": 1e-3}
+TASKS = ("bdh/CPS", "bdh/FINGERTAP", "bdh/SBT-UTT", "ads/CPS", "ads/SBT-UTT")
+TASKS += ("bdh/MOOD", "bdh/MSIS29", "bdh/NEUROQOL", "bdh/PDQ39", "bdh/ALSFRS", "ads/MOOD", "ads/MSIS29", "ads/PASSIVE")
+TASKS += ("bdh/PS", "bdh/TYPING", "ads/GRIP")
+RELATIVE = {"cps": 1e-6, "tap": 1e-6, "balance": 1e-3, "u_turn": 1e-3}
+RELATIVE |= dict.fromkeys(("pronation", "grip", "typing"), 1e-3)
+RELATIVE |= dict.fromkeys(("mood", "msis29", "neuroqol", "pdq39", "alsfrs_r", "passive"), 1e-6)
 LEAST_EQUAL = 0.95
 
 pytestmark = needs_shared
@@ -29,15 +34,24 @@ pytestmark = needs_shared
 
 @dataclass(frozen=True)
 class Deviation:
-    """A row of the table: which values (a pattern), and whether they differ or are not carried."""
+    """A row of the table: which values (a pattern), and whether they differ, are not carried, or are corrected.
+
+    The pattern may begin with the folder of the recordings of which it speaks.
+    """
 
     pattern: str
     kind: str
 
+    def covers(self, path: Path, name: str, kind: str) -> bool:
+        """Tell whether a value that is not equal is one of the row's."""
+        place = path.parent.relative_to(KONECTOM) / name
+        matches = fnmatchcase(name, self.pattern) or fnmatchcase(str(place), self.pattern)
+        return matches and kind != "equal" and self.kind in (kind, "corrected")
+
 
 def deviations() -> list[Deviation]:
     page = (Path(__file__).resolve().parents[2] / "docs" / "deviations.md").read_text()
-    rows = re.findall(r"^\| `([^`]+)` \| (differs|not carried) \|", page, flags=re.MULTILINE)
+    rows = re.findall(r"^\| `([^`]+)` \| (differs|not carried|corrected) \|", page, flags=re.MULTILINE)
     return [Deviation(pattern, kind) for pattern, kind in rows]
 
 
@@ -74,23 +88,16 @@ FILES = [path for path in recordings(*TASKS) if expected(path)]
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.name)
 def test_at_least_95_percent_are_equal_and_the_rest_is_explained(path: Path) -> None:
     told = compare(path)
-    unexplained = {
-        name: kind
-        for name, kind in told.items()
-        if kind != "equal" and not any(row.kind == kind and fnmatchcase(name, row.pattern) for row in deviations())
-    }
-    assert not unexplained
+    rows = {name: [row for row in deviations() if row.covers(path, name, kind)] for name, kind in told.items()}
+    assert not {name: kind for name, kind in told.items() if kind != "equal" and not rows[name]}
     equal = sum(kind == "equal" for kind in told.values())
-    assert equal >= LEAST_EQUAL * len(told), f"{equal} of {len(told)}"
+    corrected = sum(any(row.kind == "corrected" for row in found) for found in rows.values())
+    assert equal >= LEAST_EQUAL * (len(told) - corrected), f"{equal} of {len(told)}, {corrected} corrected"
 
 
 def test_every_row_of_the_table_is_needed() -> None:
-    told = [item for path in FILES for item in compare(path).items()]
-    idle = [
-        row.pattern
-        for row in deviations()
-        if not any(row.kind == kind and fnmatchcase(name, row.pattern) for name, kind in told)
-    ]
+    told = [(path, name, kind) for path in FILES for name, kind in compare(path).items()]
+    idle = [row.pattern for row in deviations() if not any(row.covers(*each) for each in told)]
     assert not idle
 
 

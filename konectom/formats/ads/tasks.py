@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from konectom.errors import ColumnInvalid, FieldInvalid
+from konectom.formats.ads import surveys
 from konectom.formats.ads.grip import grip
 from konectom.formats.ads.level import Level, Table, read_touches
 from konectom.recording import FloatArray, Part, Stream
@@ -65,6 +66,9 @@ TASKS: dict[str, Callable[[list[Level]], Parts]] = {
     "gripForce": grip,
     "gripForce-test": grip,
     "sbtUtt": balance_and_u_turn,
+    "mood": surveys.mood,
+    "msis29": surveys.msis29,
+    "passive": surveys.passive,
 }
 
 

@@ -34,8 +34,10 @@ class Level:
     """A level while it is being read. Pointers go into the document as it was sent."""
 
     def __init__(self, data: Mapping[str, Any], declared: Mapping[str, Any], clock_ms: float, at: str) -> None:
-        raw, configured = data.get("raw_data"), data.get("configuration")
+        raw, configured, computed = (data.get(key) for key in ("raw_data", "configuration", "mobile_computed_measures"))
         self.at = at
+        self.name = data.get("name")
+        self.computed: Mapping[str, Any] = computed if isinstance(computed, dict) else {}
         self.raw: Mapping[str, Any] = raw if isinstance(raw, dict) else {}
         self.configuration: Mapping[str, Any] = configured if isinstance(configured, dict) else {}
         self._frame = data.get("effective_time_frame")

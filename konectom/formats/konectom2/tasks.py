@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from konectom.errors import FieldInvalid
+from konectom.formats.konectom2 import surveys
 from konectom.formats.konectom2.level import Level, keys_of, read_instructions, read_touches
 from konectom.formats.konectom2.typing import typing
 from konectom.recording import FloatArray, Part, Stream
@@ -89,6 +90,11 @@ TASKS: dict[str, Callable[[list[Level]], Parts]] = {
     "typing": typing,
     "sbut-activity": balance_and_u_turn,
     "sbtUtt-activity": balance_and_u_turn,
+    "mood-activity": surveys.mood,
+    "msis29-activity": surveys.msis29,
+    "neuroqol-activity": surveys.neuroqol,
+    "pdq39-activity": surveys.pdq39,
+    "alsfrs-activity": surveys.alsfrs_r,
 }
 
 
