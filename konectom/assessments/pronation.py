@@ -12,8 +12,8 @@ in other postures, belong to none.
 
 Source: the published definitions of Konectom (DISPEL 0.0.3, generic/tasks/ps), written afresh. Deviations: what the
 library calls the decrement of speed is one of rotation, and is named so; the decrement of speed stands beside it. The
-library gives the movement power of both hands one name, under which it keeps that of the level that comes last, in its
-app the left hand. At most the last minute of a part is looked at.
+library gives the movement power of both hands one name; here that of the left, which the app records last, carries
+the alias. At most the last minute of a part is looked at.
 """
 
 from __future__ import annotations
