@@ -205,7 +205,7 @@ def first_peaks_s(path: Paths, contacts: IntArray) -> FloatArray:
     since_begin = np.minimum(now - begin[path.contact], _FAR - 1)
     speed, key = path.speed_per_ms(), path.contact.astype(np.int64) * _FAR + since_begin
     long = np.flatnonzero(steps > FEWEST_PEAK_STEPS)
-    for some in np.split(long, np.arange(_AT_ONCE, long.size, _AT_ONCE)):
+    for some in np.split(long, np.arange(_AT_ONCE, long.size, _AT_ONCE)) if long.size else ():
         number = np.arange(int(steps[some].max(initial=0)))
         at = (start[some, None] + number) * PEAK_STEP_NS - begin[contacts[some], None]
         held = np.searchsorted(key, contacts[some, None] * _FAR + np.minimum(at, _FAR - 1), side="right") - 1

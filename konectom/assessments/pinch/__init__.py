@@ -26,7 +26,7 @@ from typing import Literal
 
 from konectom.assessments._outcome import Outcome
 from konectom.assessments._parts import parts_by_condition
-from konectom.assessments._tremor import tremor_measures
+from konectom.assessments._tremor import tremor_measures, write_tremor
 from konectom.assessments.base import (
     CENTRE_AND_RANGE,
     Condition,
@@ -44,12 +44,12 @@ from konectom.assessments.base import (
 from konectom.assessments.pinch._hand import Hand
 from konectom.assessments.pinch._judge import judge
 from konectom.assessments.pinch._write import (
+    TREMOR_RATE_HZ,
     write_counts,
     write_fingers,
     write_peaks,
     write_reaction,
     write_times,
-    write_tremor,
 )
 from konectom.recording import Recording
 
@@ -253,8 +253,7 @@ MEASURES = (
         by=(HAND,),
         aliases=dispel("{hand}_sp-peak_speed_async-{statistic}"),
     ),
-    *tremor_measures("acceleration", "[g]", (HAND,), dispel("{hand}-acc")),
-    *tremor_measures("rotation", "rad/s", (HAND,), dispel("{hand}-gyr")),
+    *tremor_measures("pinch-{hand}", (HAND,)),
 )
 
 QUALITY = (
@@ -300,7 +299,7 @@ def pinch(recording: Recording, out: Outcome) -> None:
         write_times(hand, here)
         write_peaks(hand, here)
         write_fingers(hand, here)
-        write_tremor(hand, here)
+        write_tremor(hand.part.streams, here, rate_hz=TREMOR_RATE_HZ, within=hand.while_shown)
         judge(hand, out)
     write_reaction(hands, out)
     out.flag("hand_missing", when=len(hands) < 2)

@@ -5,18 +5,12 @@ from __future__ import annotations
 import numpy as np
 
 from konectom.assessments._outcome import Outcome
-from konectom.assessments._tremor import no_tremor, write_tremor_of
 from konectom.assessments.pinch._hand import SIZES, Hand
-from konectom.recording import STANDARD_GRAVITY_MPS2, FloatArray, Stream
-from konectom.signals.inertial import motion
-from konectom.signals.resample import bin_means
+from konectom.recording import FloatArray
 from konectom.signals.statistics import describe
-from konectom.signals.timebase import first_seconds, samples, tidy
 from konectom.signals.touches import first_peaks_s
 
 TREMOR_RATE_HZ = 20.0
-LONGEST_S = 300.0
-"""A hand is done in 30 s; what a forgotten phone goes on recording is left aside."""
 FINGERS = ("top", "bottom")
 PRESSURES = ("first_pressure", "pressure", "pressure_jerk", "mean_squared_pressure_jerk")
 
@@ -133,30 +127,6 @@ def write_fingers(hand: Hand, out: Outcome) -> None:
                 out(quantity, ordered[edges[low] : edges[high]], **where)
     for number, finger in enumerate(FINGERS):
         out("edge_distance", (away - bubbles.radius[of])[pair[:, number]], finger=finger)
-
-
-def write_tremor(hand: Hand, out: Outcome) -> None:
-    """Write how the phone trembled in the hand while a bubble was shown."""
-    names = ("accelerometer", "user_acceleration", "gravity", "gyroscope")
-    streams = {name: first_seconds(hand.part.streams[name], LONGEST_S) for name in names if name in hand.part.streams}
-    moved = _later_of_repeats(streams["user_acceleration"]) if "user_acceleration" in streams else None
-    if moved is None and "accelerometer" in streams:
-        found = motion(streams)
-        moved = found.t_s, found.user_g * STANDARD_GRAVITY_MPS2
-    turned = _later_of_repeats(streams["gyroscope"]) if "gyroscope" in streams else None
-    for sensor, told, unit in (("acceleration", moved, STANDARD_GRAVITY_MPS2), ("rotation", turned, 1.0)):
-        if told is None:
-            no_tremor(sensor, "input_missing", out)
-        else:
-            even = bin_means(*hand.while_shown(*told), TREMOR_RATE_HZ)
-            write_tremor_of(sensor, even.values / unit, TREMOR_RATE_HZ, out)
-
-
-def _later_of_repeats(stream: Stream) -> tuple[FloatArray, FloatArray]:
-    """Return a motion stream's tidy times and columns; of samples at one time the last recorded."""
-    if (np.diff(stream.t_s) > 0).all():
-        return samples(stream)
-    return tidy(stream.t_s[::-1], stream.matrix()[::-1])
 
 
 def _sizes(hand: Hand) -> list[tuple[int, str]]:

@@ -12,6 +12,7 @@ import numpy as np
 
 from konectom.errors import ColumnInvalid, FieldInvalid
 from konectom.formats.ads import surveys
+from konectom.formats.ads.grip import grip
 from konectom.formats.ads.level import Level, Table, read_touches
 from konectom.formats.ads.pinch import pinch
 from konectom.recording import FloatArray, Part, Stream
@@ -75,6 +76,8 @@ TASKS: dict[str, Callable[[list[Level]], Parts]] = {
     "cps": cps,
     "pinch": pinch,
     "6mwt": walk,
+    "gripForce": grip,
+    "gripForce-test": grip,
     "sbtUtt": balance_and_u_turn,
     "mood": surveys.mood,
     "msis29": surveys.msis29,

@@ -15,6 +15,7 @@ from konectom.errors import FieldInvalid
 from konectom.formats.konectom2 import surveys
 from konectom.formats.konectom2.level import Level, keys_of, read_instructions, read_touches
 from konectom.formats.konectom2.pinch import pinch
+from konectom.formats.konectom2.typing import typing
 from konectom.formats.konectom2.walk import read_positions
 from konectom.recording import FloatArray, Part, Stream
 
@@ -65,6 +66,14 @@ def tap(levels: list[Level]) -> Parts:
     return {"tap": parts}
 
 
+def pronation(levels: list[Level]) -> Parts:
+    """Turning of the forearm, a level for each hand."""
+    hands = {"left": "left", "right": "right"}
+    return {
+        "pronation": [level.part({"hand": _configured(level, "hand", hands)}, level.sensors(), {}) for level in levels]
+    }
+
+
 def balance_and_u_turn(levels: list[Level]) -> Parts:
     """Two tests that are performed in one go, the phone in a belt."""
     held: Parts = {}
@@ -89,6 +98,9 @@ TASKS: dict[str, Callable[[list[Level]], Parts]] = {
     "cps-activity": cps,
     "fingertap-activity": tap,
     "pinch-activity": pinch,
+    "sp-activity": pronation,
+    "typing-activity": typing,
+    "typing": typing,
     "sbut-activity": balance_and_u_turn,
     "sbtUtt-activity": balance_and_u_turn,
     "mood-activity": surveys.mood,
