@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 from flask import Flask
 
 from konectom import __version__, logs
@@ -14,6 +16,7 @@ from konectom.api.json import OrjsonProvider
 from konectom.api.patients import patients
 from konectom.api.sessions import sessions
 from konectom.api.studies import studies
+from konectom.errors import MigrationNeeded, StoreUnavailable
 from konectom.settings import Settings, load_settings
 from konectom.workflows.services import Services
 
@@ -23,7 +26,11 @@ METADATA_MAX_BYTES = 1024 * 1024
 
 
 def create_app(settings: Settings | None = None, *, services: Services | None = None) -> Flask:
-    """Return the application; settings come from the environment unless given, services from the settings."""
+    """Return the application; settings come from the environment unless given, services from the settings.
+
+    Raises :class:`~konectom.errors.CatalogueChanged` where results are stored under other measures than their
+    assessment's version declares now.
+    """
     app = Flask("konectom", static_folder=None)
     app.config["MAX_CONTENT_LENGTH"] = METADATA_MAX_BYTES
     app.json = OrjsonProvider(app)
@@ -31,6 +38,8 @@ def create_app(settings: Settings | None = None, *, services: Services | None = 
     app.extensions["konectom"] = services
 
     logs.configure(services.settings.log_format)
+    with suppress(StoreUnavailable, MigrationNeeded):  # told by /readyz, until the operator has acted
+        services.require_same_catalogues()
     requests.init_app(app)
     access.init_app(app)
     errors.init_app(app)

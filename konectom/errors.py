@@ -39,7 +39,7 @@
     └── OperationError             the operator has to act
         ├── SettingInvalid         500  setting_invalid
         ├── MigrationNeeded        503  migration_needed
-        ├── CatalogueChanged       500  catalogue_changed
+        ├── CatalogueChanged       503  catalogue_changed
         └── StoreUnavailable       503  store_unavailable
 
 ``code`` never changes once released; ``detail`` is for people and may. ``at`` is a JSON pointer (RFC 6901) into the
@@ -285,7 +285,7 @@ class MigrationNeeded(OperationError):
 class CatalogueChanged(OperationError):
     """An assessment's declaration changed without a new version."""
 
-    code, title = "catalogue_changed", "Catalogue changed without a new version"
+    code, status, title = "catalogue_changed", 503, "Catalogue changed without a new version"
 
 
 class StoreUnavailable(OperationError):

@@ -59,10 +59,6 @@ class Setting(Generic[T]):
             raise SettingInvalid(f"{self.variable}: {error}{said}", setting=self.name) from None
 
 
-def _text(default: str, help: str, *, secret: bool = False) -> Setting[str]:
-    return Setting("text", str, default, help, secret=secret)
-
-
 def _path(default: str, help: str) -> Setting[Path]:
     return Setting("path", lambda text: Path(text).expanduser().absolute(), default, help)
 
@@ -83,17 +79,6 @@ def _choice(default: str, help: str, *choices: str) -> Setting[str]:
         return text
 
     return Setting(" or ".join(f"`{choice}`" for choice in choices), parse, default, help)
-
-
-def _switch(default: str, help: str) -> Setting[bool]:
-    known = dict.fromkeys(("1", "true", "yes", "on"), True) | dict.fromkeys(("0", "false", "no", "off"), False)
-
-    def parse(text: str) -> bool:
-        if text.lower() not in known:
-            raise ValueError("must be yes or no")
-        return known[text.lower()]
-
-    return Setting("yes or no", parse, default, help)
 
 
 def _duration(default: str, help: str) -> Setting[timedelta]:
@@ -125,7 +110,6 @@ class Settings:
     __slots__ = ("_values",)
     _values: Mapping[str, Any]
 
-    environment = _choice("production", "What the installation is for.", "production", "development", "test")
     data_dir = _path("./konectom-data", "Directory of the database and the raw uploads, unless they are elsewhere.")
     database_url = _address(
         "sqlite:///{data_dir}/konectom.sqlite3",

@@ -25,16 +25,16 @@ def probe_of(version: int, *, unit: str = "m/s2", extra: bool = False) -> Any:
             "level",
             unit,
             "Magnitude.",
-            "lower",
-            (0, 100),
-            ("mean", "sd"),
-            (HAND,),
-            ("mean",),
-            {"dispel": "pr-{hand}-{statistic}"},
+            better="lower",
+            plausible=(0, 100),
+            statistics=("mean", "sd"),
+            by=(HAND,),
+            score=("mean",),
+            aliases={"dispel": "pr-{hand}-{statistic}"},
         ),
     ]
     if extra:
-        measures.append(Measure("peak", unit, "Largest magnitude.", "lower", (0, 100), by=(HAND,)))
+        measures.append(Measure("peak", unit, "Largest magnitude.", better="lower", plausible=(0, 100), by=(HAND,)))
 
     @assessment(
         "probe",

@@ -19,7 +19,8 @@ def received_body(max_bytes: int) -> bytes:
     """Return the body's bytes as they came, still compressed.
 
     Raises :class:`BodyTooLarge`, for a declared length before anything is read and for a chunked body as soon as it
-    exceeds ``max_bytes``; :class:`BodyStalled` when it stops coming, :class:`BodyIncomplete` when it is cut off.
+    exceeds ``max_bytes``; :class:`BodyStalled` when it stops coming, :class:`BodyIncomplete` when it is cut off or its
+    chunks are garbled.
     """
     declared = request.content_length
     if declared is None and "wsgi.input_terminated" not in request.environ:
@@ -35,6 +36,11 @@ def received_body(max_bytes: int) -> bytes:
         raise BodyStalled(f"nothing came for {STALLED_AFTER_S:.0f} seconds") from None
     except OSError:
         raise BodyIncomplete("the connection ended before the whole body had come") from None
+    except Exception as error:
+        # Servers have errors of their own for chunks that are cut or garbled; no memory is a fault of ours.
+        if isinstance(error, MemoryError):
+            raise
+        raise BodyIncomplete("the chunks of the body cannot be told apart; send it again") from error
     if len(body) > max_bytes:
         raise _too_large(max_bytes)
     if declared is not None and len(body) < declared:

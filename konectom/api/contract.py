@@ -46,10 +46,13 @@ class Parser(FlaskParser):
             raise NotJson(f"The body is not JSON: {error}") from None
 
     def load_querystring(self, req: Request, schema: Schema) -> Any:
-        """Return the query's fields; a NUL, which no text here holds and some databases cannot, is refused."""
-        for name, value in req.args.items(multi=True):
-            if "\0" in value:
-                raise FieldInvalid("a NUL character stands where none can", at=f"/query/{name}")
+        """Return the query's fields; one that is told twice is refused, and a NUL, which no text here holds."""
+        for name, values in req.args.lists():
+            at = f"/query/{_token(name)}"
+            if len(values) > 1:
+                raise FieldInvalid("this field is told more than once", at=at)
+            if "\0" in values[0]:
+                raise FieldInvalid("a NUL character stands where none can", at=at)
         return super().load_querystring(req, schema)
 
     def handle_error(self, error: ValidationError, *_: Any, **__: Any) -> NoReturn:
@@ -146,9 +149,13 @@ def _faults(messages: Mapping[str, Any]) -> Iterator[KonectomError]:
 def _faults_at(at: str, told: Any) -> Iterator[KonectomError]:
     if isinstance(told, Mapping):
         for name, inner in told.items():
-            token = str(name).replace("~", "~0").replace("/", "~1")
-            yield from _faults_at(at if name == SCHEMA else f"{at}/{token}", inner)
+            yield from _faults_at(at if name == SCHEMA else f"{at}/{_token(name)}", inner)
         return
     for message in told:
         missing = message == fields.Field.default_error_messages["required"]
         yield (FieldMissing if missing else FieldInvalid)(str(message), at=at)
+
+
+def _token(name: Any) -> str:
+    """Return a name as it stands in a JSON pointer."""
+    return str(name).replace("~", "~0").replace("/", "~1")

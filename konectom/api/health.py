@@ -9,7 +9,7 @@ from marshmallow import fields
 from konectom.api.access import public, services
 from konectom.api.contract import Resource
 from konectom.api.schemas import Described
-from konectom.errors import MigrationNeeded, StoreUnavailable
+from konectom.errors import CatalogueChanged, MigrationNeeded, StoreUnavailable
 
 health = Resource("health", __name__, description="For whatever watches the server.")
 
@@ -31,7 +31,7 @@ def healthz() -> Any:
 @health.route("/readyz")
 @public
 @health.answers(200, Health)
-@health.refuses(StoreUnavailable, MigrationNeeded)
+@health.refuses(StoreUnavailable, MigrationNeeded, CatalogueChanged)
 def readyz() -> Any:
     """Tell that the database answers and is migrated, and that uploads can be written; else what is wrong."""
     services().ping()

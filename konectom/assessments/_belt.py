@@ -7,8 +7,7 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
-from konectom.assessments._outcome import Outcome
-from konectom.assessments.base import Effect, Rule, events, invalid, motion, technical
+from konectom.assessments.base import Effect, Outcome, Rule, events, invalid, motion, technical
 from konectom.recording import Part, Stream
 from konectom.signals.inertial import Motion
 from konectom.signals.orientation import STEP_S, placements
@@ -31,6 +30,8 @@ INSTRUCTIONS = events(
     means="Spoken instructions; sent only where the streams run through them, before the test itself.",
 )
 
+MOTION = tuple(wanted.name for wanted in (ACCELEROMETER, USER_ACCELERATION, GRAVITY, GYROSCOPE))
+
 LOWEST_RATE_HZ = 40.0
 LONGEST_GAP_S = 2.0
 GRAVITY_G = (0.8, 1.2)
@@ -44,14 +45,14 @@ def motion_rules(task: str, slow: Effect) -> tuple[Rule, Rule, Rule]:
             technical,
             slow,
             "The phone measured your movement too rarely. Please close other apps, turn off power saving and repeat.",
-            {"dispel": f"{task}-technical-invalidation-freq_low_40hz"},
+            aliases={"dispel": f"{task}-technical-invalidation-freq_low_40hz"},
         ),
         Rule(
             "gap",
             technical,
             invalid,
             "The phone stopped measuring for a while. Please repeat the test and leave the app open.",
-            {"dispel": f"{task}-technical-invalidation-max_time_inc_greater_than_2_sec"},
+            aliases={"dispel": f"{task}-technical-invalidation-max_time_inc_greater_than_2_sec"},
         ),
         Rule(
             "no_gravity",
@@ -73,10 +74,14 @@ def judge_motion(moved: Motion, out: Outcome) -> None:
         out.flag("no_gravity", when=not GRAVITY_G[0] <= gravity_g <= GRAVITY_G[1], gravity_g=round(gravity_g, 4))
 
 
+def samples_of(part: Part) -> int:
+    """Return how many samples the fullest of a part's streams of motion has."""
+    return max((len(part.streams[name]) for name in MOTION if name in part.streams), default=0)
+
+
 def cut(part: Part, window: Callable[[Stream], Stream]) -> dict[str, Stream]:
     """Return the part's streams of motion, each cut to the test."""
-    names = [wanted.name for wanted in (ACCELEROMETER, USER_ACCELERATION, GRAVITY, GYROSCOPE)]
-    return {name: window(part.streams[name]) for name in names if name in part.streams}
+    return {name: window(part.streams[name]) for name in MOTION if name in part.streams}
 
 
 def places(moved: Motion) -> NDArray[np.str_]:

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from konectom.assessments._outcome import Outcome
-from konectom.assessments.base import Rule, behavioural, invalid, limited, noted, technical
+from konectom.assessments.base import Outcome, Rule, behavioural, invalid, limited, noted, technical
 from konectom.recording import FloatArray
 
 # Limits are our own: attentive people do not come there.
@@ -14,24 +13,29 @@ LEAST_FOR_STRAIGHT_LINE = 10
 LONGEST_ANSWER_S = 600.0
 
 TOO_FAST = Rule(
-    *("too_fast", behavioural, limited),
-    "Many answers came faster than a question can be read. Please take your time.",
+    "too_fast", behavioural, limited, "Many answers came faster than a question can be read. Please take your time."
 )
 
 QUALITY = (
     Rule("incomplete", behavioural, limited, "Some questions were not answered. Please answer every question."),
     Rule(
-        *("not_scored", behavioural, invalid),
+        "not_scored",
+        behavioural,
+        invalid,
         "Too few questions were answered to give a score. Please fill in the questionnaire again.",
     ),
     Rule("items_imputed", behavioural, noted, "A score rests on the questions that were answered."),
     Rule(
-        *("straight_lining", behavioural, limited),
+        "straight_lining",
+        behavioural,
+        limited,
         "Every question got the same answer. Please read each question before you answer.",
     ),
     TOO_FAST,
     Rule(
-        *("answer_out_of_range", technical, limited),
+        "answer_out_of_range",
+        technical,
+        limited,
         "An answer was sent that the question does not offer. Please update the app.",
     ),
     Rule("unknown_item", technical, noted, "Answers were sent to questions that are not part of this questionnaire."),

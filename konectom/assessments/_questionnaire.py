@@ -26,11 +26,11 @@ from numpy.typing import NDArray
 
 from konectom.assessments._answers import Answers, read_answers
 from konectom.assessments._care import FASTEST_S, LONGEST_ANSWER_S, flag_straight_line, flag_too_fast
-from konectom.assessments._outcome import Outcome
 from konectom.assessments.base import (
     CENTRE_AND_RANGE,
     Condition,
     Measure,
+    Outcome,
 )
 from konectom.recording import EMPTY, FloatArray, Recording
 
@@ -90,7 +90,9 @@ class Questionnaire:
     def item(self) -> Condition:
         """Return the condition whose levels are the items."""
         names = tuple(item.name for item in self.items)
-        return Condition("item", names, {"dispel": tuple(item.alias or item.name for item in self.items)}, "The item.")
+        return Condition(
+            "item", names, aliases={"dispel": tuple(item.alias or item.name for item in self.items)}, means="The item."
+        )
 
     @cached_property
     def measures(self) -> tuple[Measure, ...]:
@@ -99,8 +101,14 @@ class Questionnaire:
 
     def _scale_measure(self, scale: Scale) -> Measure:
         return Measure(
-            *(scale.quantity, "1", scale.means, scale.better, self._range(scale), (), (), scale.score),
-            *(scale.aliases, scale.evidence),
+            scale.quantity,
+            "1",
+            scale.means,
+            better=scale.better,
+            plausible=self._range(scale),
+            score=scale.score,
+            aliases=scale.aliases,
+            evidence=scale.evidence,
         )
 
     def _range(self, scale: Scale) -> tuple[float, float]:
@@ -121,12 +129,24 @@ class Questionnaire:
         time, width, by = (0.0, LONGEST_ANSWER_S), (low - high, high - low), (self.item,)
         each = CENTRE_AND_RANGE
         return (
-            Measure("answer", "1", "The final answer, as coded.", self.better, (low, high), (), by, False, answer),
-            Measure("response_time", "s", RESPONSE, None, time, each, by, False, alias("rt-{statistic}")),
-            Measure("total_response_time", "s", TOTAL, None, time, (), by, False, alias("rt-sum")),
-            Measure("time_to_final_answer", "s", SETTLED, None, (0.0, LONGEST_S), (), by),
-            Measure("answer_change", "1", CHANGE, None, width, each, by, False, alias("rc-{statistic}")),
-            Measure("answer_count", "1", COUNT, None, (1, 50), (), by, False, alias("count")),
+            Measure(
+                "answer",
+                "1",
+                "The final answer, as coded.",
+                better=self.better,
+                plausible=(low, high),
+                by=by,
+                aliases=answer,
+            ),
+            Measure(
+                "response_time", "s", RESPONSE, plausible=time, statistics=each, by=by, aliases=alias("rt-{statistic}")
+            ),
+            Measure("total_response_time", "s", TOTAL, plausible=time, by=by, aliases=alias("rt-sum")),
+            Measure("time_to_final_answer", "s", SETTLED, plausible=(0.0, LONGEST_S), by=by),
+            Measure(
+                "answer_change", "1", CHANGE, plausible=width, statistics=each, by=by, aliases=alias("rc-{statistic}")
+            ),
+            Measure("answer_count", "1", COUNT, plausible=(1, 50), by=by, aliases=alias("count")),
         )
 
     @cached_property
@@ -248,14 +268,17 @@ CHANGE = "Difference of an answer from the one given when the item was shown bef
 COUNT = "How often the item was shown and answered."
 
 _WHOLE = (
-    Measure("answered_share", "%", "Items answered among all.", None, (0, 100)),
-    Measure("changed_items", "1", "Items whose final answer is not the one first tapped.", None, (0, 100)),
+    Measure("answered_share", "%", "Items answered among all.", plausible=(0, 100)),
+    Measure("changed_items", "1", "Items whose final answer is not the one first tapped.", plausible=(0, 100)),
     Measure(
-        *("item_time", "s", "Time from an item's appearance to its answer, over all items.", None),
-        *((0, LONGEST_ANSWER_S), CENTRE_AND_RANGE),
+        "item_time",
+        "s",
+        "Time from an item's appearance to its answer, over all items.",
+        plausible=(0, LONGEST_ANSWER_S),
+        statistics=CENTRE_AND_RANGE,
     ),
     Measure(
-        *("completion_time", "s", "Time from the first item's appearance to the last answer.", None, (0, LONGEST_S))
+        "completion_time", "s", "Time from the first item's appearance to the last answer.", plausible=(0, LONGEST_S)
     ),
 )
 

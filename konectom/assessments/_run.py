@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -25,17 +26,7 @@ def run(assessment: Assessment, recording: Recording) -> Result:
     out.flag("unfinished", when=not recording.finished, reason=recording.interruption or "")
     if parts:
         _flag_disorder(assessment, parts, out)
-        kept = Recording(
-            recording.assessment,
-            parts,
-            recording.condition,
-            recording.offset_s,
-            recording.duration_s,
-            recording.finished,
-            recording.interruption,
-            recording.device,
-        )
-        assessment.extract(kept, out)
+        assessment.extract(replace(recording, parts=parts), out)
         left_out = unexplained(sheet)
         if left_out:
             names = sorted({f"{block.quantity} {dict(block.condition)}" for block in left_out})
@@ -44,6 +35,7 @@ def run(assessment: Assessment, recording: Recording) -> Result:
         out.flag("no_data")
         sheet.reasons.update(dict.fromkeys(range(len(sheet.catalogue)), "no_data"))
     _flag_implausible(out)
+    _flag_nothing_measured(out)
     flags = tuple(sheet.flags.values())
     severities = {flag.severity for flag in flags}
     verdict: Verdict = "invalid" if "error" in severities else "limited" if "warning" in severities else "valid"
@@ -135,6 +127,14 @@ def _flag_disorder(assessment: Assessment, parts: tuple[Part, ...], out: Outcome
             changed = (np.diff(stream.matrix(*wanted.columns), axis=0) != 0).any(axis=1)
             share = float(np.count_nonzero((passed_s < 0) | ((passed_s == 0) & changed))) / (len(stream) - 1)
             out.flag("time_disorder", when=share > MOST_DISORDER, stream=wanted.name, share=round(share, 4))
+
+
+def _flag_nothing_measured(out: Outcome) -> None:
+    """Flag a recording that gave no score, unless it is invalid already: that names the cause."""
+    sheet = out._sheet
+    scored = any(np.isfinite(sheet.features[entry.index]) for entry in sheet.catalogue.scores)
+    known_why = any(flag.severity == "error" for flag in sheet.flags.values())
+    out.flag("nothing_measured", when=not scored and not known_why)
 
 
 def _flag_implausible(out: Outcome) -> None:

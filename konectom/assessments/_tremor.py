@@ -7,8 +7,7 @@ from typing import Literal
 
 import numpy as np
 
-from konectom.assessments._outcome import Outcome
-from konectom.assessments.base import Condition, Measure, motion
+from konectom.assessments.base import Condition, Measure, Outcome, motion
 from konectom.recording import STANDARD_GRAVITY_MPS2, FloatArray, Stream
 from konectom.signals.filters import detrend
 from konectom.signals.inertial import motion as motion_of
@@ -26,7 +25,9 @@ GYROSCOPE = motion("gyroscope", "rad/s", optional=True, means="Rotation of the p
 MOTION_INPUTS = (USER_ACCELERATION, ACCELEROMETER, GYROSCOPE)
 
 AXIS = Condition(
-    *("axis", ("x", "y", "z", "norm"), {"dispel": ("x", "y", "z", "xyz")}),
+    "axis",
+    ("x", "y", "z", "norm"),
+    aliases={"dispel": ("x", "y", "z", "xyz")},
     means="Axis of the phone, or the length of the vector.",
 )
 SENSORS = (("acceleration", "[g]", "acc"), ("rotation", "rad/s", "gyr"))
@@ -57,7 +58,10 @@ def tremor_measures(prefix: str, by: tuple[Condition, ...] = (), *, norm: bool =
         )
         found.append(
             Measure(
-                *(f"{sensor}_spectral_norm", unit, f"Largest singular value of the phone's {sensor}.", "lower"),
+                f"{sensor}_spectral_norm",
+                unit,
+                f"Largest singular value of the phone's {sensor}.",
+                better="lower",
                 plausible=(0, 1000),
                 by=by,
                 aliases={"dispel": f"{prefix}-{short}_sig_ene"},
@@ -65,7 +69,11 @@ def tremor_measures(prefix: str, by: tuple[Condition, ...] = (), *, norm: bool =
         )
         found += [
             Measure(
-                *(f"{sensor}_{name}", of_unit, f"{means}, of the phone's {sensor}.", better, plausible),
+                f"{sensor}_{name}",
+                of_unit,
+                f"{means}, of the phone's {sensor}.",
+                better=better,
+                plausible=plausible,
                 by=(*by, axes),
                 aliases={"dispel": f"{prefix}-{short}_ps_{alias}_{{axis}}"},
             )

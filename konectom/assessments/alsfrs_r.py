@@ -19,9 +19,8 @@ import numpy as np
 
 from konectom.assessments._answers import ANSWERS, Answers, read_answers
 from konectom.assessments._care import QUALITY
-from konectom.assessments._outcome import Outcome
 from konectom.assessments._questionnaire import Item, Questionnaire, Scale, span
-from konectom.assessments.base import Measure, Rule, assessment, limited, technical
+from konectom.assessments.base import Measure, Outcome, Rule, assessment, limited, technical
 from konectom.recording import Recording
 
 FUNCTION = (0.0, 1.0, 2.0, 3.0, 4.0)
@@ -67,11 +66,15 @@ ALSFRS_R = Questionnaire(
 )
 
 VARIANT = Measure(
-    *("cut_with_gastrostomy", "1", "1 where item 5 was answered in its variant with a gastrostomy, 0 without.", None),
-    (-0.5, 1.5),
+    "cut_with_gastrostomy",
+    "1",
+    "1 where item 5 was answered in its variant with a gastrostomy, 0 without.",
+    plausible=(-0.5, 1.5),
 )
 UNCLEAR = Rule(
-    *("variant_unclear", technical, limited),
+    "variant_unclear",
+    technical,
+    limited,
     "Two different answers came on cutting food. Please answer the one question that applies to you.",
 )
 

@@ -29,9 +29,20 @@ from konectom.assessments._belt import (
     judge_placement,
     motion_rules,
     places,
+    samples_of,
 )
-from konectom.assessments._outcome import Outcome
-from konectom.assessments.base import Condition, Effect, Measure, Rule, assessment, behavioural, invalid, limited
+from konectom.assessments.base import (
+    Condition,
+    Effect,
+    Measure,
+    Outcome,
+    Rule,
+    assessment,
+    behavioural,
+    fullest_part,
+    invalid,
+    limited,
+)
 from konectom.recording import FloatArray, Part, Recording
 from konectom.signals import sway
 from konectom.signals.filters import detrend, high_pass, smooth
@@ -49,10 +60,13 @@ TREMOR_HZ = (2.0, 5.0)
 
 SETTLING, SETTLED, WHOLE = "first_5_s", "after_5_s", "whole"
 WINDOW = Condition(
-    "window", (SETTLING, SETTLED, WHOLE), {"dispel": ("first5s", "after5s", "full")}, "Part of the test."
+    "window", (SETTLING, SETTLED, WHOLE), aliases={"dispel": ("first5s", "after5s", "full")}, means="Part of the test."
 )
 AXIS = Condition(
-    *("axis", ("vertical", "mediolateral", "anteroposterior")), {"dispel": ("x", "y", "z")}, "Axis of the body."
+    "axis",
+    ("vertical", "mediolateral", "anteroposterior"),
+    aliases={"dispel": ("x", "y", "z")},
+    means="Axis of the body.",
 )
 
 PRIETO = "Prieto et al. 1996, doi 10.1109/10.532130"
@@ -76,59 +90,99 @@ def on_axes(measure: Measure, dispel: str) -> Measure:
 
 
 PATH_RATE = Measure(
-    *(
-        "path_rate",
-        "m[g]/s",
-        "How much the sway's acceleration changes in a second: unsteadiness.",
-        "lower",
-        (0.05, 300),
-    ),
+    "path_rate",
+    "m[g]/s",
+    "How much the sway's acceleration changes in a second: unsteadiness.",
+    better="lower",
+    plausible=(0.05, 300),
     evidence=f"{PRIETO}; {MANCINI}",
 )
 RMS = Measure(
-    *("rms", "m[g]", "Typical size of the sway's acceleration.", "lower", (0.02, 100)), evidence=f"{MANCINI}; {SPAIN}"
+    "rms",
+    "m[g]",
+    "Typical size of the sway's acceleration.",
+    better="lower",
+    plausible=(0.02, 100),
+    evidence=f"{MANCINI}; {SPAIN}",
 )
 PREDICTION_AREA = Measure(
-    *("prediction_area", "m[g]2", "Area of the ellipse in which 95 % of the sway lies.", "lower", (0.01, 1e5)),
+    "prediction_area",
+    "m[g]2",
+    "Area of the ellipse in which 95 % of the sway lies.",
+    better="lower",
+    plausible=(0.01, 1e5),
     evidence=SCHUBERT,
 )
 MEAN_FREQUENCY = Measure(
-    *("mean_frequency", "Hz", "How often a second the sway would circle at its mean size.", None, (0, 20)),
+    "mean_frequency",
+    "Hz",
+    "How often a second the sway would circle at its mean size.",
+    plausible=(0, 20),
     evidence=PRIETO,
 )
 JERK = Measure(
-    *("jerk", "m[g]2/s", "Half the squared rate of change of the sway, summed over time.", "lower", (0, 1e7)),
+    "jerk",
+    "m[g]2/s",
+    "Half the squared rate of change of the sway, summed over time.",
+    better="lower",
+    plausible=(0, 1e7),
     evidence=MANCINI,
 )
 PATH_LENGTH = Measure(
-    *("path_length", "m[g]", "Length of the way that the sway's acceleration made.", "lower", (0, 2e4)),
+    "path_length",
+    "m[g]",
+    "Length of the way that the sway's acceleration made.",
+    better="lower",
+    plausible=(0, 2e4),
     evidence=PRIETO,
 )
 PATH_PER_WHOLE_SECOND = Measure(
-    *("path_per_whole_second", "m[g]/s", "Path length over the duration less its fraction of a second.", "lower"),
+    "path_per_whole_second",
+    "m[g]/s",
+    "Path length over the duration less its fraction of a second.",
+    better="lower",
     plausible=(0, 600),
 )
 CIRCLE_AREA = Measure(
-    *("circle_area", "m[g]2", "Area of the circle in which 95 % of the sway lies.", "lower", (0, 1e5)),
+    "circle_area",
+    "m[g]2",
+    "Area of the circle in which 95 % of the sway lies.",
+    better="lower",
+    plausible=(0, 1e5),
     evidence=PRIETO,
 )
 ELLIPSE_AREA = Measure(
-    *("ellipse_area", "m[g]2", "Area of the ellipse over the sway's 5 % to 95 % ranges.", "lower", (0, 1e5)),
+    "ellipse_area",
+    "m[g]2",
+    "Area of the ellipse over the sway's 5 % to 95 % ranges.",
+    better="lower",
+    plausible=(0, 1e5),
     evidence=SCHUBERT,
 )
 QUIET_SHARE = Measure(
-    *("quiet_share", "1", "Share of the time without sudden large movement, in hundredths.", "higher", (0, 1)),
+    "quiet_share",
+    "1",
+    "Share of the time without sudden large movement, in hundredths.",
+    better="higher",
+    plausible=(0, 1),
     aliases={"dispel": "sbt-coverage_valid"},
 )
 SPECTRAL_NORM = Measure(
-    *("spectral_norm", "[g]", "Largest singular value of the acceleration: grows with its size and duration.", "lower"),
+    "spectral_norm",
+    "[g]",
+    "Largest singular value of the acceleration: grows with its size and duration.",
+    better="lower",
     plausible=(0, 100),
     aliases={"dispel": "sbt-acc_sig_ene"},
 )
-TREMOR_ENERGY = Measure("tremor_energy", "[g]2.Hz", "Power from 2 to 5 Hz, weighted by frequency.", "lower", (0, 1))
-PEAK_FREQUENCY = Measure("peak_frequency", "Hz", "Frequency of the strongest movement.", None, (0, 64))
-ENTROPY = Measure("spectral_entropy", "bit", "How evenly the movement spreads over all frequencies.", None, (0, 8))
-PEAK_POWER = Measure("peak_power", "[g]2", "Power at the frequency of the strongest movement.", "lower", (0, 1))
+TREMOR_ENERGY = Measure(
+    "tremor_energy", "[g]2.Hz", "Power from 2 to 5 Hz, weighted by frequency.", better="lower", plausible=(0, 1)
+)
+PEAK_FREQUENCY = Measure("peak_frequency", "Hz", "Frequency of the strongest movement.", plausible=(0, 64))
+ENTROPY = Measure("spectral_entropy", "bit", "How evenly the movement spreads over all frequencies.", plausible=(0, 8))
+PEAK_POWER = Measure(
+    "peak_power", "[g]2", "Power at the frequency of the strongest movement.", better="lower", plausible=(0, 1)
+)
 
 MEASURES = (
     *in_windows(PATH_RATE, score=True),
@@ -151,30 +205,40 @@ MEASURES = (
 
 def deviation(code: str, effect: Effect, message: str, dispel: str = "") -> Rule:
     """Declare a rule on what the patient did, with the library's name of it."""
-    return Rule(code, behavioural, effect, message, {"dispel": f"sbt-behavioral-{dispel}"} if dispel else {})
+    return Rule(code, behavioural, effect, message, aliases={"dispel": f"sbt-behavioral-{dispel}"} if dispel else {})
 
 
 QUALITY = (
     *motion_rules("sbt", slow=invalid),
     deviation("too_short", limited, "The test was too short. Please stand still until the phone tells you to stop."),
     deviation(
-        *("off_belt", limited, "The phone was not on your belt all the time. Please fasten it before you start."),
+        "off_belt",
+        limited,
+        "The phone was not on your belt all the time. Please fasten it before you start.",
         "deviation-non_belt_greater_than_0_perc",
     ),
     deviation(
-        *("off_belt_after_5_s", invalid, "The phone was not sideways on your belt. Please wear it there and repeat."),
+        "off_belt_after_5_s",
+        invalid,
+        "The phone was not sideways on your belt. Please wear it there and repeat.",
         "invalidation-non_belt_post_adjustment_greater_than_0_perc",
     ),
     deviation(
-        *("excessive_motion", limited, "There was a large movement. Please repeat the test and stand still."),
+        "excessive_motion",
+        limited,
+        "There was a large movement. Please repeat the test and stand still.",
         "deviation-excessive_motion",
     ),
     deviation(
-        *("excessive_motion_after_5_s", limited, "You moved a lot after the start. Please repeat and stand still."),
+        "excessive_motion_after_5_s",
+        limited,
+        "You moved a lot after the start. Please repeat and stand still.",
         "deviation-excessive_post_adjustment_motion",
     ),
     deviation(
-        *("sway_too_short", limited, "You stood still for too little of the time. Please repeat, next to a wall."),
+        "sway_too_short",
+        limited,
+        "You stood still for too little of the time. Please repeat, next to a wall.",
         "deviation-sway_too_short",
     ),
 )
@@ -192,7 +256,7 @@ QUALITY = (
 )
 def extract(recording: Recording, out: Outcome) -> None:
     """Stand still for 30 seconds with the phone in landscape on a belt: how much the trunk sways."""
-    moved = test_of(recording.parts[-1])
+    moved = test_of(fullest_part(recording, out, samples_of))
     judge_motion(moved, out)
     upright = moved.upright()
     if len(upright) < 2:

@@ -9,14 +9,48 @@ conformance tests; nothing else has to be edited.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import KW_ONLY, dataclass, field, replace
 from functools import cached_property
 from typing import Literal
 
-from konectom.assessments._catalogue import Catalogue
-from konectom.assessments._outcome import Outcome, Result
+from konectom.assessments._catalogue import Catalogue, Entry
+from konectom.assessments._outcome import REASONS, Flag, Outcome, Quality, Result
+from konectom.assessments._parts import fullest_part, parts_by_condition
+from konectom.assessments._run import find, run
 from konectom.recording import EMPTY, Recording
 from konectom.signals.statistics import LEAST_VALUES
+
+__all__ = [
+    "CENTRE_AND_RANGE",
+    "GENERAL_RULES",
+    "MOST_SCORES",
+    "REASONS",
+    "Assessment",
+    "Catalogue",
+    "Condition",
+    "Effect",
+    "Entry",
+    "Extract",
+    "Flag",
+    "Input",
+    "Kind",
+    "Measure",
+    "Outcome",
+    "Quality",
+    "Result",
+    "Rule",
+    "assessment",
+    "behavioural",
+    "events",
+    "find",
+    "fullest_part",
+    "invalid",
+    "limited",
+    "motion",
+    "noted",
+    "parts_by_condition",
+    "technical",
+]
 
 Kind = Literal["technical", "behavioural"]
 Effect = Literal["none", "limited", "invalid"]
@@ -27,7 +61,6 @@ limited: Effect = "limited"
 invalid: Effect = "invalid"
 noted: Effect = "none"
 
-BASIC = ("mean", "sd")
 CENTRE_AND_RANGE = ("mean", "sd", "median", "min", "max")
 MOST_SCORES = 15
 
@@ -60,11 +93,6 @@ class Input:
 def motion(name: str, unit: str, *, optional: bool = False, means: str = "", instead: tuple[str, ...] = ()) -> Input:
     """Declare a three-axis sensor stream (columns x, y, z)."""
     return Input(name, ("x", "y", "z"), unit, optional=optional, means=means, instead=instead)
-
-
-def touches(name: str = "touch", *, optional: bool = False, means: str = "") -> Input:
-    """Declare the touches on the screen: position, phase (down, move, up) and finger."""
-    return Input(name, ("x", "y", "phase", "finger"), optional=optional, means=means, texts=("phase",))
 
 
 def events(
@@ -111,6 +139,7 @@ class Measure:
     quantity: str
     unit: str
     means: str
+    _: KW_ONLY
     better: Literal["higher", "lower"] | None = None
     plausible: tuple[float, float] | None = None
     statistics: tuple[str, ...] = ()
@@ -144,6 +173,7 @@ class Rule:
 
 GENERAL_RULES = (
     Rule("no_data", technical, invalid, "Nothing was recorded. Please repeat the test."),
+    Rule("nothing_measured", technical, invalid, "Nothing could be measured. Please repeat the test."),
     Rule(
         "part_without_data",
         technical,
@@ -165,12 +195,12 @@ GENERAL_RULES = (
         limited,
         "The phone's clock was disturbed during the test. Please repeat it.",
     ),
-    Rule("implausible_value", technical, noted, "Some values are outside what is usually seen."),
+    Rule("implausible_value", technical, noted, "Some details could not be checked against usual values."),
     Rule(
         "implausible_score",
         technical,
         limited,
-        "The result is unlike any usually seen. Please repeat the test.",
+        "The result could not be checked against usual values. Please repeat the test if you can.",
     ),
 )
 """Rules that every assessment has, raised by the runner."""
@@ -213,8 +243,6 @@ class Assessment:
 
         Raises :class:`~konectom.errors.StreamError` where no part of the recording carries a required input.
         """
-        from konectom.assessments._run import run
-
         return run(self, recording)
 
 

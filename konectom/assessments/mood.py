@@ -13,9 +13,8 @@ from __future__ import annotations
 
 from konectom.assessments._answers import ANSWERS
 from konectom.assessments._care import QUALITY
-from konectom.assessments._outcome import Outcome
 from konectom.assessments._questionnaire import Item, Questionnaire, Scale
-from konectom.assessments.base import assessment
+from konectom.assessments.base import Outcome, assessment
 from konectom.recording import Recording
 
 BEST_FIRST = (4.0, 3.0, 2.0, 1.0, 0.0)

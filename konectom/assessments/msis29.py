@@ -18,9 +18,8 @@ from __future__ import annotations
 
 from konectom.assessments._answers import ANSWERS
 from konectom.assessments._care import QUALITY
-from konectom.assessments._outcome import Outcome
 from konectom.assessments._questionnaire import Questionnaire, Scale, numbered, span
-from konectom.assessments.base import assessment
+from konectom.assessments.base import Outcome, assessment
 from konectom.recording import Recording
 
 PHYSICAL, PSYCHOLOGICAL = span(1, 20), span(21, 29)

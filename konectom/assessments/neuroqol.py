@@ -20,18 +20,18 @@ from __future__ import annotations
 import numpy as np
 
 from konectom.assessments._care import FASTEST_S, LONGEST_ANSWER_S, TOO_FAST, flag_too_fast
-from konectom.assessments._outcome import Outcome
-from konectom.assessments._parts import parts_by_condition
-from konectom.assessments._run import find
 from konectom.assessments.base import (
     CENTRE_AND_RANGE,
     Condition,
     Measure,
+    Outcome,
     Rule,
     assessment,
     events,
+    find,
     invalid,
     limited,
+    parts_by_condition,
     technical,
 )
 from konectom.recording import Part, Recording
@@ -62,16 +62,40 @@ BY_THE_APP = {"dispel": "mobile_computed_theta_score_{subtest}"}
 ERROR_BY_THE_APP = {"dispel": "mobile_computed_standard_error_{subtest}"}
 
 MEASURES = (
-    Measure("t_score", "1", SCORE, "higher", IN_T, (), (SUBTEST.only(*FUNCTIONS),), True, T_SCORE, CUTS),
-    Measure("t_score", "1", SCORE, "lower", IN_T, (), (SUBTEST.only(*SYMPTOMS),), True, T_SCORE, CUTS),
-    Measure("t_score_error", "1", "Standard error of the T-score.", "lower", (0, 20), (), (SUBTEST,)),
-    Measure("theta", "1", THETA, None, (-5, 5), (), (SUBTEST,), False, BY_THE_APP),
-    Measure("theta_error", "1", ERROR, "lower", (0, 2), (), (SUBTEST,), False, ERROR_BY_THE_APP),
-    Measure("standard_error", "1", SAME_ERROR, "lower", (0, 2), (), (SUBTEST,), False, STANDARD_ERROR),
-    Measure("items", "1", "Items answered.", None, (0, 50), (), (SUBTEST,)),
     Measure(
-        *("response_time", "s", "Time from an item's appearance to its answer.", None, (0, LONGEST_ANSWER_S)),
-        *(CENTRE_AND_RANGE, (SUBTEST,)),
+        "t_score",
+        "1",
+        SCORE,
+        better="higher",
+        plausible=IN_T,
+        by=(SUBTEST.only(*FUNCTIONS),),
+        score=True,
+        aliases=T_SCORE,
+        evidence=CUTS,
+    ),
+    Measure(
+        "t_score",
+        "1",
+        SCORE,
+        better="lower",
+        plausible=IN_T,
+        by=(SUBTEST.only(*SYMPTOMS),),
+        score=True,
+        aliases=T_SCORE,
+        evidence=CUTS,
+    ),
+    Measure("t_score_error", "1", "Standard error of the T-score.", better="lower", plausible=(0, 20), by=(SUBTEST,)),
+    Measure("theta", "1", THETA, plausible=(-5, 5), by=(SUBTEST,), aliases=BY_THE_APP),
+    Measure("theta_error", "1", ERROR, better="lower", plausible=(0, 2), by=(SUBTEST,), aliases=ERROR_BY_THE_APP),
+    Measure("standard_error", "1", SAME_ERROR, better="lower", plausible=(0, 2), by=(SUBTEST,), aliases=STANDARD_ERROR),
+    Measure("items", "1", "Items answered.", plausible=(0, 50), by=(SUBTEST,)),
+    Measure(
+        "response_time",
+        "s",
+        "Time from an item's appearance to its answer.",
+        plausible=(0, LONGEST_ANSWER_S),
+        statistics=CENTRE_AND_RANGE,
+        by=(SUBTEST,),
     ),
 )
 

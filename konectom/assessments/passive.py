@@ -18,10 +18,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from konectom.assessments._outcome import Outcome
 from konectom.assessments.base import (
     CENTRE_AND_RANGE,
     Measure,
+    Outcome,
     Rule,
     assessment,
     behavioural,
@@ -40,19 +40,38 @@ PACE = "Seconds per metre while active, in each active interval."
 WITH_P95 = (*CENTRE_AND_RANGE, "p95")
 
 MEASURES = (
-    Measure("steps", "1", "Steps counted.", "higher", (0, 60000), (), (), True, {"dispel": "passive-steps"}),
     Measure(
-        *("active_duration", "min", "Time in intervals with walking.", "higher", (0, 1440), (), (), True),
-        {"dispel": "passive-active_duration"},
+        "steps",
+        "1",
+        "Steps counted.",
+        better="higher",
+        plausible=(0, 60000),
+        score=True,
+        aliases={"dispel": "passive-steps"},
     ),
-    Measure("peak_30_cadence", "/min", PEAK, "higher", (0, 250), (), (), True),
     Measure(
-        *("active_pace", "s/m", PACE, "lower", (0.1, 60), WITH_P95, (), ("median",)),
-        {"dispel": "passive-avg_act_pace-{statistic}"},
+        "active_duration",
+        "min",
+        "Time in intervals with walking.",
+        better="higher",
+        plausible=(0, 1440),
+        score=True,
+        aliases={"dispel": "passive-active_duration"},
     ),
-    Measure("cadence", "/min", CADENCE, "higher", (0, 250), WITH_P95, (), ("p95",)),
-    Measure("distance", "m", "Distance walked, as the phone estimates it.", "higher", (0, 60000)),
-    Measure("observed", "h", "Time covered by intervals, with or without steps.", None, (0, 24.1)),
+    Measure("peak_30_cadence", "/min", PEAK, better="higher", plausible=(0, 250), score=True),
+    Measure(
+        "active_pace",
+        "s/m",
+        PACE,
+        better="lower",
+        plausible=(0.1, 60),
+        statistics=WITH_P95,
+        score=("median",),
+        aliases={"dispel": "passive-avg_act_pace-{statistic}"},
+    ),
+    Measure("cadence", "/min", CADENCE, better="higher", plausible=(0, 250), statistics=WITH_P95, score=("p95",)),
+    Measure("distance", "m", "Distance walked, as the phone estimates it.", better="higher", plausible=(0, 60000)),
+    Measure("observed", "h", "Time covered by intervals, with or without steps.", plausible=(0, 24.1)),
 )
 
 MINUTE_S, HOUR_S, BUSIEST = 60.0, 3600.0, 30
@@ -63,7 +82,9 @@ MOST_MISSING = 0.1
 
 QUALITY = (
     Rule(
-        *("short_observation", behavioural, limited),
+        "short_observation",
+        behavioural,
+        limited,
         "Less than four hours were recorded. Please keep the phone with you during the day.",
     ),
     Rule("no_steps", behavioural, limited, "No steps were counted. Please carry the phone with you during the day."),

@@ -18,9 +18,8 @@ from __future__ import annotations
 
 from konectom.assessments._answers import ANSWERS
 from konectom.assessments._care import QUALITY
-from konectom.assessments._outcome import Outcome
 from konectom.assessments._questionnaire import Item, Questionnaire, Scale, numbered, span
-from konectom.assessments.base import assessment
+from konectom.assessments.base import Outcome, assessment
 from konectom.recording import Recording
 
 HOW_OFTEN = (0.0, 1.0, 2.0, 3.0, 4.0)
@@ -47,7 +46,8 @@ DOMAINS = (
     domain("bodily_discomfort", "bodily discomfort", 37, 39),
 )
 TOTAL = Scale(
-    *("total", "Mean of the eight domains, 0 to 100."),
+    "total",
+    "Mean of the eight domains, 0 to 100.",
     mean_of=tuple(scale.quantity for scale in DOMAINS),
     aliases={"dispel": "pdq39-total_score"},
 )

@@ -23,17 +23,18 @@ from typing import Literal
 
 import numpy as np
 
-from konectom.assessments._outcome import Outcome
-from konectom.assessments._parts import parts_by_condition
 from konectom.assessments.base import (
     Condition,
     Measure,
+    Outcome,
     Rule,
     assessment,
     behavioural,
     invalid,
     limited,
     motion,
+    noted,
+    parts_by_condition,
     technical,
 )
 from konectom.recording import FloatArray, Part, Recording
@@ -47,7 +48,10 @@ GYROSCOPE = motion("gyroscope", "rad/s", means="Rotation of the phone in the han
 
 HAND = Condition("hand", ("left", "right"), means="The hand that held the phone.")
 MOVEMENT = Condition(
-    "movement", ("pronation", "supination", "both"), {"dispel": ("pro", "sup", "prosup")}, "The sense of the movement."
+    "movement",
+    ("pronation", "supination", "both"),
+    aliases={"dispel": ("pro", "sup", "prosup")},
+    means="The sense of the movement.",
 )
 
 ACTIVE_S, LONGEST_S = 7.0, 60.0
@@ -61,37 +65,60 @@ UPDRS = "MDS-UPDRS item 3.6 rates speed, amplitude, halts and loss of amplitude:
 def told(quantity: str, unit: str, means: str, better: Literal["higher", "lower"], dispel: str = "") -> Measure:
     """Declare a measure of each hand, with the library's name of it."""
     aliases = {"dispel": dispel} if dispel else {}
-    return Measure(quantity, unit, means, better, by=(HAND,), aliases=aliases, evidence=UPDRS)
+    return Measure(quantity, unit, means, better=better, by=(HAND,), aliases=aliases, evidence=UPDRS)
 
 
-MOVEMENTS = told("movements", "1", "Movements of more than 30 degrees in the last 7 seconds.", "higher", "ps-{hand}-ec")
+MOVEMENTS = told(
+    "movements", "1", "Movements of more than 30 degrees in the last 7 seconds.", better="higher", dispel="ps-{hand}-ec"
+)
 ROTATION = told(
-    *("rotation", "deg", "How far the forearm turns in a movement.", "higher"),
-    "ps-{hand}_{movement}-abs_rotation-{statistic}",
+    "rotation",
+    "deg",
+    "How far the forearm turns in a movement.",
+    better="higher",
+    dispel="ps-{hand}_{movement}-abs_rotation-{statistic}",
 )
 SPEED = told(
-    *("rotation_speed", "deg/s", "Mean speed within a movement.", "higher"),
-    "ps-{hand}_{movement}-abs_rotation_speed-{statistic}",
+    "rotation_speed",
+    "deg/s",
+    "Mean speed within a movement.",
+    better="higher",
+    dispel="ps-{hand}_{movement}-abs_rotation_speed-{statistic}",
 )
 CYCLE_ROTATION = told(
-    *("cycle_rotation", "deg", "How far the forearm turns in one to and fro.", "higher"), "ps-{hand}-amp-{statistic}"
+    "cycle_rotation",
+    "deg",
+    "How far the forearm turns in one to and fro.",
+    better="higher",
+    dispel="ps-{hand}-amp-{statistic}",
 )
-CYCLE_DURATION = told(*("cycle_duration", "s", "How long one to and fro takes.", "lower"), "ps-{hand}-dur-{statistic}")
-IRREGULARITY = told("rhythm_irregularity", "1", "Coefficient of variation of the duration of cycles.", "lower")
+CYCLE_DURATION = told(
+    "cycle_duration", "s", "How long one to and fro takes.", better="lower", dispel="ps-{hand}-dur-{statistic}"
+)
+IRREGULARITY = told("rhythm_irregularity", "1", "Coefficient of variation of the duration of cycles.", better="lower")
 CYCLE_DECREMENT = told(
-    *("cycle_rotation_decrement", "deg", "Median rotation of the first quarter of cycles minus that of the last."),
-    *("lower", "ps-{hand}-amp_simple_dec"),
+    "cycle_rotation_decrement",
+    "deg",
+    "Median rotation of the first quarter of cycles minus that of the last.",
+    better="lower",
+    dispel="ps-{hand}-amp_simple_dec",
 )
 ROTATION_DECREMENT = told(
-    *("rotation_decrement", "deg", "Median rotation of the first quarter of movements minus that of the last."),
-    *("lower", "ps-{hand}-speed_simple_dec"),
+    "rotation_decrement",
+    "deg",
+    "Median rotation of the first quarter of movements minus that of the last.",
+    better="lower",
+    dispel="ps-{hand}-speed_simple_dec",
 )
 SPEED_DECREMENT = told(
-    *("speed_decrement", "deg/s", "Median speed of the first quarter of movements minus that of the last.", "lower")
+    "speed_decrement", "deg/s", "Median speed of the first quarter of movements minus that of the last.", better="lower"
 )
 POWER = told(
-    *("movement_power", "rad2/s2", "Mean square of the rotation slower than 4 Hz, over the whole part.", "higher"),
-    "ps-ts_mvmt_power-mean",
+    "movement_power",
+    "rad2/s2",
+    "Mean square of the rotation slower than 4 Hz, over the whole part.",
+    better="higher",
+    dispel="ps-ts_mvmt_power-mean",
 )
 ONE_WAY, BOTH_WAYS = MOVEMENT.only("pronation", "supination"), MOVEMENT.only("both")
 
@@ -147,7 +174,7 @@ QUALITY = (
         "The phone stopped measuring for a moment. Please repeat the test and leave the app open.",
     ),
     Rule("too_short", technical, limited, "The test was shorter than it should be. Please repeat it to the end."),
-    Rule("hand_missing", technical, limited, "Only one hand was recorded. Please do the test with each hand."),
+    Rule("hand_missing", technical, noted, "Only one hand was recorded. Please use both hands in turn if you can."),
 )
 
 

@@ -27,15 +27,17 @@ from konectom.assessments._belt import (
     judge_placement,
     motion_rules,
     places,
+    samples_of,
 )
-from konectom.assessments._outcome import Outcome
 from konectom.assessments.base import (
     CENTRE_AND_RANGE,
     Condition,
     Measure,
+    Outcome,
     Rule,
     assessment,
     behavioural,
+    fullest_part,
     invalid,
     limited,
 )
@@ -56,11 +58,17 @@ LONGEST_STEP = 1.5  # times the usual; what lasts longer is a pause
 
 ALL = "all"
 SOME = {"first_5": slice(5), "first_4": slice(4), "second_to_fourth": slice(1, 4)}
-TURNS = Condition("turns", (ALL, *SOME), {"dispel": ("all", "first5", "first4", "2to4")}, "Which turns are counted.")
-ABOUT = Condition("about", ("vertical", "any_axis"), {"dispel": ("x", "norm")}, "Axis about which the trunk rotates.")
+TURNS = Condition(
+    "turns", (ALL, *SOME), aliases={"dispel": ("all", "first5", "first4", "2to4")}, means="Which turns are counted."
+)
+ABOUT = Condition(
+    "about", ("vertical", "any_axis"), aliases={"dispel": ("x", "norm")}, means="Axis about which the trunk rotates."
+)
 SENSE = Condition(
-    *("sense", ("positive", "negative"), {"dispel": ("pos", "neg")}),
-    "Positive is to the left where the phone reports gravity downwards (iOS), else to the right.",
+    "sense",
+    ("positive", "negative"),
+    aliases={"dispel": ("pos", "neg")},
+    means="Positive is to the left where the phone reports gravity downwards (iOS), else to the right.",
 )
 
 EL_GOHARY = "El-Gohary et al. 2014, doi 10.3390/s140100356"
@@ -89,29 +97,62 @@ def by_lee(
     by: tuple[Condition, ...] = (),
 ) -> Measure:
     """Declare a measure of the steps that are found by the method of Lee et al."""
-    return Measure(quantity, unit, means, None, plausible, statistics, by, aliases={"dispel": dispel}, evidence=LEE)
+    return Measure(
+        quantity,
+        unit,
+        means,
+        plausible=plausible,
+        statistics=statistics,
+        by=by,
+        aliases={"dispel": dispel},
+        evidence=LEE,
+    )
 
 
 TURN_SPEED = Measure(
-    *("turn_speed", "rad/s", "Speed of a U-turn: its angle over its duration.", "higher", (0.1, 6), CENTRE_AND_RANGE),
+    "turn_speed",
+    "rad/s",
+    "Speed of a U-turn: its angle over its duration.",
+    better="higher",
+    plausible=(0.1, 6),
+    statistics=CENTRE_AND_RANGE,
     evidence=f"{EL_GOHARY}; {SPEED_IN_MS}",
 )
 TURN_DURATION = Measure(
-    *("turn_duration", "s", "How long a U-turn took.", "lower", (0.5, 15), CENTRE_AND_RANGE),
+    "turn_duration",
+    "s",
+    "How long a U-turn took.",
+    better="lower",
+    plausible=(0.5, 15),
+    statistics=CENTRE_AND_RANGE,
     evidence=f"{EL_GOHARY}; {DURATION_IN_MS}",
 )
 TURN_ANGLE = Measure(
-    *("turn_angle", "rad", "By how much the trunk turned in a U-turn.", None, (1.5, 7), CENTRE_AND_RANGE),
+    "turn_angle",
+    "rad",
+    "By how much the trunk turned in a U-turn.",
+    plausible=(1.5, 7),
+    statistics=CENTRE_AND_RANGE,
     evidence=EL_GOHARY,
 )
-TURN_COUNT = Measure("turn_count", "1", "How many U-turns were made.", None, (0, 60), evidence=EL_GOHARY)
+TURN_COUNT = Measure("turn_count", "1", "How many U-turns were made.", plausible=(0, 60), evidence=EL_GOHARY)
 ROTATION = Measure(
-    *("rotation", "rad/s", "Mean speed at which the trunk rotated during a U-turn.", "higher", (0.05, 8)),
-    *(CENTRE_AND_RANGE, (ABOUT,)),
+    "rotation",
+    "rad/s",
+    "Mean speed at which the trunk rotated during a U-turn.",
+    better="higher",
+    plausible=(0.05, 8),
+    statistics=CENTRE_AND_RANGE,
+    by=(ABOUT,),
 )
 FAST_ROTATION = Measure(
-    *("fast_rotation", "rad/s", "Speed of the trunk's rotation exceeded in 5 % of a U-turn.", "higher", (0.1, 15)),
-    *(CENTRE_AND_RANGE, (ABOUT,)),
+    "fast_rotation",
+    "rad/s",
+    "Speed of the trunk's rotation exceeded in 5 % of a U-turn.",
+    better="higher",
+    plausible=(0.1, 15),
+    statistics=CENTRE_AND_RANGE,
+    by=(ABOUT,),
 )
 
 MEASURES = (
@@ -122,39 +163,67 @@ MEASURES = (
     *of_turns(ROTATION, "mean_abs_turn_speed_{about}-{statistic}"),
     *of_turns(FAST_ROTATION, "q95_abs_turn_speed_{about}-{statistic}"),
     Measure(
-        "cadence", "/min", "Steps per minute, turns included and pauses left out.", "higher", (30, 180), score=True
+        "cadence",
+        "/min",
+        "Steps per minute, turns included and pauses left out.",
+        better="higher",
+        plausible=(30, 180),
+        score=True,
     ),
-    Measure("step_count", "1", "How many steps were made.", None, (0, 1000)),
+    Measure("step_count", "1", "How many steps were made.", plausible=(0, 1000)),
     # Steps by the method of Lee et al., which may take two for one: for comparison with others.
-    by_lee("lee_step_count", "1", "Steps found by the method of Lee.", (0, 1000), "utt-lee_nb-sc"),
-    by_lee("lee_step_rate", "/s", "Steps found by the method of Lee, per second.", (0, 5), "utt-lee-ws"),
+    by_lee("lee_step_count", "1", "Steps found by the method of Lee.", plausible=(0, 1000), dispel="utt-lee_nb-sc"),
     by_lee(
-        *("lee_step_duration", "s", "Time between steps found by the method of Lee.", (0.02, 60)),
-        *("utt-lee_nb-step_dur-{statistic}", CENTRE_AND_RANGE),
+        "lee_step_rate", "/s", "Steps found by the method of Lee, per second.", plausible=(0, 5), dispel="utt-lee-ws"
     ),
     by_lee(
-        *("lee_step_power", "[g]2.s", "Variation of the vertical acceleration for each step found.", (0, 5)),
-        "utt-lee_nb-sp",
+        "lee_step_duration",
+        "s",
+        "Time between steps found by the method of Lee.",
+        plausible=(0.02, 60),
+        dispel="utt-lee_nb-step_dur-{statistic}",
+        statistics=CENTRE_AND_RANGE,
     ),
     by_lee(
-        *("pelvis_rotation", "rad", "Rotation of the pelvis between steps found by the method of Lee.", (0, 20)),
-        *("utt-lee_nb-hr_{sense}-{statistic}", CENTRE_AND_RANGE, (SENSE,)),
+        "lee_step_power",
+        "[g]2.s",
+        "Variation of the vertical acceleration for each step found.",
+        plausible=(0, 5),
+        dispel="utt-lee_nb-sp",
+    ),
+    by_lee(
+        "pelvis_rotation",
+        "rad",
+        "Rotation of the pelvis between steps found by the method of Lee.",
+        plausible=(0, 20),
+        dispel="utt-lee_nb-hr_{sense}-{statistic}",
+        statistics=CENTRE_AND_RANGE,
+        by=(SENSE,),
     ),
 )
 
 QUALITY = (
     *motion_rules("utt", slow=limited),
     Rule(
-        *("off_belt", behavioural, limited, "The phone was not on your belt all the time. Please fasten it well."),
-        {"dispel": "utt-behavioral-deviation-non_belt_greater_than_10_perc"},
+        "off_belt",
+        behavioural,
+        limited,
+        "The phone was not on your belt all the time. Please fasten it well.",
+        aliases={"dispel": "utt-behavioral-deviation-non_belt_greater_than_10_perc"},
     ),
     Rule(
-        *("mostly_off_belt", behavioural, invalid, "The phone was not sideways on your belt. Please wear it there."),
-        {"dispel": "utt-behavioral-deviation-non_belt_greater_than_30_perc"},
+        "mostly_off_belt",
+        behavioural,
+        invalid,
+        "The phone was not sideways on your belt. Please wear it there.",
+        aliases={"dispel": "utt-behavioral-deviation-non_belt_greater_than_30_perc"},
     ),
     Rule(
-        *("no_turns", behavioural, invalid, "No turn was seen. Please walk to and fro and turn around five times."),
-        {"dispel": "utt-behavioral-deviation-no_turns_detected"},
+        "no_turns",
+        behavioural,
+        invalid,
+        "No turn was seen. Please walk to and fro and turn around five times.",
+        aliases={"dispel": "utt-behavioral-deviation-no_turns_detected"},
     ),
     Rule("few_turns", behavioural, limited, "Fewer than four turns were seen. Please turn around five times."),
 )
@@ -172,7 +241,7 @@ QUALITY = (
 )
 def extract(recording: Recording, out: Outcome) -> None:
     """Walk to and fro and turn around five times, the phone in landscape on a belt: how fast the turns are made."""
-    streams = streams_of_test(recording.parts[-1])
+    streams = streams_of_test(fullest_part(recording, out, samples_of))
     moved = motion(streams)
     judge_motion(moved, out)
     rotation = moved.rotation(streams["gyroscope"])

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
+from pathlib import Path
 from statistics import median
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
@@ -98,6 +100,19 @@ def sparkline(values: Sequence[float | None]) -> str:
     low, high = min(known, default=0.0), max(known, default=0.0)
     step = (high - low) / (len(BARS) - 1)
     return "".join(" " if value is None else BARS[round((value - low) / step) if step else 0] for value in values)
+
+
+def show_how_to_go_on(out: Console, data_dir: Path) -> None:
+    """Print where the data lie, and how they are served again."""
+    words = "" if data_dir == Path("konectom-demo") else f" --data-dir {shlex.quote(str(data_dir))}"
+    where = shlex.quote(str(data_dir.absolute()))
+    out.print("\n[bold]Where to look next[/bold]")
+    for what, how in (
+        ("The data stay in", where),
+        ("Go on with them, and keep the server", f"konectom demo{words}"),
+        ("Serve them as any installation", f"KONECTOM_DATA_DIR={where} konectom serve"),
+    ):
+        out.print(f"  {what}\n    {how}", soft_wrap=True, highlight=False, markup=False)
 
 
 def show_next_steps(out: Console, url: str, patient_id: UUID, people: People) -> None:

@@ -12,10 +12,10 @@ import orjson
 
 from konectom.commands._output import VERDICT_STYLES, condition_text, console
 from konectom.recording import Recording
+from konectom.workflows.values import value_told
 
 if TYPE_CHECKING:
-    from konectom.assessments._catalogue import Entry
-    from konectom.assessments._outcome import Result
+    from konectom.assessments.base import Entry, Result
 
 BETTER = {"higher": "higher is better", "lower": "lower is better", None: ""}
 
@@ -81,7 +81,7 @@ class JsonWriter(Writer):
             version=result.catalogue.version,
             condition=dict(outcome.recording.condition),
             quality=result.quality.as_dict(),
-            measures=[_told(entry, value) for entry, value in self.values(result)],
+            measures=[value_told(entry, value, aliases=True) for entry, value in self.values(result)],
             absent=dict(result.absent),
         )
 
@@ -97,17 +97,6 @@ class JsonWriter(Writer):
         line = {"file": outcome.file, "index": outcome.index} | told
         self.out.write(self.separator + orjson.dumps(line, option=orjson.OPT_SERIALIZE_NUMPY))
         self.separator = b",\n"
-
-
-def _told(entry: Entry, value: float) -> dict[str, Any]:
-    return {
-        "measure": entry.measure,
-        "condition": dict(entry.condition),
-        "statistic": entry.statistic or None,
-        "value": value,
-        "unit": entry.unit,
-        "aliases": dict(entry.aliases),
-    }
 
 
 class CsvWriter(Writer):

@@ -12,7 +12,7 @@ import click
 from konectom.commands._output import console, format_option, print_json
 
 if TYPE_CHECKING:
-    from konectom.assessments.base import Assessment, Condition, Measure
+    from konectom.assessments.base import Assessment, Measure
 
 ARROWS = {"higher": "↑", "lower": "↓", None: ""}
 
@@ -67,9 +67,12 @@ def markdown(chosen: Any, *, scores: bool = False) -> Iterator[str]:
 
 
 def _condition_lines(each: Assessment) -> Iterator[str]:
-    for condition in _conditions(each):
+    from konectom.workflows.catalogue import conditions_of
+
+    conditions = conditions_of(each)
+    for condition in conditions:
         yield f"* `{condition.name}`: {', '.join(condition.levels)}{f' ({condition.means})' if condition.means else ''}"
-    if _conditions(each):
+    if conditions:
         yield ""
 
 
@@ -77,9 +80,11 @@ def _print_table(each: Assessment, scores: bool) -> None:
     from rich.table import Table
     from rich.text import Text
 
+    from konectom.workflows.catalogue import conditions_of
+
     out = console()
     out.print(Text(f"{each.title}: {each.name}, version {each.version}", style="bold"))
-    for condition in _conditions(each):
+    for condition in conditions_of(each):
         out.print(Text(f"  {condition.name}: {', '.join(condition.levels)}", style="dim"))
     table = Table(pad_edge=False, box=None, header_style="bold")
     table.add_column(Text("measure [conditions] .statistics"), ratio=5, overflow="fold")
@@ -99,17 +104,6 @@ def _print_table(each: Assessment, scores: bool) -> None:
 
 def _measures(each: Assessment, scores: bool) -> Iterator[Measure]:
     return (measure for measure in each.measures if measure.score or not scores)
-
-
-def _conditions(each: Assessment) -> list[Condition]:
-    """Return each condition of an assessment once, with the most levels that a measure has of it."""
-    widest: dict[str, Condition] = {}
-    for measure in each.measures:
-        for condition in measure.by:
-            known = widest.get(condition.name)
-            if known is None or len(condition.levels) > len(known.levels):
-                widest[condition.name] = condition
-    return list(widest.values())
 
 
 def _key(each: Assessment, measure: Measure) -> str:

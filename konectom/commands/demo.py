@@ -9,6 +9,7 @@ from contextlib import contextmanager, suppress
 from datetime import date, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
+from uuid import UUID
 
 import click
 
@@ -43,6 +44,7 @@ def command(once: bool, port: int, data_dir: Path, seed: int, patients: int, wee
     Called again, the command goes on with the data that are there.
     """
     from konectom.commands._demo_data import claimed
+    from konectom.commands._demo_report import show_how_to_go_on, show_next_steps
     from konectom.commands._output import console
 
     out = console()
@@ -55,12 +57,16 @@ def command(once: bool, port: int, data_dir: Path, seed: int, patients: int, wee
                 out.print("The sessions are there already, from an earlier run.")
             else:
                 _fill(out, server, data_dir, plan, cohort, people)
-            _show(out, server, cohort, people)
+            patient_id = _show(out, server, cohort, people)
+            if not once:
+                show_next_steps(out, server.url, patient_id, people)
             out.print(f"[dim]All of this took {time.monotonic() - began:.0f} s.[/dim]")
             if not once:
                 out.print("\nThe server stays until Ctrl-C.")
                 with suppress(KeyboardInterrupt):
                     server.wait()
+    if once:
+        show_how_to_go_on(out, data_dir)
     out.print("The server has stopped.")
 
 
@@ -127,14 +133,15 @@ def _fill(out: Console, server: Server, data_dir: Path, plan: Plan, cohort: list
     note_plan(data_dir, replace(plan, complete=True))
 
 
-def _show(out: Console, server: Server, cohort: list[Patient], people: People) -> None:
-    from konectom.commands._demo_report import show_next_steps, show_trends
+def _show(out: Console, server: Server, cohort: list[Patient], people: People) -> UUID:
+    """Show a patient's trends; return which patient's."""
+    from konectom.commands._demo_report import show_trends
 
     shown = next((patient for patient in cohort if patient.course.name == "worsening"), cohort[0])
     patient_id = people.patient_ids[shown.code]
     with server.client() as client:
         show_trends(out, client, shown, patient_id, people.staff_token)
-    show_next_steps(out, server.url, patient_id, people)
+    return patient_id
 
 
 @contextmanager

@@ -1,6 +1,6 @@
 """``docs/commands.md``, written from the commands themselves::
 
-python -m konectom.commands._reference > docs/commands.md
+konectom reference > docs/commands.md
 """
 
 from __future__ import annotations
@@ -17,6 +17,23 @@ This page is written from the commands themselves, by `konectom reference > docs
 Every command ends with exit status 0, 1 where something was refused or could not be used (told as one line on standard
 error), 2 where the command was called wrongly, 130 where it was interrupted. Those that work on an installation find it
 by [settings](settings.md): `KONECTOM_DATA_DIR` at the least. `extract`, `catalogue`, `simulate` and `demo` need none.
+
+## First steps
+
+A database, a study, a patient with a phone, somebody who reads along, and a server that answers:
+
+```
+export KONECTOM_DATA_DIR=./konectom-data
+konectom db upgrade
+konectom study create pilot --name "Pilot study"
+konectom patient create P-001 --study pilot
+konectom device create --patient P-001 --study pilot
+konectom user create reader --study pilot
+konectom serve
+```
+
+The two tokens, the phone's and the reader's, are shown once and never again; [http.md](http.md) says what they open.
+Without a database `konectom serve` does not start, and says which of these lines is missing.
 """
 
 

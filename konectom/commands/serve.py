@@ -18,7 +18,7 @@ from konectom.errors import StoreUnavailable
 def command(host: str | None, port: int, workers: int | None, threads: int | None) -> None:
     """Serve the REST interface, until it is told to stop.
 
-    The database must have been set up (konectom db upgrade). TLS is left to a proxy before it.
+    The database must have been set up (konectom db upgrade), else it does not start. TLS is left to a proxy before it.
     """
     from konectom.api import server
 

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from konectom.assessments._catalogue import Entry
+from konectom.assessments.base import Entry
 from konectom.exports.tables import Column
 from konectom.recording import FloatArray
 
@@ -73,6 +73,10 @@ class Wide:
         }
         return cls(tuple(columns), places)
 
+    def name_of(self, version: int, entry: Entry) -> str:
+        """Return the name of an entry's column; of a version that is not here, the entry's key."""
+        return self.columns[self.places[version][entry.index]].name if version in self.places else entry.key
+
     def rows(self, vectors: Iterable[tuple[int, FloatArray]]) -> FloatArray:
         """Return the vectors (version, features) as rows of the table, NaN where a version lacks an entry."""
         given = list(vectors)
@@ -98,17 +102,26 @@ def _aliases(entry: Entry) -> dict[str, str]:
 
 
 DICTIONARY = (
-    "key", "assessment", "version", "measure", "condition", "statistic", "unit", "better",
+    "column", "key", "assessment", "version", "measure", "condition", "statistic", "unit", "better",
     "plausible_min", "plausible_max", "score", "means", "evidence",
 )  # fmt: skip
 """What the dictionary says of each column, before the aliases."""
 
 
-def dictionary_rows(catalogues: Iterable[tuple[int, Sequence[Entry]]]) -> list[dict[str, Any]]:
-    """Return a row for each column that a table may have: the leading ones, then each (version, entries)."""
-    rows = [_fact_row(column) for column in FACTS]
-    for version, entries in catalogues:
-        rows += [_entry_row(version, entry) for entry in entries]
+def dictionary_rows(
+    stored: Iterable[tuple[int, Sequence[Entry]]], wide: Mapping[str, Wide] | None = None
+) -> list[dict[str, Any]]:
+    """Return a row for each column of every table: the leading ones and the value's, then each (version, entries).
+
+    ``column`` is the name in the table of an assessment's current results, as ``wide`` (by assessment) lays it out.
+    A version that it does not hold is found only in a table of its own, where columns are named by their key; rows of
+    the table of values are joined by key, assessment and version.
+    """
+    rows = [_fact_row(column) for column in (*FACTS, *VALUE_FACTS, VALUE)]
+    for version, entries in stored:
+        for entry in entries:
+            laid_out = (wide or {}).get(entry.assessment)
+            rows.append(_entry_row(version, entry, laid_out.name_of(version, entry) if laid_out else entry.key))
     return rows
 
 
@@ -124,6 +137,7 @@ def dictionary_csv(rows: Sequence[Mapping[str, Any]]) -> bytes:
 
 def _fact_row(column: Column) -> dict[str, Any]:
     return dict.fromkeys(DICTIONARY) | {
+        "column": column.name,
         "key": column.name,
         "unit": column.unit or None,
         "score": False,
@@ -131,11 +145,11 @@ def _fact_row(column: Column) -> dict[str, Any]:
     }
 
 
-def _entry_row(version: int, entry: Entry) -> dict[str, Any]:
+def _entry_row(version: int, entry: Entry, column: str) -> dict[str, Any]:
     least, most = entry.plausible or (None, None)
     _, measure, condition, statistic, unit = value_facts(entry)
     told = (
-        entry.key, entry.assessment, version, measure, condition, statistic, unit, entry.better,
+        column, entry.key, entry.assessment, version, measure, condition, statistic, unit, entry.better,
         least, most, entry.score, entry.means, entry.evidence,
     )  # fmt: skip
     return dict(zip(DICTIONARY, told, strict=True)) | _aliases(entry)

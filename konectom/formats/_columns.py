@@ -9,26 +9,61 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from konectom.errors import ColumnInvalid, LengthMismatch, TimeNotFinite
+from konectom.errors import ColumnInvalid, LengthMismatch, TimeNotFinite, TooManySamples
 from konectom.recording import FloatArray
 
+LONGEST_TEXT = 1000
+"""No text in a column is longer: the longest sets the width of all."""
 
-def numbers(values: object, at: str, *, digits: bool = False) -> FloatArray:
-    """Return a list of numbers as float64; ``null`` becomes NaN. With ``digits``, texts of digits count as numbers."""
+CHARACTERS_A_VALUE = 4
+
+
+class Room:
+    """How many characters the texts of a body may still take, each as wide as its column's longest."""
+
+    def __init__(self, max_values: int) -> None:
+        self._most = self._left = max_values * CHARACTERS_A_VALUE
+
+    def take(self, characters: int, at: str) -> None:
+        """Take room; raise :class:`TooManySamples` where there is no more."""
+        self._left -= characters
+        if self._left < 0:
+            raise TooManySamples(f"the texts take more than {self._most} characters in their columns", at=at)
+
+
+def numbers(values: object, at: str, *, digits: bool = False, truths: bool = False) -> FloatArray:
+    """Return a list of numbers as float64; ``null`` becomes NaN.
+
+    With ``digits``, texts of digits count as numbers; with ``truths``, truth values do, as 1 and 0.
+    """
     if not isinstance(values, list):
         raise ColumnInvalid(f"a column is a list of numbers, not {_kind(values)}", at=at)
     if not values:
         return np.empty(0)
     try:
-        return np.frombuffer(array("d", values), dtype=np.float64)
+        out = np.frombuffer(array("d", values), dtype=np.float64)
     except (TypeError, OverflowError):
-        return _slow_numbers(values, at, digits)
+        return _slow_numbers(values, at, digits, truths)
+    if not truths:
+        refuse_truths(values, out, at)
+    return out
 
 
-def _slow_numbers(values: list[Any], at: str, digits: bool) -> FloatArray:
+def refuse_truths(values: list[Any], converted: FloatArray, at: str) -> None:
+    """Refuse truth values among numbers. They became 1 or 0, so that few values have to be looked at."""
+    suspect = converted == 0
+    suspect |= converted == 1
+    many = np.count_nonzero(suspect) * 2 > len(values)
+    places = range(len(values)) if many else np.flatnonzero(suspect).tolist()
+    if bool in map(type, values if many else map(values.__getitem__, places)):
+        index = next(place for place in places if isinstance(values[place], bool))
+        raise ColumnInvalid("a truth value stands where a number or null is due", at=f"{at}/{index}")
+
+
+def _slow_numbers(values: list[Any], at: str, digits: bool, truths: bool) -> FloatArray:
     out = np.full(len(values), np.nan)
     for index, value in enumerate(values):
-        if isinstance(value, int | float):
+        if isinstance(value, int | float) and (truths or not isinstance(value, bool)):
             out[index] = value
         elif digits and isinstance(value, str) and value.isascii() and value.isdigit() and len(value) < 20:
             out[index] = float(value)
@@ -37,8 +72,11 @@ def _slow_numbers(values: list[Any], at: str, digits: bool) -> FloatArray:
     return out
 
 
-def texts(values: object, at: str, allowed: Sequence[str] = ()) -> NDArray[np.str_]:
-    """Return a list of texts; ``null`` becomes "". Where ``allowed`` is given, anything else is refused."""
+def texts(values: object, at: str, allowed: Sequence[str] = (), room: Room | None = None) -> NDArray[np.str_]:
+    """Return a list of texts; ``null`` becomes "". Where ``allowed`` is given, anything else is refused.
+
+    Free texts are bounded: each in its length, and all together by ``room``.
+    """
     if not isinstance(values, list):
         raise ColumnInvalid(f"a column is a list of texts, not {_kind(values)}", at=at)
     known = set(map(type, values))
@@ -49,7 +87,18 @@ def texts(values: object, at: str, allowed: Sequence[str] = ()) -> NDArray[np.st
     if allowed and not set(filled) <= set(allowed):
         index = next(i for i, value in enumerate(filled) if value not in allowed)
         raise ColumnInvalid(f"{filled[index][:40]!r} is none of: {', '.join(allowed)}", at=f"{at}/{index}")
+    if not allowed:
+        _refuse_width(filled, at, room)
     return np.array(filled, dtype=np.str_) if filled else np.empty(0, dtype=np.str_)
+
+
+def _refuse_width(filled: Sequence[str], at: str, room: Room | None) -> None:
+    longest = max(map(len, filled), default=0)
+    if longest > LONGEST_TEXT:
+        index = next(i for i, value in enumerate(filled) if len(value) > LONGEST_TEXT)
+        raise ColumnInvalid(f"a text has at most {LONGEST_TEXT} characters, not {longest}", at=f"{at}/{index}")
+    if room is not None:
+        room.take(longest * len(filled), at)
 
 
 def instants(values: object, at: str, *, digits: bool = False) -> FloatArray:
@@ -61,10 +110,10 @@ def instants(values: object, at: str, *, digits: bool = False) -> FloatArray:
     return out
 
 
-def same_length(name: str, found: int, times: int, at: str) -> None:
-    """Refuse a column that has another length than the time stamps."""
-    if found != times:
-        raise LengthMismatch(f"{name} has {found} values for {times} time stamps", at=at)
+def same_length(name: str, found: int, rows: int, at: str) -> None:
+    """Refuse a column that has another length than the stream's rows."""
+    if found != rows:
+        raise LengthMismatch(f"{name} has {found} values for {rows} rows", at=at)
 
 
 def escape(token: str) -> str:

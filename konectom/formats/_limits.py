@@ -9,7 +9,12 @@ MEBIBYTE = 1024 * 1024
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """Bounds on one session. ``max_values`` counts every number and text in the streams and events of a recording."""
+    """Bounds on one session.
+
+    ``max_values`` counts every number and text in the streams and events of a recording. Events of one type share
+    their attributes: one that an event leaves out counts. Free texts take together at most four characters a value,
+    each as wide as the longest of its column.
+    """
 
     max_body_bytes: int = 32 * MEBIBYTE
     max_inflated_bytes: int = 128 * MEBIBYTE

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from math import pi
 
 from konectom.errors import UnitInvalid, UnitMissing
+from konectom.formats._shared import named
 from konectom.recording import STANDARD_GRAVITY_MPS2
 
 
@@ -39,7 +40,9 @@ def unit_of(name: object, dimension: str, at: str) -> Unit:
         raise UnitMissing(f"the unit of this {dimension} is missing; say one of: {_fitting(dimension)}", at=at)
     unit = UNITS.get(name) if isinstance(name, str) else None
     if unit is None or unit.dimension != dimension:
-        raise UnitInvalid(f"{name!r} is no unit of {dimension} known here; use one of: {_fitting(dimension)}", at=at)
+        raise UnitInvalid(
+            f"{named(name)} is no unit of {dimension} known here; use one of: {_fitting(dimension)}", at=at
+        )
     return unit
 
 

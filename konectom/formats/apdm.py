@@ -107,7 +107,7 @@ def _session(file: _File) -> Session:
     duration_s = float(t_s.max() - t_s.min())
     device = Device("apdm", "Opal", None, file.text(configured, "Firmware Version") or None)
     part = Part(CONDITION, float(t_s.min()), duration_s, streams)
-    walked = Recording("walk", (part,), offset_s=part.start_s, duration_s=duration_s, device=device)
+    walked = Recording("walk", (part,), duration_s=duration_s, device=device)
     return Session(
         format="apdm",
         started_at=_started_at(float(stamps_us.min()), file.text(configured, "Timezone Offset")),

@@ -41,7 +41,8 @@ def find_lee_steps(averaged_g: FloatArray, rate_hz: float) -> NDArray[np.intp]:
     As in the paper the second sample opens the sequence and counts as a step. Peaks and valleys alternate. A candidate
     must stand out from the level half-way between the last peak and the last valley by a quarter of the recent
     standard deviation. If it comes later after the last of its kind than the usual interval less three of its
-    standard deviations, it is a new one; if sooner, it replaces the last of its kind where that is less extreme.
+    standard deviations, it is a new one; if sooner or just then, it replaces the last of its kind where that is less
+    extreme. Intervals are compared in samples, so that rounding does not decide what comes just then.
     """
     known = np.flatnonzero(np.isfinite(averaged_g))
     if known.size < 2:

@@ -226,11 +226,3 @@ def interval_of(t_s: FloatArray, starts_s: FloatArray, ends_s: FloatArray) -> In
     number = np.searchsorted(starts_s, t_s, side="right") - 1
     inside = (number >= 0) & (t_s <= ends_s[number]) if starts_s.size else np.zeros(t_s.size, dtype=np.bool_)
     return np.where(inside, number, -1)
-
-
-def nearest(sorted_s: FloatArray, t_s: FloatArray) -> NDArray[np.intp]:
-    """Return, for each of n times, the place of the nearest among sorted times (one or more); the earlier of equals."""
-    after = np.clip(np.searchsorted(sorted_s, t_s), 1, max(sorted_s.size - 1, 1))
-    before = after - 1
-    after = np.minimum(after, sorted_s.size - 1)
-    return np.where(t_s - sorted_s[before] <= sorted_s[after] - t_s, before, after)

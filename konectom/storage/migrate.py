@@ -70,7 +70,8 @@ def require_head(connection: Connection) -> None:
     current = MigrationContext.configure(connection).get_current_revision()
     if current != head:
         _refuse_later(current)
-        detail = f"the database is at revision {current or 'none'}, this version needs {head}"
+        at = f"is at revision {current}, this version needs {head}" if current else "is not set up yet"
+        detail = f"the database {at}"
         raise MigrationNeeded(f"{detail}; run: konectom db upgrade")
 
 

@@ -38,6 +38,9 @@ class ObjectStore(Protocol):
     def exists(self, digest: str) -> bool:
         """Tell whether the object is kept here."""
 
+    def delete(self, digest: str) -> None:
+        """Remove the object, if it is here. Only for one that nothing refers to, and that nothing can come to."""
+
     def ping(self) -> None:
         """Raise :class:`StoreUnavailable` unless objects can be written."""
 
@@ -94,6 +97,11 @@ class FileObjectStore:
     def exists(self, digest: str) -> bool:
         """Tell whether the object is kept here."""
         return _size(self._place(digest)) is not None
+
+    def delete(self, digest: str) -> None:
+        """Remove the object, if it is here; its directories stay."""
+        with _telling():
+            self._place(digest).unlink(missing_ok=True)
 
     def ping(self) -> None:
         """Raise :class:`StoreUnavailable` unless the directory can be written and has room."""

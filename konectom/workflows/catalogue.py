@@ -21,7 +21,7 @@ def describe_assessment(name: str) -> dict[str, Any]:
         "description": found.description,
         "source": found.source,
         "inputs": [_input(each) for each in found.inputs],
-        "conditions": [_condition(each) for each in _conditions(found)],
+        "conditions": [_condition(each) for each in conditions_of(found)],
         "quality": [_rule(found, each) for each in found.rules.values()],
         "measures": [_measure(found, index) for index in range(len(found.catalogue))],
     }
@@ -72,14 +72,13 @@ def _input(wanted: Input) -> dict[str, Any]:
     }
 
 
-def _conditions(found: Assessment) -> list[Condition]:
-    """Return each condition once, with all levels that any measure has."""
+def conditions_of(found: Assessment) -> list[Condition]:
+    """Return each condition once, with every level that some measure has of it, in the order of the declarations."""
     merged: dict[str, Condition] = {}
-    for measure in found.measures:
-        for condition in measure.by:
-            known = merged.get(condition.name)
-            if known is None or len(condition.levels) > len(known.levels):
-                merged[condition.name] = condition
+    for condition in (each for measure in found.measures for each in measure.by):
+        known = merged.get(condition.name, condition)
+        levels = tuple(dict.fromkeys((*known.levels, *condition.levels)))
+        merged[condition.name] = Condition(condition.name, levels, means=known.means or condition.means)
     return list(merged.values())
 
 

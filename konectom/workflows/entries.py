@@ -9,7 +9,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from konectom.assessments import every_assessment
-from konectom.assessments._catalogue import Catalogue, Entry
+from konectom.assessments.base import Catalogue, Entry
 from konectom.errors import CatalogueChanged
 from konectom.storage.models import CatalogueRow, MeasureRow
 
@@ -48,6 +48,16 @@ def catalogue_id(db: Session, catalogue: Catalogue) -> int:
     return row.id
 
 
+def require_same_catalogues(db: Session) -> None:
+    """Raise :class:`CatalogueChanged` where results are stored under other measures than their version declares."""
+    declared = every_assessment()
+    columns = (CatalogueRow.assessment, CatalogueRow.version, CatalogueRow.digest)
+    for assessment, version, digest in db.execute(select(*columns).order_by(*columns)):
+        known = declared.get(assessment)
+        if known is not None and known.version == version:
+            _require_same(known.catalogue, digest)
+
+
 def measure_ids(db: Session, keys: Iterable[str]) -> dict[str, int]:
     """Return the number of each score's key; keys that are new get one."""
     wanted = sorted(set(keys))
@@ -60,7 +70,12 @@ def measure_ids(db: Session, keys: Iterable[str]) -> dict[str, int]:
 
 
 def _same(catalogue: Catalogue, row: CatalogueRow) -> Catalogue:
-    if catalogue.digest != row.digest:
+    _require_same(catalogue, row.digest)
+    return catalogue
+
+
+def _require_same(catalogue: Catalogue, digest: str) -> None:
+    if catalogue.digest != digest:
         name = f"{catalogue.assessment} version {catalogue.version}"
         raise CatalogueChanged(
             f"results of {name} are stored under other measures than it declares now; give the changed"
@@ -68,7 +83,6 @@ def _same(catalogue: Catalogue, row: CatalogueRow) -> Catalogue:
             assessment=catalogue.assessment,
             version=catalogue.version,
         )
-    return catalogue
 
 
 def _entry(assessment: str, index: int, told: dict[str, Any]) -> Entry:

@@ -12,7 +12,7 @@ from sqlalchemy import ColumnElement, select
 from sqlalchemy.orm import Session
 
 from konectom.assessments import every_assessment
-from konectom.assessments._catalogue import Entry
+from konectom.assessments.base import Entry
 from konectom.errors import AssessmentUnknown, FieldInvalid, NotFound
 from konectom.exports.features import FACTS, VALUE, VALUE_FACTS, Wide, dictionary_csv, dictionary_rows, value_facts
 from konectom.exports.tables import Batch, Form, table
@@ -52,7 +52,11 @@ def feature_dictionary(services: Services, study_id: UUID) -> list[dict[str, Any
     with services.db.read() as db:
         _study(db, study_id)
         stored = _catalogues(db, study_id)
-        return dictionary_rows([(row.version, entries_of(db, row)) for row in stored])
+        current: dict[str, dict[int, Entries]] = {}
+        for row in _catalogues(db, study_id, IS_CURRENT):
+            current.setdefault(row.assessment, {})[row.version] = entries_of(db, row)
+        wide = {name: Wide.of(versions) for name, versions in current.items()}
+        return dictionary_rows([(row.version, entries_of(db, row)) for row in stored], wide)
 
 
 def _pieces(

@@ -1,8 +1,9 @@
 """An upload, from bytes to receipt.
 
-A body that is refused leaves nothing behind. One that is accepted is on the disk, whole and as it came, before the
-database says that it is there: a crash in between leaves an object that no row speaks of, and sending again puts all
-right. The same session sent again, at once or years later, is the same session.
+A body that is refused leaves nothing behind, even where another, at the same instant, took its id. One that is accepted
+is on the disk, whole and as it came, before the database says that it is there: a crash in between leaves an object
+that no row speaks of, and sending again puts all right. The same session sent again, at once or years later, is the
+same session.
 """
 
 from __future__ import annotations
@@ -17,10 +18,18 @@ import structlog
 from sqlalchemy.exc import IntegrityError
 
 from konectom import formats
-from konectom.errors import BodyTooLarge, DigestConflict, NotFound, NothingUsable, SessionIdTaken, error_class
+from konectom.errors import (
+    BodyTooLarge,
+    DigestConflict,
+    NotFound,
+    NothingUsable,
+    SessionIdTaken,
+    StoreUnavailable,
+    error_class,
+)
 from konectom.recording import Rejected, Session
 from konectom.storage.models import Device, SessionRow
-from konectom.workflows.keep import keep_session, times_of
+from konectom.workflows.keep import keep_session, remove_orphan, times_of
 from konectom.workflows.people import find_patient
 from konectom.workflows.process import Extracted, Failed, extract_session
 from konectom.workflows.receipts import session_receipt
@@ -88,12 +97,19 @@ def ingest_session(
         return Ingested(False, receipt)
     session = formats.read(body, encoding=encoding, media_type=media_type, limits=services.settings.limits)
     if session.id not in (None, session_id):
-        raise SessionIdTaken(f"the body carries the session id {session.id}; send it under that id")
+        raise SessionIdTaken(
+            f"the body carries the session id {session.id}; send it under that id", at=_id_at(session.format)
+        )
     outcomes = extract_session(session)
     _refuse_if_nothing_usable(outcomes)
     times_of(session)  # refuses what no calendar holds, while nothing is kept yet
     services.objects.put(upload.digest, body)
     return _keep(services, upload, session, outcomes)
+
+
+def _id_at(form: str) -> str | None:
+    """Return where a document of this format carries the session's id, where that is one place."""
+    return {"konectom2": "/header/id", "ads": "/uuid"}.get(form.partition("/")[0])
 
 
 def _stored_receipt(services: Services, upload: Upload) -> dict[str, Any] | None:
@@ -127,13 +143,25 @@ def _keep(
             break
         except IntegrityError:
             # Another request kept the same session first, or a row that both needed (a blob, a measure).
-            receipt = _stored_receipt(services, upload)
+            receipt = _receipt_of_winner(services, upload)
             if receipt is not None:
                 return Ingested(False, receipt)
             if attempt == ATTEMPTS - 1:
                 raise
     _tell(upload, session, outcomes)
     return Ingested(True, get_session(services, upload.session_id))
+
+
+def _receipt_of_winner(services: Services, upload: Upload) -> dict[str, Any] | None:
+    """Return the receipt of the session if another stored the same; where it is another, these bytes go again."""
+    try:
+        return _stored_receipt(services, upload)
+    except (DigestConflict, SessionIdTaken):
+        try:
+            remove_orphan(services, upload.digest)
+        except StoreUnavailable as error:  # the refusal stands; an object is left that nothing refers to
+            log.warning("object.orphaned", digest=upload.digest, reason=error.detail)
+        raise
 
 
 def _refuse_if_nothing_usable(outcomes: Sequence[Extracted | Rejected | Failed]) -> None:

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING
 from uuid import UUID, uuid5
 
 from sqlalchemy import insert
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session as DbSession
 
-from konectom.assessments._outcome import Result
+from konectom.assessments.base import Result
 from konectom.errors import FieldInvalid
 from konectom.recording import Recording, Rejected, Session
 from konectom.storage.models import Blob, RecordingRow, ResultRow, ScoreRow, SessionRow
@@ -51,6 +52,9 @@ def keep_session(services: Services, upload: Upload, session: Session, outcomes:
         if db.get(Blob, upload.digest) is None:
             db.add(Blob(digest=upload.digest, size_bytes=len(upload.body), stored_at=now))
             db.flush()
+            # From here on nobody takes the object for one that nothing refers to (see :func:`remove_orphan`); whoever
+            # did so a moment ago has removed it.
+            services.objects.put(upload.digest, upload.body)
         db.add(_session_row(upload, session, outcomes, now))
         db.flush()
         recordings = [_recording_row(upload.session_id, index, each) for index, each in enumerate(outcomes)]
@@ -59,6 +63,22 @@ def keep_session(services: Services, upload: Upload, session: Session, outcomes:
         for row, each, at in zip(recordings, outcomes, times, strict=True):
             if isinstance(each, Extracted):
                 keep_result(db, row.id, upload.patient_id, at, each.result, now)
+
+
+def remove_orphan(services: Services, digest: str) -> None:
+    """Remove the object of an upload that was refused, unless a session refers to it or is about to.
+
+    The row of the blob is claimed meanwhile and given up again: whoever else brings the same bytes has either
+    claimed it before, and the object stays, or waits until it is gone and puts it back before it commits.
+    """
+    try:
+        with services.db.write() as db:
+            db.add(Blob(digest=digest, size_bytes=0, stored_at=services.clock()))
+            db.flush()
+            services.objects.delete(digest)
+            db.rollback()
+    except IntegrityError:
+        return
 
 
 def keep_result(

@@ -73,8 +73,6 @@ def _key(cursor: str, order: Sequence[InstrumentedAttribute[Any]], readers: Read
         texts = orjson.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
         if not all(isinstance(text, str) and "\0" not in text for text in texts):
             raise ValueError("a cursor holds texts")
-        if not all(isinstance(text, str) and "\0" not in text for text in texts):
-            raise ValueError("not texts")
         values = [read(text) for read, text in zip(readers, texts, strict=True)]
         return [literal(value, column.type) for value, column in zip(values, order, strict=True)]
     except (ValueError, TypeError, OverflowError, binascii.Error):

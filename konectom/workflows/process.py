@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from konectom.assessments import get_assessment
-from konectom.assessments._outcome import Result
+from konectom.assessments.base import Result
 from konectom.errors import DataError
 from konectom.recording import Recording, Rejected, Session
 

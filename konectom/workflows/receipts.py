@@ -9,12 +9,13 @@ import numpy as np
 from sqlalchemy import select
 from sqlalchemy.orm import Session, undefer
 
-from konectom.assessments._catalogue import Catalogue, Entry
+from konectom.assessments.base import Catalogue, Entry
 from konectom.recording import FloatArray
 from konectom.storage.models import CatalogueRow, RecordingRow, ResultRow, SessionRow
 from konectom.storage.queries import IS_CURRENT
 from konectom.workflows.entries import entries_of
 from konectom.workflows.pages import told
+from konectom.workflows.values import value_told
 
 Runs = dict[str, list[list[int]]]
 
@@ -82,18 +83,6 @@ def finite(entries: tuple[Entry, ...], features: FloatArray) -> Iterator[tuple[E
     """Yield each entry that has a value, in catalogue order."""
     for index in np.flatnonzero(np.isfinite(features)):
         yield entries[index], float(features[index])
-
-
-def value_told(entry: Entry, value: float, *, aliases: bool = False) -> dict[str, Any]:
-    """Return one value as it stands on the wire."""
-    answer = {
-        "measure": entry.measure,
-        "condition": dict(entry.condition),
-        "statistic": entry.statistic or None,
-        "value": value,
-        "unit": entry.unit,
-    }
-    return answer | {"aliases": dict(entry.aliases)} if aliases else answer
 
 
 def absent_in_runs(catalogue: Catalogue, absent: Mapping[str, str]) -> Runs:

@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from konectom.settings import Settings
 from konectom.storage.database import Database
 from konectom.storage.objects import ObjectStore, open_store
+from konectom.workflows.entries import require_same_catalogues
 
 Clock = Callable[[], datetime]
 
@@ -35,7 +36,13 @@ class Services:
     def ping(self) -> None:
         """Raise an :class:`~konectom.errors.OperationError` unless all is ready for work."""
         self.db.ping()
+        self.require_same_catalogues()
         self.objects.ping()
+
+    def require_same_catalogues(self) -> None:
+        """Raise :class:`~konectom.errors.CatalogueChanged` where an assessment changed and its version did not."""
+        with self.db.read() as db:
+            require_same_catalogues(db)
 
     def close(self) -> None:
         """Close this process's connections."""

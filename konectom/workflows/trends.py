@@ -11,7 +11,7 @@ from sqlalchemy import Select, select
 from sqlalchemy.orm import Session
 
 from konectom.assessments import every_assessment
-from konectom.assessments._catalogue import Entry
+from konectom.assessments.base import Entry
 from konectom.errors import FieldInvalid
 from konectom.storage.models import CatalogueRow, MeasureRow, RecordingRow, ResultRow, ScoreRow, SessionRow
 from konectom.storage.queries import IS_CURRENT

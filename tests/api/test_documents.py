@@ -4,16 +4,20 @@ import json
 import re
 import subprocess
 import sys
+from uuid import uuid4
 
 import pytest
 
-from konectom import formats
+from konectom import create_app, formats
 from konectom.api import upload
 from konectom.api.docs import ASSETS
 from konectom.api.openapi import as_30
 from konectom.assessments import every_assessment
-from konectom.errors import every_error
+from konectom.errors import CatalogueChanged, every_error
+from konectom.settings import load_settings
+from konectom.workflows.ingest import ingest_session
 from tests.api.client import first_error
+from tests.probe import session_body
 
 PUBLIC_WITHOUT_DOCUMENT = {"/openapi.json", "/docs", "/docs/errors", "/docs/openapi.json", "/docs/{name}"}
 
@@ -191,6 +195,29 @@ def test_not_ready_without_the_object_store(anybody, services):
     services.objects.root.write_text("a file where the directory should be")
     assert first_error(anybody.get("/readyz"))[:2] == (503, "store_unavailable")
     assert str(services.objects.root) not in anybody.get("/readyz").text
+
+
+def test_not_ready_and_not_started_on_a_declaration_that_changed(anybody, services, probe, people):
+    """Results are stored under its version, and it measures something else now."""
+    ingest_session(services, session_id=uuid4(), patient_id=people.patient(), body=session_body())
+    assert anybody.get("/readyz").json == {"status": "ok"}
+    create_app(services=services)
+    probe(version=1, unit="g")
+    answer = anybody.get("/readyz")
+    assert first_error(answer)[:2] == (503, "catalogue_changed")
+    assert "probe version 1" in answer.json["detail"]
+    with pytest.raises(CatalogueChanged, match="probe version 1"):
+        create_app(services=services)
+    probe(version=2, unit="g")
+    assert create_app(services=services).test_client().get("/readyz").status_code == 200
+
+
+def test_the_application_starts_where_no_database_is_set_up_yet(tmp_path):
+    app = create_app(load_settings({}, data_dir=tmp_path / "none"))
+    assert app.test_client().get("/healthz").status_code == 200
+    answer = app.test_client().get("/readyz")
+    assert first_error(answer)[:2] == (503, "migration_needed")
+    assert answer.json["detail"] == "the database is not set up yet; run: konectom db upgrade"
 
 
 def test_health_does_not_pay_for_the_maths(settings):

@@ -24,6 +24,11 @@ def test_every_answer_keeps_browsers_from_harm(phone):
     assert headers["Referrer-Policy"] == "no-referrer"
 
 
+@pytest.mark.parametrize("query", ["limit=1&limit=2", "limit=1&limit=1"])
+def test_a_query_field_that_is_told_twice_is_refused(phone, query):
+    assert first_error(phone.get(f"/sessions?{query}"))[:3] == (422, "field_invalid", "/query/limit")
+
+
 def test_only_assets_may_be_kept(anybody):
     assert "no-store" in anybody.get("/docs").headers["Cache-Control"]
     assert "max-age=3600" in anybody.get("/docs/swagger-ui.css").headers["Cache-Control"]

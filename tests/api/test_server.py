@@ -2,6 +2,7 @@
 
 import runpy
 import signal
+import socket
 from contextlib import suppress
 from pathlib import Path
 from uuid import uuid4
@@ -76,6 +77,7 @@ def test_what_only_a_socket_can_show(settings, phone, body):
         chunked(running, phone, body)
         refused_unread(running, phone, body)
         endless(running, phone)
+        garbled(running, phone)
         stopped_gracefully(running, phone, body)
 
 
@@ -115,6 +117,19 @@ def endless(running, phone):
     with suppress(OSError):
         assert answer_of(connection)[0] == 413
     connection.close()
+    assert running.ask("GET", "/healthz", phone.token) == (200, {"status": "ok"})
+
+
+def garbled(running, phone):
+    """Chunks that cannot be told apart, or that end in the middle, are told so, and cost nobody else anything."""
+    for sent in (b"zz\r\nabc\r\n", b"3\r\nabcdef\r\n0\r\n\r\n", b"-1\r\n\r\n", b"5\r\nabc"):
+        connection = running.connect()
+        begin(connection, phone.token, Transfer_Encoding="chunked")
+        connection.send(sent)
+        connection.sock.shutdown(socket.SHUT_WR)
+        status, told = answer_of(connection)
+        assert (sent, status, told["code"]) == (sent, 400, "body_incomplete")
+        connection.close()
     assert running.ask("GET", "/healthz", phone.token) == (200, {"status": "ok"})
 
 

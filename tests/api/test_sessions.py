@@ -10,6 +10,7 @@ from uuid import UUID, uuid4
 import orjson
 import pytest
 import zstandard
+from gunicorn.http.errors import InvalidChunkSize
 
 from konectom.storage.models import SessionRow
 from tests.api.client import first_error
@@ -193,6 +194,16 @@ def test_a_body_that_ends_too_early_is_told_so(phone):
     body = io.BytesIO(session_body()[:-10])
     answer = send(phone, body, CONTENT_LENGTH=str(len(body.getvalue()) + 10))
     assert first_error(answer)[:2] == (400, "body_incomplete")
+
+
+def test_chunks_that_are_garbled_are_told_so(phone):
+    chunked = {"HTTP_TRANSFER_ENCODING": "chunked", "CONTENT_LENGTH": "", "wsgi.input_terminated": True}
+
+    class Garbled:
+        def read(self, size):
+            raise InvalidChunkSize(b"zz")
+
+    assert first_error(send(phone, Garbled(), **chunked))[:2] == (400, "body_incomplete")
 
 
 def test_a_body_that_stops_coming_is_told_so(phone, monkeypatch):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from konectom.assessments._outcome import Result
+from konectom.assessments.base import Result
 from tests.assessments.examples import Wire, run
 
 Tap = tuple[str, float | None, float, float]

@@ -12,7 +12,7 @@ import orjson
 
 from konectom import formats
 from konectom.assessments import get_assessment
-from konectom.assessments._outcome import Result
+from konectom.assessments.base import Result
 from konectom.recording import Recording
 
 Wire = dict[str, Any]
@@ -117,6 +117,29 @@ def all_missing(wire: Wire) -> Wire:
     return wire
 
 
+def all_missing_but_one(wire: Wire) -> Wire:
+    """Every sample of every sensor but the last is null."""
+    for stream in sensors(wire):
+        for name in set(columns(stream)) - {"t"}:
+            stream[name] = [None] * (len(stream[name]) - 1) + stream[name][-1:]
+    return wire
+
+
+def two_far_apart(wire: Wire) -> Wire:
+    """Two samples in each stream, 500 s apart."""
+    for streams, name in tables(wire):
+        pick(streams[name], [0, -1])
+        streams[name]["t"] = [0.0, 500.0]
+    return wire
+
+
+def very_slow(wire: Wire) -> Wire:
+    """Sensors whose rate is next to none."""
+    for stream in sensors(wire):
+        stream["t"] = (np.arange(len(with_times(stream)["t"])) * 1e9).tolist()
+    return wire
+
+
 def with_gap(wire: Wire) -> Wire:
     """The third quarter was not recorded."""
     for streams, name in tables(wire):
@@ -195,6 +218,37 @@ def three_seconds(wire: Wire) -> Wire:
     return wire
 
 
+def without_conditions(wire: Wire) -> Wire:
+    """The app did not say how any part was done."""
+    for holder in (wire, *holders(wire)):
+        holder.pop("condition", None)
+    return wire
+
+
+def with_unknown_conditions(wire: Wire) -> Wire:
+    """The app named levels that nobody knows."""
+    for holder in (wire, *holders(wire)):
+        holder["condition"] = dict.fromkeys(holder.get("condition", {}), "nonsense")
+    return wire
+
+
+def begun_again(wire: Wire) -> Wire:
+    """Each part was done once more, but broken off soon."""
+    parts = wire["parts"] if "parts" in wire else [{key: wire.pop(key) for key in OF_PART if key in wire}]
+    wire["parts"] = [*parts, *map(broken_off, copy.deepcopy(parts))]
+    return wire
+
+
+def broken_off(part: Wire) -> Wire:
+    """Return a part of which the first third was recorded."""
+    for stream in part.get("streams", {}).values():
+        pick(stream, range(len(with_times(stream)["t"]) // 3))
+    part["events"] = part.get("events", [])[: len(part.get("events", [])) // 3]
+    return part
+
+
+OF_PART = ("condition", "streams", "events", "answers")
+
 FAULTS: tuple[Callable[[Wire], Wire], ...] = (
     emptied,
     one_row,
@@ -210,6 +264,12 @@ FAULTS: tuple[Callable[[Wire], Wire], ...] = (
     constant,
     huge,
     three_seconds,
+    two_far_apart,
+    all_missing_but_one,
+    very_slow,
+    without_conditions,
+    with_unknown_conditions,
+    begun_again,
 )
 
 

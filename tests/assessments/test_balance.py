@@ -11,7 +11,7 @@ import pytest
 
 from konectom import formats
 from konectom.assessments import get_assessment
-from konectom.assessments._outcome import Result
+from konectom.assessments.base import Result
 from konectom.recording import STANDARD_GRAVITY_MPS2, Part, Recording, Stream
 from konectom.simulate.balance import BalanceTruth, simulate_balance
 from tests.assessments.examples import pick, run

@@ -14,14 +14,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from konectom.assessments import every_assessment, get_assessment
-from konectom.assessments._catalogue import Catalogue
-from konectom.assessments._outcome import REASONS, Result
-from konectom.assessments.base import MOST_SCORES
+from konectom.assessments.base import MOST_SCORES, REASONS, Catalogue, Result
 from konectom.errors import StreamError
 from tests.assessments.examples import (
     FAULTS,
     Wire,
     backwards,
+    begun_again,
     emptied,
     example,
     faulty,
@@ -35,17 +34,22 @@ from tests.assessments.examples import (
 NAMES = tuple(every_assessment())
 UCUM_UNIT = re.compile(r"1|%|/?{0}([./]{0})*".format(r"(m|k|u)?(\[g\]|[a-zA-Z]+)\d*"))
 
+ADDED_UP = ("alsfrs_r", "mood", "msis29", "neuroqol", "passive", "pdq39")
+"""What takes the answers and intervals of all parts together."""
+
 each_assessment = pytest.mark.parametrize("name", NAMES)
 
 
 def owes_nothing(result: Result) -> None:
-    """Check that every feature is a finite number, or absent; and that every reason is one of the known ones."""
+    """Check that every feature is a number or absent, every reason known, and nothing valid that gave no score."""
     assert not np.isinf(result.features).any()
     keys = {entry.key: entry.index for entry in result.catalogue}
     for key, reason in result.absent.items():
         assert reason in REASONS
         assert np.isnan(result.features[keys[key]]), f"{key} has a value and a reason for having none"
     orjson.dumps(result.quality.as_dict())
+    if not any(result.scores()):
+        assert result.quality.verdict == "invalid", "what gave no score cannot count"
 
 
 @each_assessment
@@ -104,6 +108,14 @@ def test_a_good_recording_gives_every_declared_measure_inside_its_range(name: st
 @pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.__name__)
 def test_no_fault_of_a_recording_is_fatal(name: str, fault: Callable[[Wire], Wire]) -> None:
     owes_nothing(run(faulty(name, fault)))
+
+
+@pytest.mark.parametrize("name", [name for name in NAMES if name not in ADDED_UP])
+def test_of_a_part_done_twice_the_fullest_counts(name: str) -> None:
+    result, once = run(faulty(name, begun_again)), run(example(name))
+    assert f"{name}.part_repeated" in {flag.code for flag in result.quality.flags}
+    assert result.features.tobytes() == once.features.tobytes()
+    assert result.quality.verdict == once.quality.verdict
 
 
 @each_assessment

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from konectom import formats
-from konectom.assessments._outcome import Result
+from konectom.assessments.base import Result
 from konectom.assessments.cps import extract as cps
 from konectom.errors import ColumnInvalid
 from konectom.recording import Part, Recording, Stream

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from konectom import formats
-from konectom.assessments._outcome import Result
+from konectom.assessments.base import Result
 from konectom.assessments.grip import extract as grip
 from konectom.recording import Part, Recording, Stream
 from konectom.simulate.grip import TARGETS, GripTruth, simulate_grip

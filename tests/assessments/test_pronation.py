@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from konectom import formats
-from konectom.assessments._outcome import Result
+from konectom.assessments.base import Result
 from konectom.assessments.pronation import extract as pronation
 from konectom.recording import FloatArray, Part, Recording, Stream
 from konectom.simulate.pronation import PronationTruth, simulate_pronation

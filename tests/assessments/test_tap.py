@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from konectom import formats
-from konectom.assessments._outcome import Result
+from konectom.assessments.base import Result
 from konectom.assessments.tap import extract as tap
 from konectom.recording import Part, Recording, Stream
 from tests.shared import KONECTOM, SHARED, inflated, needs_shared

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from konectom import formats
-from konectom.assessments._outcome import Result
+from konectom.assessments.base import Result
 from konectom.assessments.typing import extract as typing
 from konectom.assessments.typing._keys import CORRECTING, RIGHT, WRONG, Keys, without_accents
 from konectom.recording import Part, Recording, Stream

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from konectom.assessments import get_assessment
-from konectom.assessments._outcome import Result
+from konectom.assessments.base import Result
 from konectom.simulate.u_turn import UTurnTruth, simulate_u_turn, yaw_radps
 from tests.assessments.examples import pick, run
 from tests.shared import SHARED

@@ -10,7 +10,7 @@ import pytest
 
 from konectom import formats
 from konectom.assessments import get_assessment
-from konectom.assessments._outcome import Result
+from konectom.assessments.base import Result
 from konectom.assessments.walk._measures import CYCLE_COLUMNS
 from konectom.simulate.walk import WalkTruth, simulate_walk
 from tests.assessments.examples import at_rate, pick, run

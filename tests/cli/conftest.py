@@ -34,7 +34,7 @@ class Konectom:
 @pytest.fixture
 def konectom(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Any:
     """The command on an installation whose database is set up and empty."""
-    yield Konectom({"KONECTOM_DATA_DIR": str(settings.data_dir), "KONECTOM_ENVIRONMENT": "test"})
+    yield Konectom({"KONECTOM_DATA_DIR": str(settings.data_dir)})
     structlog.reset_defaults()
 
 

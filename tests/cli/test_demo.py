@@ -14,6 +14,7 @@ from konectom.commands._client import Client
 from konectom.commands._demo_data import MARK, open_settings
 from konectom.commands._demo_report import sparkline
 from konectom.commands._server import HOST, free_port
+from konectom.settings import load_settings
 from konectom.workflows.services import Services
 from konectom.workflows.sessions import list_sessions
 
@@ -67,6 +68,13 @@ def test_it_runs_through_once_goes_on_where_it_was_and_begins_anew_for_others(tm
     assert 8 <= len(first) <= 12
     assert "SIM-003 (course: worsening" in out
     assert "turn speed" in out
+    # What has stopped is not offered; what is said about how to go on is true.
+    assert "curl" not in out
+    assert f"konectom demo --data-dir {directory}" in out
+    assert f"KONECTOM_DATA_DIR={directory} konectom serve" in out
+    services = Services.open(load_settings({"KONECTOM_DATA_DIR": str(directory)}))
+    services.ping()
+    services.close()
     assert out.rstrip().endswith("The server has stopped.")
     assert not (tmp_path / "other.sqlite3").exists()
 

@@ -1,11 +1,15 @@
 """``konectom serve`` and ``konectom simulate``."""
 
+import shlex
 import sys
+from pathlib import Path
 
 import orjson
 import pytest
 
 from konectom.commands._server import ServerFailed, free_port, running
+
+DOCS = Path(__file__).resolve().parents[2] / "docs"
 
 
 @pytest.fixture
@@ -37,8 +41,26 @@ def test_an_ipv6_address_is_bracketed(konectom, executed):
 
 def test_it_does_not_start_on_a_database_that_is_not_set_up(offline, tmp_path, executed):
     offline.environ["KONECTOM_DATA_DIR"] = str(tmp_path)
-    assert "konectom db upgrade" in offline("serve", status=1).stderr
+    said = offline("serve", status=1).stderr
+    assert said == "konectom: the database is not set up yet; run: konectom db upgrade [migration_needed]\n"
     assert executed == []
+
+
+@pytest.mark.parametrize("page", ["commands.md", "http.md"])
+def test_the_first_steps_of_the_page_lead_to_a_server(offline, tmp_path, executed, page):
+    section = (DOCS / page).read_text().partition("## First steps\n")[2]
+    lines = section.split("```\n")[1].splitlines()
+    assert lines.pop(0) == "export KONECTOM_DATA_DIR=./konectom-data"
+    offline.environ["KONECTOM_DATA_DIR"] = "./konectom-data"
+    said = ""
+    for line in lines:
+        program, *words = shlex.split(line)
+        assert program == "konectom"
+        said += offline(*words).stdout
+    assert "kd_" in said
+    assert "ks_" in said
+    assert len(executed) == 1
+    assert (tmp_path / "konectom-data" / "konectom.sqlite3").is_file()
 
 
 def test_a_server_that_cannot_start_is_told_with_its_log(tmp_path):

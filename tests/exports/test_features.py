@@ -3,7 +3,16 @@ import io
 
 import numpy as np
 
-from konectom.exports.features import DICTIONARY, FACTS, Wide, dictionary_csv, dictionary_rows, value_facts
+from konectom.exports.features import (
+    DICTIONARY,
+    FACTS,
+    VALUE,
+    VALUE_FACTS,
+    Wide,
+    dictionary_csv,
+    dictionary_rows,
+    value_facts,
+)
 from tests.probe import probe_of
 
 
@@ -63,12 +72,31 @@ def test_an_entry_in_a_row_of_its_own():
 
 def test_the_dictionary_has_a_row_for_every_column():
     rows = dictionary_rows([(1, entries())])
-    assert [row["key"] for row in rows] == [column.name for column in FACTS] + [entry.key for entry in entries()]
-    level = rows[len(FACTS) + 1]
+    leading = [column.name for column in (*FACTS, *VALUE_FACTS, VALUE)]
+    assert [row["key"] for row in rows] == leading + [entry.key for entry in entries()]
+    assert [row["column"] for row in rows] == [row["key"] for row in rows]
+    level = rows[len(leading) + 1]
     assert (level["unit"], level["better"], level["version"], level["score"]) == ("m/s2", "lower", 1, True)
     assert (level["plausible_min"], level["plausible_max"]) == (0, 100)
     assert level["aliases.dispel"] == "pr-left-mean"
     assert all(row["means"] for row in rows)
+
+
+def test_the_dictionary_names_the_columns_of_older_units():
+    versions = {2: entries(2), 1: entries(unit="g")}
+    rows = dictionary_rows(versions.items(), {"probe": Wide.of(versions)})
+    columns = {row["column"]: row for row in rows if row["version"]}
+    assert set(columns) == set(names(Wide.of(versions)))
+    older = columns["probe.level[left].mean@1"]
+    assert (older["key"], older["version"], older["unit"]) == ("probe.level[left].mean", 1, "g")
+    assert columns["probe.level[left].mean"]["unit"] == "m/s2"
+    # A version without current results has a table of its own only, where columns are named by their key.
+    (row,) = [
+        row
+        for row in dictionary_rows(versions.items(), {"probe": Wide.of({2: entries(2)})})
+        if (row["version"], row["key"]) == (1, "probe.level[left].mean")
+    ]
+    assert row["column"] == "probe.level[left].mean"
 
 
 def test_the_dictionary_as_csv():

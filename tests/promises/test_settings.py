@@ -43,7 +43,7 @@ def test_no_code_reads_ours_from_the_environment_past_the_settings():
 def test_without_an_environment_the_defaults_hold(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     settings = load_settings({})
-    assert settings.environment == "production"
+    assert settings.log_format == "console"
     assert settings.data_dir == tmp_path / "konectom-data"
     assert settings.database_url == f"sqlite:///{tmp_path}/konectom-data/konectom.sqlite3"
     assert settings.object_store_url == f"file://{tmp_path}/konectom-data/objects"
@@ -75,7 +75,7 @@ def test_what_other_settings_are_made_of_follows_them():
         ("KONECTOM_PAGE_SIZE", "0", "at least 1"),
         ("KONECTOM_PAGE_SIZE", "-1", "at least 1"),
         ("KONECTOM_PAGE_SIZE", "1000", "must not exceed KONECTOM_PAGE_SIZE_MAX"),
-        ("KONECTOM_ENVIRONMENT", "prod", "one of production, development, test"),
+        ("KONECTOM_LOG_FORMAT", "xml", "one of console, json"),
         ("KONECTOM_STAFF_TOKEN_LIFETIME", "90", "such as 30 s"),
         ("KONECTOM_STAFF_TOKEN_LIFETIME", "0 d", "such as 30 s"),
         ("KONECTOM_OBJECT_STORE_URL", "s3://bucket", "must begin with file://"),

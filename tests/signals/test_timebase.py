@@ -51,3 +51,9 @@ def test_stretches_of_a_stream_include_both_ends_in_any_order_of_arrival() -> No
     assert timebase.since(stream, 1.1)["x"].tolist() == [3, 2, 1]
     empty = stream.where(np.zeros(4, dtype=bool))
     assert len(timebase.first_seconds(empty, 1.0)) == len(timebase.last_seconds(empty, 1.0)) == 0
+
+
+def test_the_nearest_time_is_found_and_the_earlier_of_two() -> None:
+    wanted = np.array([0.0, 1.4, 1.5, 1.6, 3.0, 3.1, 9.0])
+    assert timebase.nearest(np.array([1.0, 2.0, 4.0]), wanted).tolist() == [0, 0, 0, 1, 1, 2, 2]
+    assert timebase.nearest(np.array([5.0]), np.array([1.0, 9.0])).tolist() == [0, 0]

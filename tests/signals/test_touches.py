@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from konectom.recording import Stream
-from konectom.signals.touches import Touches, nearest, split_touches
+from konectom.signals.touches import Touches, split_touches
 
 
 def stream(*rows: tuple[float, str, float], fingers: bool = True) -> Stream:
@@ -62,10 +62,3 @@ def test_no_row_gives_no_contact() -> None:
     held = split_touches(stream())
     assert len(held) == 0
     assert held.overlapping().size == held.intervals().size == 0
-
-
-def test_the_nearest_time_is_found_and_the_earlier_of_two() -> None:
-    assert nearest(np.array([1.0, 2.0, 4.0]), np.array([0.0, 1.4, 1.5, 1.6, 3.0, 3.1, 9.0])).tolist() == [
-        *(0, 0, 0, 1, 1, 2, 2)
-    ]
-    assert nearest(np.array([5.0]), np.array([1.0, 9.0])).tolist() == [0, 0]

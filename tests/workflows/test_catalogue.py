@@ -59,3 +59,16 @@ def test_measures_are_told_by_assessment_and_by_score():
 def test_all_of_it_is_plain_json():
     for told in (list_assessments(), list_measures(), [describe_assessment(name) for name in every_assessment()]):
         assert orjson.loads(orjson.dumps(told)) == told
+
+
+@pytest.mark.parametrize("name", [name for name in every_assessment() if name != "probe"])
+def test_every_condition_of_every_measure_is_told(name):
+    told = describe_assessment(name)
+    levels = {each["name"]: each["levels"] for each in told["conditions"]}
+    used = {name: set() for name in levels}
+    for measure in told["measures"]:
+        for condition, level in measure["condition"].items():
+            assert level in levels[condition], measure["key"]
+            used[condition].add(level)
+    assert {name: set(each) for name, each in levels.items()} == used  # nothing is told that no measure has
+    assert all(len(each) == len(set(each)) for each in levels.values())

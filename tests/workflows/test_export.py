@@ -203,7 +203,12 @@ def test_a_table_that_is_given_up_half_way_lets_go_of_the_database(services, stu
 
 def test_the_dictionary_tells_every_column_of_the_tables(services, study, sent, probe):
     rows = feature_dictionary(services, study)
-    assert {row["key"] for row in rows} == set(frame(services, study, "probe").columns)
+    wide, tidy = frame(services, study, "probe"), frame(services, study)
+    assert {row["column"] for row in rows} == set(wide.columns) | set(tidy.columns)
+    told = pd.DataFrame(rows)
+    joined = tidy.merge(told, on=["key", "assessment", "version", "measure", "unit"], how="left")
+    assert len(joined) == len(tidy)
+    assert joined["means"].notna().all()
     probe(version=2, extra=True)
     recompute(services, sent[0]["id"])
     rows = feature_dictionary(services, study)

@@ -3,6 +3,7 @@
 import multiprocessing
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from hashlib import sha256
 from uuid import uuid4
 
 import pytest
@@ -14,6 +15,7 @@ from konectom.errors import DigestConflict
 from konectom.storage.models import Blob, CatalogueRow, MeasureRow, ResultRow, SessionRow
 from konectom.workflows import ingest
 from konectom.workflows.ingest import ingest_session
+from konectom.workflows.keep import keep_session, remove_orphan
 from konectom.workflows.services import Services
 from tests.probe import probe_of, probe_recording, session_body
 
@@ -68,6 +70,70 @@ def test_threads_that_send_different_bytes_under_one_id(services, patient, probe
         all_sent = list(pool.map(send, range(THREADS)))
     assert sum(isinstance(each, DigestConflict) for each in all_sent) == THREADS - 1
     assert [count(services, model) for model in (SessionRow, Blob, ResultRow)] == [1, 1, 1]
+    # What was refused left nothing behind, and what was kept is whole.
+    (kept,) = [each for each in all_sent if not isinstance(each, DigestConflict)]
+    digest = kept.receipt["digest"].removeprefix("sha256:")
+    assert [file.name for file in objects_of(services)] == [digest]
+    assert services.objects.get(digest)
+
+
+def test_bytes_that_another_session_has_stay_when_they_lose_a_race(services, patient, probe, monkeypatch):
+    """They are refused under one id, and kept under another."""
+    taken, body, other = uuid4(), session_body(), session_body(probe_recording(x=[9.0] * 5))
+    ingest_session(services, session_id=uuid4(), patient_id=patient, body=body)
+
+    def too_late(*rows):
+        monkeypatch.undo()
+        monkeypatch.setitem(every_assessment(), "probe", probe_of(1))
+        ingest_session(services, session_id=taken, patient_id=patient, body=other)
+        keep_session(*rows)
+
+    monkeypatch.setattr(ingest, "keep_session", too_late)
+    with pytest.raises(DigestConflict):
+        ingest_session(services, session_id=taken, patient_id=patient, body=body)
+    assert services.objects.get(sha256(body).hexdigest()) == body
+    assert len(objects_of(services)) == 2
+
+
+def test_bytes_that_are_removed_while_another_is_about_to_keep_them_are_put_back(services, patient, probe, monkeypatch):
+    """One upload has put its bytes and not yet its rows when the same bytes, refused elsewhere, are removed."""
+    body = session_body()
+    digest = sha256(body).hexdigest()
+
+    def removed_before(*rows):
+        assert services.objects.exists(digest)
+        remove_orphan(services, digest)
+        assert not services.objects.exists(digest)
+        keep_session(*rows)
+
+    monkeypatch.setattr(ingest, "keep_session", removed_before)
+    assert ingest_session(services, session_id=uuid4(), patient_id=patient, body=body).created
+    assert services.objects.get(digest) == body
+    remove_orphan(services, digest)  # named by a row by now
+    assert services.objects.get(digest) == body
+    assert count(services, Blob) == 1
+
+
+def test_the_same_bytes_refused_and_kept_at_once_are_never_lost(services, patient, probe):
+    """Half of the senders come late under a taken id, the others keep the same bytes under ids of their own."""
+    taken, body = uuid4(), session_body()
+    digest = sha256(body).hexdigest()
+    ingest_session(services, session_id=taken, patient_id=patient, body=session_body(probe_recording(x=[9.0] * 5)))
+
+    def send(number):
+        if number % 2:
+            services.objects.put(digest, body)
+            remove_orphan(services, digest)
+            return None
+        return ingest_session(services, session_id=uuid4(), patient_id=patient, body=body).created
+
+    with ThreadPoolExecutor(THREADS) as pool:
+        assert sum(created is True for created in pool.map(send, range(2 * THREADS))) == THREADS
+    assert services.objects.get(digest) == body
+
+
+def objects_of(services):
+    return [file for file in services.objects.root.rglob("*") if file.is_file()]
 
 
 def test_threads_that_send_different_sessions_share_what_they_share(services, patient, probe, monkeypatch):

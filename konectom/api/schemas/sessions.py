@@ -6,7 +6,7 @@ from marshmallow import INCLUDE, Schema, fields, validate
 
 from konectom.api.schemas import Described
 from konectom.api.schemas.pages import Instant, Page, PageQuery, Query
-from konectom.assessments._outcome import REASONS
+from konectom.assessments.base import REASONS
 
 DIGEST = {
     "description": "sha256 of the body's bytes as they were received, still compressed if so sent.",

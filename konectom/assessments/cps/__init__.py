@@ -29,17 +29,17 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import ArrayLike
 
-from konectom.assessments._outcome import Outcome
-from konectom.assessments._parts import parts_by_condition
 from konectom.assessments.base import (
     Condition,
     Measure,
+    Outcome,
     Rule,
     assessment,
     behavioural,
     invalid,
     limited,
     noted,
+    parts_by_condition,
     technical,
 )
 from konectom.assessments.cps.level import (
@@ -71,11 +71,15 @@ UNCONFOUNDED = STUDY + " Demographics and motor function affected the substituti
 
 KEY_KIND = varied("key", ("fixed", "random"), "keyf", "keyr")
 SUBSTITUTION = Measure(
-    "substitution_time", "s", "Mean reaction time to symbols minus that to digits.", "lower", (-2, 10)
+    "substitution_time", "s", "Mean reaction time to symbols minus that to digits.", better="lower", plausible=(-2, 10)
 )
-ACCURACY = Measure("accuracy", "%", "Right answers among all.", "higher", (0, 100))
-UNSTEADINESS = Measure("unsteadiness", "1", "Coefficient of variation of the reaction times.", "lower", (0, 3))
-SLOWING = Measure("slowing", "s", "Mean reaction time of the last third minus the first.", "lower", (-10, 10))
+ACCURACY = Measure("accuracy", "%", "Right answers among all.", better="higher", plausible=(0, 100))
+UNSTEADINESS = Measure(
+    "unsteadiness", "1", "Coefficient of variation of the reaction times.", better="lower", plausible=(0, 3)
+)
+SLOWING = Measure(
+    "slowing", "s", "Mean reaction time of the last third minus the first.", better="lower", plausible=(-10, 10)
+)
 
 
 def overall(measure: Measure, *by: Condition, dispel: str = "", score: bool = True, evidence: str = "") -> Measure:
@@ -108,8 +112,11 @@ MOST_OFF_DUE = 0.1
 
 QUALITY = (
     Rule(
-        *("few_values", behavioural, noted, "Some details rest on very few answers."),
-        {"dispel": "cps-behavioral-deviation-nedp"},
+        "few_values",
+        behavioural,
+        noted,
+        "Some details rest on very few answers.",
+        aliases={"dispel": "cps-behavioral-deviation-nedp"},
     ),
     Rule("too_few_symbols", behavioural, invalid, "Fewer than 3 symbols were answered right. Please repeat the test."),
     Rule("too_few_digits", behavioural, limited, "Fewer than 3 digits were answered right. Please do both parts."),

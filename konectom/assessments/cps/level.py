@@ -11,9 +11,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from konectom.assessments._outcome import Outcome
-from konectom.assessments._run import find
-from konectom.assessments.base import CENTRE_AND_RANGE, Condition, Input, Measure, events
+from konectom.assessments.base import CENTRE_AND_RANGE, Condition, Input, Measure, Outcome, events, find
 from konectom.recording import FloatArray, Part
 from konectom.signals.responses import BoolArray, Responses, longest_run
 
@@ -43,7 +41,7 @@ CONTRASTS = {
 
 def varied(name: str, levels: Iterable[str], *dispel: str, means: str = "") -> Condition:
     """Return a condition with the published library's abbreviations of its levels."""
-    return Condition(name, tuple(levels), {"dispel": dispel}, means)
+    return Condition(name, tuple(levels), aliases={"dispel": dispel}, means=means)
 
 
 def numbered(name: str, levels: dict[str, dict[str, tuple[int, ...]]]) -> dict[str, Condition]:
@@ -60,11 +58,14 @@ SYMBOLS, DIGITS = MODE.only(SYMBOL), MODE.only(DIGIT)
 SEQUENCE = varied("sequence", ("predefined", "random"), "pre", "rand")
 KEY = varied("key", ("fixed_1", "fixed_2", "fixed_3", "random"), "key1", "key2", "key3", "keyr")
 KEY_1_OR_2 = varied("key", ("fixed_1_or_2",), "key1n2", means="mean over the fixed keys 1 and 2")
-KEY_KIND = varied("key", ("fixed", "random"), "keyf", "keyr")
 FIVES = varied("span", ("first_5", "last_5"), "f5", "l5", means="five answers")
 THIRDS = varied(
-    *("span", ("first_third", "second_third", "last_third", "after_first_third")),
-    *("third1", "third2", "third3", "third2third3"),
+    "span",
+    ("first_third", "second_third", "last_third", "after_first_third"),
+    "third1",
+    "third2",
+    "third3",
+    "third2third3",
     means="thirds of the time that the level is due to last, counted from the first answer",
 )
 CONTRAST = varied("contrast", CONTRASTS, "5lvs5f", "third3third1", "third2third1", "third3third2")
@@ -80,35 +81,45 @@ COMMON = (*CENTRE_AND_RANGE, "p95", "p05", "iqr")
 WHOLE = (*COMMON, "skew", "kurtosis")
 OF_THIRDS = ("mean", "sd", "median", "min", "p95", "p05", "iqr")
 
-CORRECT = Measure("correct", "1", "Right answers in the time given.", "higher", (0, 120))
-CORRECT_CHANGE = Measure("correct_change", "1", "Right answers in one third minus another.", "higher", (-30, 30))
-ANSWERED = Measure("answers", "1", "Answers given, right or wrong.", "higher", (0, 120))
-ERRORS = Measure("errors", "1", "Wrong answers.", "lower", (0, 120))
-ERROR_SHARE = Measure("error_share", "%", "Wrong answers among all.", "lower", (0, 100))
-ACCURACY = Measure("accuracy", "%", "Right answers among all.", "higher", (0, 100))
-RIGHT_RUN = Measure("longest_right_run", "1", "Most right answers in a row.", "higher", (0, 120))
-WRONG_RUN = Measure("longest_wrong_run", "1", "Most wrong answers in a row.", "lower", (0, 120))
-REACTION = Measure("reaction_time", "s", "Time from an item's appearance to its right answer.", "lower", (0, 10))
-SUBSTITUTION = Measure(
-    "substitution_time", "s", "Reaction time to symbols minus that to digits: the cost of the key.", "lower", (-2, 10)
+CORRECT = Measure("correct", "1", "Right answers in the time given.", better="higher", plausible=(0, 120))
+CORRECT_CHANGE = Measure(
+    "correct_change", "1", "Right answers in one third minus another.", better="higher", plausible=(-30, 30)
 )
-UNSTEADINESS = Measure("unsteadiness", "1", "Coefficient of variation of the reaction times.", "lower", (0, 3))
-SLOWING = Measure("slowing", "s", "Mean reaction time of the last third minus the first.", "lower", (-10, 10))
+ANSWERED = Measure("answers", "1", "Answers given, right or wrong.", better="higher", plausible=(0, 120))
+ERRORS = Measure("errors", "1", "Wrong answers.", better="lower", plausible=(0, 120))
+ERROR_SHARE = Measure("error_share", "%", "Wrong answers among all.", better="lower", plausible=(0, 100))
+RIGHT_RUN = Measure("longest_right_run", "1", "Most right answers in a row.", better="higher", plausible=(0, 120))
+WRONG_RUN = Measure("longest_wrong_run", "1", "Most wrong answers in a row.", better="lower", plausible=(0, 120))
+REACTION = Measure(
+    "reaction_time", "s", "Time from an item's appearance to its right answer.", better="lower", plausible=(0, 10)
+)
 CHANGE = Measure(
-    *("reaction_time_change", "s", "Reaction time of a later stretch minus an earlier one.", "lower", (-10, 10)),
+    "reaction_time_change",
+    "s",
+    "Reaction time of a later stretch minus an earlier one.",
+    better="lower",
+    plausible=(-10, 10),
     difference=True,
 )
-GAP = Measure("reaction_time_gap", "s", "How far apart reaction times to two mirrored items lie.", None, (0, 10))
+GAP = Measure("reaction_time_gap", "s", "How far apart reaction times to two mirrored items lie.", plausible=(0, 10))
 REPETITION = Measure(
-    "repetition_change", "s", "Reaction time to an item minus that to the same item before.", "lower", (-10, 10)
+    "repetition_change",
+    "s",
+    "Reaction time to an item minus that to the same item before.",
+    better="lower",
+    plausible=(-10, 10),
 )
-SLOPE = Measure("fatigue_slope", "s", "Slope of the reaction times, per answer.", "lower", (-10, 10))
-FIT = Measure("fatigue_fit", "1", "Share of their variance that this slope explains.", None, (0, 1))
-TAKEN = Measure("mix_ups", "1", "How often one item was taken for the other.", "lower", (0, 120))
+SLOPE = Measure("fatigue_slope", "s", "Slope of the reaction times, per answer.", better="lower", plausible=(-10, 10))
+FIT = Measure("fatigue_fit", "1", "Share of their variance that this slope explains.", plausible=(0, 1))
+TAKEN = Measure("mix_ups", "1", "How often one item was taken for the other.", better="lower", plausible=(0, 120))
 TAKEN_RATE = Measure(
-    "mix_up_rate", "1", "Share of the wrong answers to two items that took one for the other.", "lower", (0, 1)
+    "mix_up_rate",
+    "1",
+    "Share of the wrong answers to two items that took one for the other.",
+    better="lower",
+    plausible=(0, 1),
 )
-PRESSURE = Measure("pressure", "1", "Pressure of the finger, in the phone's own unit.", None, (0, 7))
+PRESSURE = Measure("pressure", "1", "Pressure of the finger, in the phone's own unit.", plausible=(0, 7))
 
 
 def in_symbols(measure: Measure, dispel: str, *by: Condition, key: Condition = KEY, **more: Any) -> Measure:

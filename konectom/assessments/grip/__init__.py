@@ -20,20 +20,21 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from konectom.assessments._outcome import Outcome
-from konectom.assessments._parts import parts_by_condition
 from konectom.assessments._tremor import MOTION_INPUTS, tremor_measures
 from konectom.assessments.base import (
     CENTRE_AND_RANGE,
     Condition,
     Input,
     Measure,
+    Outcome,
     Rule,
     assessment,
     behavioural,
     events,
     invalid,
     limited,
+    noted,
+    parts_by_condition,
     technical,
 )
 from konectom.assessments.grip._hand import measure
@@ -46,19 +47,24 @@ TARGET = events("target", ("pressure", "ends_at_s"), means="Each pressure asked 
 HAND = Condition("hand", ("left", "right"), means="The hand whose thumb pressed.")
 LEVEL = Condition("target", TARGETS, means="The pressure asked for, among the four that are.")
 WINDOW = Condition(
-    *("window", WINDOWS, {"dispel": ("", "s4m", "s2m", "s5l")}), means="The samples that count under each target."
+    "window", WINDOWS, aliases={"dispel": ("", "s4m", "s2m", "s5l")}, means="The samples that count under each target."
 )
 CHANGE = Condition("change", TRANSITIONS, means="From which target to which.")
-SIDE = Condition("side", ("x", "y"), {"dispel": ("xpos", "ypos")}, "Direction on the screen.")
+SIDE = Condition("side", ("x", "y"), aliases={"dispel": ("xpos", "ypos")}, means="Direction on the screen.")
 
 ERROR = Measure(
-    *("pressure_error", "1", "Root mean square of pressure minus target, in the phone's units.", "lower"),
+    "pressure_error",
+    "1",
+    "Root mean square of pressure minus target, in the phone's units.",
+    better="lower",
     plausible=(0, 10),
     by=(HAND, WINDOW),
     aliases={"dispel": "grip-{hand}_{window}-pressure-rmse"},
 )
 APPLIED = Measure(
-    *("applied_force", "1", "Pressure over target."),
+    "applied_force",
+    "1",
+    "Pressure over target.",
     plausible=(0, 10),
     by=(HAND, WINDOW),
     statistics=(*CENTRE_AND_RANGE, "cv", "p90"),
@@ -66,13 +72,19 @@ APPLIED = Measure(
 )
 
 DIFFERENCE = Measure(
-    *("applied_force_difference", "1", "Mean applied force on high and on very high targets, how far apart.", "lower"),
+    "applied_force_difference",
+    "1",
+    "Mean applied force on high and on very high targets, how far apart.",
+    better="lower",
     plausible=(0, 10),
     by=(HAND, WINDOW),
     aliases={"dispel": "grip-{hand}_high_very_high_{window}-maf_diff"},
 )
 REACTION = Measure(
-    *("reaction_time", "s", "From a new target to the end of the plateau on the last.", "lower"),
+    "reaction_time",
+    "s",
+    "From a new target to the end of the plateau on the last.",
+    better="lower",
     plausible=(0, 48),
     by=(HAND,),
     statistics=CENTRE_AND_RANGE,
@@ -80,34 +92,48 @@ REACTION = Measure(
     aliases={"dispel": "grip-{hand}-rt-{statistic}"},
 )
 TRANSITION = Measure(
-    *("transition_time", "s", "From the end of a plateau to the begin of the next.", "lower"),
+    "transition_time",
+    "s",
+    "From the end of a plateau to the begin of the next.",
+    better="lower",
     plausible=(0, 48),
     by=(HAND,),
     statistics=CENTRE_AND_RANGE,
     score=("median",),
 )
 OVERSHOOT = Measure(
-    *("overshoot", "1", "How far the pressure goes beyond the next target, below it where that is lower."),
+    "overshoot",
+    "1",
+    "How far the pressure goes beyond the next target, below it where that is lower.",
     plausible=(-10, 10),
     by=(HAND,),
     statistics=CENTRE_AND_RANGE,
     aliases={"dispel": "grip-{hand}-pressure_overshoot-{statistic}"},
 )
 THUMB_POSITION = Measure(
-    *("thumb_position", "1", "Position of the thumb on the screen.", "lower"),
+    "thumb_position",
+    "1",
+    "Position of the thumb on the screen.",
+    better="lower",
     plausible=(0, 5),
     by=(HAND, SIDE),
     statistics=("cv",),
     aliases={"dispel": "grip-{hand}_{side}-{statistic}"},
 )
 RELATIVE_ERROR = Measure(
-    *("relative_error", "1", "Root mean square of pressure over target minus 1, in the middle four seconds.", "lower"),
+    "relative_error",
+    "1",
+    "Root mean square of pressure over target minus 1, in the middle four seconds.",
+    better="lower",
     plausible=(0, 5),
     by=(HAND,),
     score=True,
 )
 UNSTEADINESS = Measure(
-    *("unsteadiness", "1", "Coefficient of variation of pressure in a target's middle four seconds, mean.", "lower"),
+    "unsteadiness",
+    "1",
+    "Coefficient of variation of pressure in a target's middle four seconds, mean.",
+    better="lower",
     plausible=(0, 2),
     by=(HAND,),
     score=True,
@@ -152,7 +178,7 @@ QUALITY = (
         limited,
         "Not all eight targets were recorded. Please repeat the test to its end.",
     ),
-    Rule("hand_missing", technical, limited, "Only one hand was recorded. Please do the test with each hand."),
+    Rule("hand_missing", technical, noted, "Only one hand was recorded. Please use both hands in turn if you can."),
     Rule(
         "thumb_lifted",
         behavioural,

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from konectom.assessments._outcome import Outcome
 from konectom.assessments._tremor import write_tremor
+from konectom.assessments.base import Outcome
 from konectom.assessments.grip._pressure import TARGETS, TRANSITIONS, WINDOWS, Held, Pressure
 from konectom.recording import FloatArray, Part
 from konectom.signals.responses import BoolArray

@@ -24,14 +24,13 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Literal
 
-from konectom.assessments._outcome import Outcome
-from konectom.assessments._parts import parts_by_condition
 from konectom.assessments._tremor import tremor_measures, write_tremor
 from konectom.assessments.base import (
     CENTRE_AND_RANGE,
     Condition,
     Input,
     Measure,
+    Outcome,
     Rule,
     assessment,
     behavioural,
@@ -39,6 +38,7 @@ from konectom.assessments.base import (
     limited,
     motion,
     noted,
+    parts_by_condition,
     technical,
 )
 from konectom.assessments.pinch._hand import Hand
@@ -55,7 +55,7 @@ from konectom.recording import Recording
 
 TOUCH = Input("touch", ("x", "y", "phase", "finger"), texts=("phase",), means="Every finger on the screen.")
 BUBBLES = events(
-    *("bubble", ("x", "y", "radius", "size", "burst_at_s")), texts=("size",), means="When, where and how large."
+    "bubble", ("x", "y", "radius", "size", "burst_at_s"), texts=("size",), means="When, where and how large."
 )
 ACCELEROMETER = motion("accelerometer", "m/s2", optional=True, means="Total acceleration.")
 USER_ACCELERATION = motion("user_acceleration", "m/s2", optional=True, means="Acceleration without gravity.")
@@ -63,10 +63,12 @@ GRAVITY = motion("gravity", "m/s2", optional=True, means="Gravity as the phone e
 GYROSCOPE = motion("gyroscope", "rad/s", optional=True, means="Rotation.")
 
 HAND = Condition("hand", ("left", "right"), means="The hand that pinched.")
-SIZE = Condition("size", ("small", "medium", "large", "extra_large"), {"dispel": ("s", "m", "l", "xl")})
-FINGER = Condition("finger", ("top", "bottom"), {"dispel": ("tf", "bf")})
-OUTCOME = Condition("outcome", ("all", "successful", "failed"), {"dispel": ("", "sp", "fp")})
-ATTEMPTS = Condition("attempts", ("first", "all"), {"dispel": ("fa", "aa")}, "First attempt at each bubble, or all.")
+SIZE = Condition("size", ("small", "medium", "large", "extra_large"), aliases={"dispel": ("s", "m", "l", "xl")})
+FINGER = Condition("finger", ("top", "bottom"), aliases={"dispel": ("tf", "bf")})
+OUTCOME = Condition("outcome", ("all", "successful", "failed"), aliases={"dispel": ("", "sp", "fp")})
+ATTEMPTS = Condition(
+    "attempts", ("first", "all"), aliases={"dispel": ("fa", "aa")}, means="First attempt at each bubble, or all."
+)
 
 FLOODLIGHT = "Montalban et al. 2022, doi 10.1177/13524585211028561 (pinching test in multiple sclerosis)"
 
@@ -92,24 +94,41 @@ def by_finger(measure: Measure, alias: str) -> Measure:
 def by_outcome(name: str, means: str, alias: str) -> Measure:
     """Declare a duration by hand, size of the bubble and outcome of the attempt."""
     aliases = dispel(f"{{hand}}_{{size}}_{{outcome}}-{alias}-{{statistic}}")
-    return Measure(name, "s", means, "lower", (0, 40), SHORT, (HAND, SIZE, OUTCOME), aliases=aliases)
+    return Measure(
+        name, "s", means, better="lower", plausible=(0, 40), statistics=SHORT, by=(HAND, SIZE, OUTCOME), aliases=aliases
+    )
 
 
 REACTION = Measure(
-    *("reaction_time", "ms", "From a bubble's appearance to the first attempt at it; not the first bubble.", "lower"),
+    "reaction_time",
+    "ms",
+    "From a bubble's appearance to the first attempt at it; not the first bubble.",
+    better="lower",
     plausible=(0, 40_000),
     statistics=WIDE,
     evidence=FLOODLIGHT,
 )
 ASYNCHRONY = Measure(
-    *("double_touch_asynchrony", "ms", "Time between the two fingers' coming down.", "lower", (0, 10_000), SPREAD),
+    "double_touch_asynchrony",
+    "ms",
+    "Time between the two fingers' coming down.",
+    better="lower",
+    plausible=(0, 10_000),
+    statistics=SPREAD,
     evidence=FLOODLIGHT,
 )
-BURSTS = Measure("successes", "1", "Attempts that burst the bubble.", "higher", (0, 200), evidence=FLOODLIGHT)
-TRIES = Measure("attempts", "1", "Attempts: two fingers at once.", None, (0, 400))
-ACCURACY = Measure("accuracy", "1", "Successful attempts among all; of a hand, the mean over sizes.", "higher", (0, 1))
+BURSTS = Measure(
+    "successes", "1", "Attempts that burst the bubble.", better="higher", plausible=(0, 200), evidence=FLOODLIGHT
+)
+TRIES = Measure("attempts", "1", "Attempts: two fingers at once.", plausible=(0, 400))
+ACCURACY = Measure(
+    "accuracy", "1", "Successful attempts among all; of a hand, the mean over sizes.", better="higher", plausible=(0, 1)
+)
 SINGLE_SHOT = Measure(
-    *("single_shot_duration", "s", "How long the attempt lasts at bubbles that burst at the only one.", "lower"),
+    "single_shot_duration",
+    "s",
+    "How long the attempt lasts at bubbles that burst at the only one.",
+    better="lower",
     plausible=(0, 40),
     statistics=SHORT,
     by=(HAND,),
@@ -118,40 +137,62 @@ SINGLE_SHOT = Measure(
 )
 
 CONTACT_DISTANCE = Measure(
-    *("contact_distance", "pt", "Distance of a finger's first contact from the bubble's centre, less its radius."),
+    "contact_distance",
+    "pt",
+    "Distance of a finger's first contact from the bubble's centre, less its radius.",
     plausible=(-1000, 2000),
     statistics=("mean", "sd", "cv", "median"),
 )
 FIRST_PRESSURE = Measure(
-    *("first_pressure", "1", "Pressure when a finger comes down, in the device's own unit."),
+    "first_pressure",
+    "1",
+    "Pressure when a finger comes down, in the device's own unit.",
     plausible=(0, 20),
     statistics=("mean", "median", "cv"),
 )
 PRESSURE = Measure(
-    *("pressure", "1", "Pressure of a finger, in the device's own unit."),
+    "pressure",
+    "1",
+    "Pressure of a finger, in the device's own unit.",
     plausible=(0, 20),
     statistics=("mean", "median", "sd", "skew", "kurtosis", "cv"),
 )
 SPEED = Measure(
-    *("speed", "pt/ms", "Speed of a finger from sample to sample.", "higher", (0, 100)),
+    "speed",
+    "pt/ms",
+    "Speed of a finger from sample to sample.",
+    better="higher",
+    plausible=(0, 100),
     statistics=("mean", "median", "sd", "p95"),
 )
 JERK = Measure(
-    *("jerk", "pt/ms3", "Rate of change of the rate of change of a finger's speed."),
+    "jerk",
+    "pt/ms3",
+    "Rate of change of the rate of change of a finger's speed.",
     plausible=(-100, 100),
     statistics=("mean", "median", "sd"),
 )
 MEAN_SQUARED_JERK = Measure(
-    *("mean_squared_jerk", "pt2/ms6", "Mean over a touch of its squared jerk.", "lower", (0, 1e4)),
+    "mean_squared_jerk",
+    "pt2/ms6",
+    "Mean over a touch of its squared jerk.",
+    better="lower",
+    plausible=(0, 1e4),
     statistics=("mean", "sd", "cv", "median"),
 )
 PRESSURE_JERK = Measure(
-    *("pressure_jerk", "/ms3", "Third rate of change of a finger's pressure."),
+    "pressure_jerk",
+    "/ms3",
+    "Third rate of change of a finger's pressure.",
     plausible=(-100, 100),
     statistics=("mean", "sd", "cv", "median"),
 )
 MEAN_SQUARED_PRESSURE_JERK = Measure(
-    *("mean_squared_pressure_jerk", "/ms6", "Mean over a touch of its squared pressure jerk.", "lower", (0, 1e4)),
+    "mean_squared_pressure_jerk",
+    "/ms6",
+    "Mean over a touch of its squared pressure jerk.",
+    better="lower",
+    plausible=(0, 1e4),
     statistics=("mean", "median", "sd"),
 )
 
@@ -163,7 +204,10 @@ MEASURES = (
     replace(ACCURACY, by=(HAND,), aliases=dispel("{hand}-acc")),
     replace(ACCURACY, by=(HAND, SIZE), aliases=dispel("{hand}_{size}-acc")),
     Measure(
-        *("success_rate", "1", "Bursts among all attempts, with those that the end of the time cut off.", "higher"),
+        "success_rate",
+        "1",
+        "Bursts among all attempts, with those that the end of the time cut off.",
+        better="higher",
         plausible=(0, 1),
         by=(HAND,),
         score=True,
@@ -173,27 +217,37 @@ MEASURES = (
     replace(REACTION, by=(HAND,), score=("median",), aliases=dispel("{hand}-rt-{statistic}")),
     replace(REACTION, by=(SIZE,), statistics=SHORT, aliases=dispel("{size}-rt-{statistic}")),
     Measure(
-        *("first_reaction_time", "ms", "From the first bubble's appearance to the first attempt at it.", "lower"),
+        "first_reaction_time",
+        "ms",
+        "From the first bubble's appearance to the first attempt at it.",
+        better="lower",
         plausible=(0, 40_000),
         by=(HAND,),
         aliases=dispel("{hand}-fprt"),
     ),
     Measure(
-        *("reaction_unsteadiness_change", "1", "Variation of reaction times in the second half less the first."),
+        "reaction_unsteadiness_change",
+        "1",
+        "Variation of reaction times in the second half less the first.",
         better="lower",
         plausible=(-10, 10),
         by=(HAND,),
     ),
     replace(ASYNCHRONY, by=(HAND, SIZE, ATTEMPTS), aliases=dispel("{hand}_{size}_{attempts}-dta-{statistic}")),
     Measure(
-        *("typical_double_touch_asynchrony", "ms", "Mean over sizes of the time between the fingers' coming down."),
+        "typical_double_touch_asynchrony",
+        "ms",
+        "Mean over sizes of the time between the fingers' coming down.",
         better="lower",
         plausible=(0, 10_000),
         by=(HAND, ATTEMPTS),
         aliases=dispel("{hand}_{attempts}-dta-mean"),
     ),
     Measure(
-        *("touch_asynchrony", "ms", "Time between the two fingers' coming down, over all attempts.", "lower"),
+        "touch_asynchrony",
+        "ms",
+        "Time between the two fingers' coming down, over all attempts.",
+        better="lower",
         plausible=(0, 10_000),
         statistics=("mean", "median", "sd"),
         by=(HAND,),
@@ -201,25 +255,40 @@ MEASURES = (
         evidence=FLOODLIGHT,
     ),
     Measure(
-        *("lift_asynchrony", "ms", "Time between the two fingers' last being seen.", "lower", (0, 10_000)),
+        "lift_asynchrony",
+        "ms",
+        "Time between the two fingers' last being seen.",
+        better="lower",
+        plausible=(0, 10_000),
         statistics=("mean", "median", "sd"),
         by=(HAND,),
         evidence=FLOODLIGHT,
     ),
     Measure(
-        *("gap", "s", "From the end of an attempt to the beginning of the next.", "lower", (0, 40)),
+        "gap",
+        "s",
+        "From the end of an attempt to the beginning of the next.",
+        better="lower",
+        plausible=(0, 40),
         statistics=("mean", "median", "sd"),
         by=(HAND,),
         evidence=FLOODLIGHT,
     ),
     Measure(
-        *("dwell_time", "ms", "From the first finger's coming down to the first movement.", None, (0, 10_000)),
+        "dwell_time",
+        "ms",
+        "From the first finger's coming down to the first movement.",
+        plausible=(0, 10_000),
         statistics=SPREAD,
         by=(HAND, SIZE, ATTEMPTS),
         aliases=dispel("{hand}_{size}_{attempts}-dt-{statistic}"),
     ),
     Measure(
-        *("bubble_duration", "s", "From the first attempt at a bubble to the end of the last.", "lower", (0, 40)),
+        "bubble_duration",
+        "s",
+        "From the first attempt at a bubble to the end of the last.",
+        better="lower",
+        plausible=(0, 40),
         statistics=SHORT,
         by=(HAND, SIZE),
         aliases=dispel("{hand}_{size}-dur-{statistic}"),
@@ -228,7 +297,10 @@ MEASURES = (
     by_outcome("time_to_squeeze", "From the begin of an attempt to both fingers' being inside the bubble.", "sd"),
     by_outcome("squeeze_duration", "How long both fingers are inside the bubble.", "pd"),
     Measure(
-        *("edge_distance", "pt", "How far from the bubble's edge a finger comes down.", None, (-1000, 2000)),
+        "edge_distance",
+        "pt",
+        "How far from the bubble's edge a finger comes down.",
+        plausible=(-1000, 2000),
         statistics=("mean", "median", "sd"),
         by=(HAND, FINGER),
     ),
@@ -241,13 +313,18 @@ MEASURES = (
     by_finger(PRESSURE_JERK, "press_jerk"),
     by_finger(MEAN_SQUARED_PRESSURE_JERK, "mspj"),
     Measure(
-        *("time_to_peak_speed", "s", "To the first peak of a finger's speed, in successful attempts.", None, (0, 40)),
+        "time_to_peak_speed",
+        "s",
+        "To the first peak of a finger's speed, in successful attempts.",
+        plausible=(0, 40),
         statistics=WIDE,
         by=(HAND, FINGER),
         aliases=dispel("{hand}_{finger}_sp-peaktime-{statistic}"),
     ),
     Measure(
-        *("peak_speed_asynchrony", "ms", "First peak of the top finger's speed less that of the bottom finger's."),
+        "peak_speed_asynchrony",
+        "ms",
+        "First peak of the top finger's speed less that of the bottom finger's.",
         plausible=(-40_000, 40_000),
         statistics=WIDE,
         by=(HAND,),
@@ -258,16 +335,25 @@ MEASURES = (
 
 QUALITY = (
     Rule(
-        *("no_attempts", technical, limited, "For some bubbles no pinch was seen. Please pinch with two fingers."),
-        {"dispel": "pinch-technical-deviation-ma"},
+        "no_attempts",
+        technical,
+        limited,
+        "For some bubbles no pinch was seen. Please pinch with two fingers.",
+        aliases={"dispel": "pinch-technical-deviation-ma"},
     ),
     Rule(
-        *("hand_missing", technical, limited, "Only one hand was recorded. Please do the test with each hand."),
-        {"dispel": "pinch-technical-deviation-1hand"},
+        "hand_missing",
+        technical,
+        noted,
+        "Only one hand was recorded. Please use both hands in turn if you can.",
+        aliases={"dispel": "pinch-technical-deviation-1hand"},
     ),
     Rule(
-        *("not_upright", behavioural, limited, "Please hold the phone upright in front of you, without turning it."),
-        {"dispel": "pinch-behavioral-deviation-upmo"},
+        "not_upright",
+        behavioural,
+        limited,
+        "Please hold the phone upright in front of you, without turning it.",
+        aliases={"dispel": "pinch-behavioral-deviation-upmo"},
     ),
     Rule("none_burst", behavioural, limited, "No bubble burst. Please put two fingers around it and close them on it."),
     Rule("one_finger", behavioural, limited, "Often not two fingers touched. Please use thumb and one finger only."),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from konectom.assessments._outcome import Outcome
+from konectom.assessments.base import Outcome
 from konectom.assessments.pinch._hand import SIZES, Hand
 from konectom.recording import FloatArray
 from konectom.signals.statistics import describe

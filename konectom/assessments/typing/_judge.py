@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from konectom.assessments._outcome import Outcome
+from konectom.assessments.base import Outcome
 from konectom.assessments.typing._keys import Keys
 from konectom.recording import Part
 

@@ -6,7 +6,7 @@ from difflib import SequenceMatcher
 
 import numpy as np
 
-from konectom.assessments._outcome import Outcome
+from konectom.assessments.base import Outcome
 from konectom.assessments.typing._keys import CORRECTING, RIGHT, WRONG, Keys, Words
 from konectom.recording import FloatArray
 from konectom.signals.responses import BoolArray

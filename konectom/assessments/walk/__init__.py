@@ -23,14 +23,16 @@ from konectom.assessments._belt import (
     USER_ACCELERATION,
     judge_motion,
     motion_rules,
+    samples_of,
 )
-from konectom.assessments._outcome import Outcome
 from konectom.assessments.base import (
     Effect,
     Input,
+    Outcome,
     Rule,
     assessment,
     behavioural,
+    fullest_part,
     invalid,
     limited,
     noted,
@@ -53,7 +55,7 @@ GPS = Input("gps", ("x", "y"), "m", optional=True, means="Position on the ground
 
 def deviation(code: str, effect: Effect, message: str, dispel: str) -> Rule:
     """Declare a rule on what the patient did, with the library's name of it."""
-    return Rule(code, behavioural, effect, message, {"dispel": f"6mwt-behavioral-deviation-{dispel}"})
+    return Rule(code, behavioural, effect, message, aliases={"dispel": f"6mwt-behavioral-deviation-{dispel}"})
 
 
 QUALITY = (
@@ -67,35 +69,51 @@ QUALITY = (
         "no_walking", behavioural, invalid, "No straight walking was seen. Please wear the phone on your belt and walk."
     ),
     deviation(
-        *("off_belt", limited, "The phone was not on your belt all the time. Please fasten it well."),
+        "off_belt",
+        limited,
+        "The phone was not on your belt all the time. Please fasten it well.",
         "non_belt_greater_than_10_perc",
     ),
     deviation(
-        *("mostly_off_belt", invalid, "The phone was not sideways on your belt. Please wear it there."),
+        "mostly_off_belt",
+        invalid,
+        "The phone was not sideways on your belt. Please wear it there.",
         "non_belt_greater_than_50_perc",
     ),
     deviation(
-        *("pauses", limited, "You stood still for a while. Please walk all the time if you can."),
+        "pauses",
+        limited,
+        "You stood still for a while. Please walk all the time if you can.",
         "non_movement_greater_than_10_perc",
     ),
     deviation(
-        *("mostly_still", invalid, "You stood still for more than half of the time. Please repeat the walk."),
+        "mostly_still",
+        invalid,
+        "You stood still for more than half of the time. Please repeat the walk.",
         "non_movement_greater_than_50_perc",
     ),
     deviation(
-        *("many_turns", limited, "You turned often. Please choose a longer straight way."),
+        "many_turns",
+        limited,
+        "You turned often. Please choose a longer straight way.",
         "number_of_turns_per_min_greater_than_3",
     ),
     deviation(
-        *("too_many_turns", limited, "You turned very often. Please choose a longer straight way."),
+        "too_many_turns",
+        limited,
+        "You turned very often. Please choose a longer straight way.",
         "number_of_turns_per_min_greater_than_5",
     ),
     deviation(
-        *("not_straight", limited, "You did not walk straight on all the time. Please choose a longer straight way."),
+        "not_straight",
+        limited,
+        "You did not walk straight on all the time. Please choose a longer straight way.",
         "non_rectilinear_on_belt_walking_greater_than_10_perc",
     ),
     deviation(
-        *("mostly_not_straight", invalid, "You walked straight on for less than half of the time. Please repeat."),
+        "mostly_not_straight",
+        invalid,
+        "You walked straight on for less than half of the time. Please repeat.",
         "non_rectilinear_on_belt_walking_greater_than_50_perc",
     ),
 )
@@ -113,7 +131,7 @@ QUALITY = (
 )
 def extract(recording: Recording, out: Outcome) -> None:
     """Walk with the phone in landscape on a belt, for six or two minutes or freely: how far, how fast, how evenly."""
-    part = recording.parts[-1]
+    part = fullest_part(recording, out, samples_of)
     told = part.condition.get("protocol")
     out.flag("condition_unknown", when=told not in PROTOCOL.levels, condition="protocol", told=told)
     protocol = told if told in PROTOCOL.levels else FREE

@@ -16,16 +16,21 @@ OTHERS = (FIRST_2_MIN, LONGEST_BOUT, WHOLE)
 BOUTS = Condition(
     "bouts",
     (FIRST_2_MIN, LONGEST_BOUT, ALL_BOUTS, WHOLE),
-    {"dispel": ("2min", "lb", "ab", "nb")},
-    "Which bouts of walking count: up to two minutes, the longest, all; or the whole recording as it is.",
+    aliases={"dispel": ("2min", "lb", "ab", "nb")},
+    means="Which bouts of walking count: up to two minutes, the longest, all; or the whole recording as it is.",
 )
-SENSOR = Condition("sensor", ("accelerometer", "gyroscope"), {"dispel": ("acc", "gyr")}, "What measured.")
+SENSOR = Condition("sensor", ("accelerometer", "gyroscope"), aliases={"dispel": ("acc", "gyr")}, means="What measured.")
 AXIS = Condition(
-    *("axis", ("vertical", "mediolateral", "anteroposterior"), {"dispel": ("x", "y", "z")}), "Axis of the body."
+    "axis",
+    ("vertical", "mediolateral", "anteroposterior"),
+    aliases={"dispel": ("x", "y", "z")},
+    means="Axis of the body.",
 )
 SENSE = Condition(
-    *("sense", ("positive", "negative"), {"dispel": ("pos", "neg")}),
-    "Positive is to the left where the phone reports gravity downwards (iOS), else to the right.",
+    "sense",
+    ("positive", "negative"),
+    aliases={"dispel": ("pos", "neg")},
+    means="Positive is to the left where the phone reports gravity downwards (iOS), else to the right.",
 )
 
 WITH_P95 = (*CENTRE_AND_RANGE, "p95")
@@ -73,7 +78,9 @@ def by_lee(
     """Declare a measure, of the six-minute walk only, of the steps that are found by the method of Lee et al."""
     by = (PROTOCOL.only(SIX), BOUTS, *by)
     aliases = {"dispel": f"{{protocol}}-lee_{{bouts}}-{dispel}"}
-    return Measure(quantity, unit, means, None, plausible, statistics, by, aliases=aliases, evidence=LEE)
+    return Measure(
+        quantity, unit, means, plausible=plausible, statistics=statistics, by=by, aliases=aliases, evidence=LEE
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +105,13 @@ class Cycle:
         """Return the quantity, its asymmetry and the logarithm of that, in each selection of bouts."""
         evidence = f"{DEL_DIN}; {ZIJLSTRA if self.unit in ('m', 'm/s') else BOURKE}"
         base = Measure(
-            *(self.quantity, self.unit, self.means, self.better, self.plausible, ALL_STATISTICS), evidence=evidence
+            self.quantity,
+            self.unit,
+            self.means,
+            better=self.better,
+            plausible=self.plausible,
+            statistics=ALL_STATISTICS,
+            evidence=evidence,
         )
         found = in_bouts(base, self._alias(""), score=self.score)
         what = self.quantity.replace("_", " ")
@@ -106,7 +119,7 @@ class Cycle:
             means = f"By how much the {what} differs from one to the next."
             found += in_bouts(
                 replace(
-                    *(base,),
+                    base,
                     quantity=f"{self.quantity}_asymmetry",
                     means=means,
                     better="lower",
@@ -118,7 +131,7 @@ class Cycle:
             means = f"Logarithm of the smaller {what} over the larger of two in a row: 0 where they are equal."
             found += in_bouts(
                 replace(
-                    *(base,),
+                    base,
                     quantity=f"{self.quantity}_asymmetry_ln",
                     unit="1",
                     means=means,
@@ -135,45 +148,85 @@ class Cycle:
 
 CYCLES = (
     Cycle(
-        *("stride_duration", "stride_dur", "s", "lower", (0.4, 2.25)),
-        *("Time from a foot's contact with the ground to its next.", 2.25, True),
+        "stride_duration",
+        "stride_dur",
+        "s",
+        "lower",
+        (0.4, 2.25),
+        "Time from a foot's contact with the ground to its next.",
+        2.25,
+        True,
     ),
     Cycle(
-        *("step_duration", "step_dur", "s", "lower", (0.1, 2.25)),
-        *("Time from one foot's contact with the ground to the other's.", 2.25, True),
+        "step_duration",
+        "step_dur",
+        "s",
+        "lower",
+        (0.1, 2.25),
+        "Time from one foot's contact with the ground to the other's.",
+        2.25,
+        True,
     ),
     Cycle("cadence", "cadence", "/min", "higher", (25, 600), "Steps per minute while walking.", score="mean"),
     Cycle(
-        *("initial_double_support", "init_double_supp", "s", "lower", (0, 0.45)),
-        *("Time with both feet on the ground, the leading one just set down.", 0.5),
+        "initial_double_support",
+        "init_double_supp",
+        "s",
+        "lower",
+        (0, 0.45),
+        "Time with both feet on the ground, the leading one just set down.",
+        0.5,
     ),
     Cycle(
-        *("terminal_double_support", "term_double_supp", "s", "lower", (-2.25, 1.6)),
-        *("Time with both feet on the ground, the trailing one about to leave.", 4),
+        "terminal_double_support",
+        "term_double_supp",
+        "s",
+        "lower",
+        (-2.25, 1.6),
+        "Time with both feet on the ground, the trailing one about to leave.",
+        4,
     ),
     Cycle(
-        *("double_support", "double_supp", "s", "lower", (-2.25, 2.1)),
-        *("Time with both feet on the ground during a stride.", 4.5),
+        "double_support",
+        "double_supp",
+        "s",
+        "lower",
+        (-2.25, 2.1),
+        "Time with both feet on the ground during a stride.",
+        4.5,
     ),
     Cycle(
-        *("single_support", "single_limb_supp", "s", None, (-1.6, 400)),
-        *("Time with one foot on the ground, the other swinging.", 400),
+        "single_support",
+        "single_limb_supp",
+        "s",
+        None,
+        (-1.6, 400),
+        "Time with one foot on the ground, the other swinging.",
+        400,
     ),
     Cycle("stance", "stance", "s", "lower", (0, 1.6), "Time for which a foot stays on the ground.", 1.6),
     Cycle("swing", "swing", "s", None, (-1.6, 2.25), "Time for which a foot is in the air.", 4),
     Cycle(
-        *("step_length", "step_len", "m", "higher", (0, 2.7)),
-        *("Way from one foot's contact to the other's, from the rise of the trunk.", 2.7, True),
+        "step_length",
+        "step_len",
+        "m",
+        "higher",
+        (0, 2.7),
+        "Way from one foot's contact to the other's, from the rise of the trunk.",
+        2.7,
+        True,
     ),
     Cycle(
-        *("stride_length", "stride_len", "m", "higher", (0, 5.4)),
-        *("Way from a foot's contact to its next, from the rise of the trunk.", 5.4, True),
+        "stride_length",
+        "stride_len",
+        "m",
+        "higher",
+        (0, 5.4),
+        "Way from a foot's contact to its next, from the rise of the trunk.",
+        5.4,
+        True,
     ),
-    Cycle(
-        *("gait_speed", "gait_speed", "m/s", "higher", (0, 8)),
-        *("Length of a stride over its duration.",),
-        score="mean",
-    ),
+    Cycle("gait_speed", "gait_speed", "m/s", "higher", (0, 8), "Length of a stride over its duration.", score="mean"),
 )
 GAIT = tuple(measure for cycle in CYCLES for measure in cycle.measures())
 CYCLE_COLUMNS = tuple(dict.fromkeys(measure.quantity for measure in GAIT))
@@ -181,58 +234,94 @@ CYCLE_COLUMNS = tuple(dict.fromkeys(measure.quantity for measure in GAIT))
 STEPS = (
     *in_bouts(
         Measure(
-            "step_count", "1", "How many steps were seen as part of a regular gait.", None, (0, 20000), evidence=DEL_DIN
+            "step_count",
+            "1",
+            "How many steps were seen as part of a regular gait.",
+            plausible=(0, 20000),
+            evidence=DEL_DIN,
         ),
         "gp_{bouts}-sc",
     ),
     *in_bouts(
         Measure(
-            *("step_power", "m2/s3", "Variation of the acceleration's size that goes into a step.", None, (0, 1e3)),
-            *(WITH_P95,),
+            "step_power",
+            "m2/s3",
+            "Variation of the acceleration's size that goes into a step.",
+            plausible=(0, 1e3),
+            statistics=WITH_P95,
             evidence=CHENG,
         ),
         "gp_{bouts}-sp-{statistic}",
     ),
     *in_bouts(
         Measure(
-            *("step_root_mean", "1", "Square root of the acceleration's mean size in m/s2, gravity included.", None),
-            *((0, 20), CENTRE_AND_RANGE),
+            "step_root_mean",
+            "1",
+            "Square root of the acceleration's mean size in m/s2, gravity included.",
+            plausible=(0, 20),
+            statistics=CENTRE_AND_RANGE,
         ),
         "gp_{bouts}-si-{statistic}",
     ),
     *in_bouts(
         Measure(
-            *("step_intensity", "m/s2", "Root mean square of the acceleration's size about its mean.", None, (0, 50)),
-            *(CENTRE_AND_RANGE,),
+            "step_intensity",
+            "m/s2",
+            "Root mean square of the acceleration's size about its mean.",
+            plausible=(0, 50),
+            statistics=CENTRE_AND_RANGE,
             evidence=ANGELINI,
         )
     ),
     *in_bouts(
         Measure(
-            *("step_regularity", "1", "How alike a step is to the next: 1 where they are equal.", "higher", (-1, 1)),
-            *(CENTRE_AND_RANGE,),
+            "step_regularity",
+            "1",
+            "How alike a step is to the next: 1 where they are equal.",
+            better="higher",
+            plausible=(-1, 1),
+            statistics=CENTRE_AND_RANGE,
             evidence=f"{MOE_NILSSEN}; {ANGELINI}",
         ),
         "gp_{bouts}-step_regularity-{statistic}",
     ),
     *in_bouts(
         Measure(
-            *("stride_regularity", "1", "How alike a stride is to the next: 1 where they are equal.", "higher"),
-            *((-1, 1), CENTRE_AND_RANGE),
+            "stride_regularity",
+            "1",
+            "How alike a stride is to the next: 1 where they are equal.",
+            better="higher",
+            plausible=(-1, 1),
+            statistics=CENTRE_AND_RANGE,
             evidence=f"{MOE_NILSSEN}; {ANGELINI}",
         ),
         "gp_{bouts}-stride_regularity-{statistic}",
     ),
     # Steps by the method of Lee et al., which may take two for one: for comparison with others, who have them for this.
-    by_lee("lee_step_count", "1", "Steps found by the method of Lee.", (0, 20000), "sc"),
-    by_lee("lee_step_power", "[g]2.s", "Variation of the upward acceleration for each step found.", (0, 5), "sp"),
+    by_lee("lee_step_count", "1", "Steps found by the method of Lee.", plausible=(0, 20000), dispel="sc"),
     by_lee(
-        *("lee_step_duration", "s", "Time between steps found by the method of Lee.", (0.02, 400)),
-        *("step_dur-{statistic}", CENTRE_AND_RANGE),
+        "lee_step_power",
+        "[g]2.s",
+        "Variation of the upward acceleration for each step found.",
+        plausible=(0, 5),
+        dispel="sp",
     ),
     by_lee(
-        *("pelvis_rotation", "rad", "Rotation of the pelvis between steps found by the method of Lee.", (0, 200)),
-        *("hr_{sense}-{statistic}", CENTRE_AND_RANGE, (SENSE,)),
+        "lee_step_duration",
+        "s",
+        "Time between steps found by the method of Lee.",
+        plausible=(0.02, 400),
+        dispel="step_dur-{statistic}",
+        statistics=CENTRE_AND_RANGE,
+    ),
+    by_lee(
+        "pelvis_rotation",
+        "rad",
+        "Rotation of the pelvis between steps found by the method of Lee.",
+        plausible=(0, 200),
+        dispel="hr_{sense}-{statistic}",
+        statistics=CENTRE_AND_RANGE,
+        by=(SENSE,),
     ),
 )
 
@@ -242,14 +331,16 @@ def spectrum(sensor: str, unit: str, squared: str) -> tuple[Measure, ...]:
     axes = (SENSOR.only(sensor), AXIS)
     on_axes = {
         "ene": Measure(
-            "tremor_energy", f"{squared}.Hz", "Power from 2 to 5 Hz, weighted by frequency.", None, (0, 1e3)
+            "tremor_energy", f"{squared}.Hz", "Power from 2 to 5 Hz, weighted by frequency.", plausible=(0, 1e3)
         ),
-        "peak": Measure("peak_frequency", "Hz", "Frequency of the strongest movement.", None, (0, 25)),
-        "ent": Measure("spectral_entropy", "bit", "How evenly the movement spreads over frequency.", None, (0, 8)),
-        "amp": Measure("peak_power", squared, "Power at the frequency of the strongest movement.", None, (0, 1e3)),
+        "peak": Measure("peak_frequency", "Hz", "Frequency of the strongest movement.", plausible=(0, 25)),
+        "ent": Measure("spectral_entropy", "bit", "How evenly the movement spreads over frequency.", plausible=(0, 8)),
+        "amp": Measure("peak_power", squared, "Power at the frequency of the strongest movement.", plausible=(0, 1e3)),
     }
     norm = Measure(
-        *("spectral_norm", unit, "Largest singular value of the signal: grows with its size and duration.", None),
+        "spectral_norm",
+        unit,
+        "Largest singular value of the signal: grows with its size and duration.",
         plausible=(0, 1e4),
         by=(SENSOR.only(sensor),),
     )
@@ -266,7 +357,11 @@ def spectrum(sensor: str, unit: str, squared: str) -> tuple[Measure, ...]:
 SPECTRUM = (*spectrum("accelerometer", "[g]", "[g]2"), *spectrum("gyroscope", "rad/s", "rad2/s2"))
 
 DISTANCE = Measure(
-    *("distance", "m", "Distance walked in the test, by satellite, poor positions left out.", "higher", (0, 5000)),
+    "distance",
+    "m",
+    "Distance walked in the test, by satellite, poor positions left out.",
+    better="higher",
+    plausible=(0, 5000),
     evidence=WALKED,
 )
 OVERALL = (
@@ -274,37 +369,66 @@ OVERALL = (
     replace(DISTANCE, by=(PROTOCOL.only(FREE),), plausible=(0, 1e5)),
     *named(
         Measure(
-            *("stride_variability", "%", "By how much strides differ in duration, relative to it.", "lower", (0, 60)),
+            "stride_variability",
+            "%",
+            "By how much strides differ in duration, relative to it.",
+            better="lower",
+            plausible=(0, 60),
             score=True,
             evidence=BOURKE,
         )
     ),
     *named(
         Measure(
-            *("double_support_share", "%", "Part of a stride with both feet on the ground.", "lower", (0, 70)),
+            "double_support_share",
+            "%",
+            "Part of a stride with both feet on the ground.",
+            better="lower",
+            plausible=(0, 70),
             score=True,
             evidence=f"{DEL_DIN}; {BOURKE}",
         )
     ),
     *named(
-        Measure("path_length", "m", "Length of the way through all positions recorded.", "higher", (0, 1e5)),
-        *("distance_walked", (SIX,)),
+        Measure(
+            "path_length", "m", "Length of the way through all positions recorded.", better="higher", plausible=(0, 1e5)
+        ),
+        "distance_walked",
+        (SIX,),
     ),
     *named(
-        Measure("position_speed", "m/s", "Mean of the speeds from each position to the next.", "higher", (0, 10)),
-        *("walking_speed_non_stop-mean", (SIX,)),
+        Measure(
+            "position_speed",
+            "m/s",
+            "Mean of the speeds from each position to the next.",
+            better="higher",
+            plausible=(0, 10),
+        ),
+        "walking_speed_non_stop-mean",
+        (SIX,),
     ),
     *named(
-        Measure("distance_by_steps", "m", "Steps times a usual length of step for the height.", "higher", (0, 20000)),
+        Measure(
+            "distance_by_steps",
+            "m",
+            "Steps times a usual length of step for the height.",
+            better="higher",
+            plausible=(0, 20000),
+        ),
         "distance_walked_sc_hbsl",
     ),
     *named(
-        Measure("time_not_walking", "%", "Part of the time without straight walking.", "lower", (0, 100)),
+        Measure(
+            "time_not_walking", "%", "Part of the time without straight walking.", better="lower", plausible=(0, 100)
+        ),
         "perc_not_walking",
     ),
-    *named(Measure("time_not_moving", "%", "Part of the time without movement.", "lower", (0, 100)), "perc_not_moving"),
     *named(
-        Measure("large_turn_rate", "/min", "Turns of more than 60 degrees a minute.", None, (0, 60)),
+        Measure("time_not_moving", "%", "Part of the time without movement.", better="lower", plausible=(0, 100)),
+        "perc_not_moving",
+    ),
+    *named(
+        Measure("large_turn_rate", "/min", "Turns of more than 60 degrees a minute.", plausible=(0, 60)),
         "large_turns_per_min",
     ),
 )

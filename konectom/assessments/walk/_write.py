@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from konectom.assessments._outcome import Outcome
+from konectom.assessments.base import Outcome
 from konectom.assessments.walk._recorded import ALL_BOUTS, FIRST_2_MIN, LONGEST_BOUT, WHOLE, Walk, selection
 from konectom.recording import FloatArray, Stream
 from konectom.signals.contacts import Contacts

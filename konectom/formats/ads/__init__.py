@@ -14,7 +14,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
-from uuid import UUID
 
 from konectom.errors import (
     AssessmentUnknown,
@@ -26,6 +25,7 @@ from konectom.errors import (
 )
 from konectom.formats._limits import Limits
 from konectom.formats._registry import Format
+from konectom.formats._shared import identifier, named, offset_s, size, word
 from konectom.formats.ads.level import Level, epoch_ms
 from konectom.formats.ads.tasks import TASKS
 from konectom.recording import Device, Part, Recording, Rejected, Screen, Session
@@ -52,19 +52,29 @@ def read(document: Any, limits: Limits) -> Session:
     try:
         if not isinstance(code, str) or code not in TASKS:
             known = ", ".join(TASKS)
-            raise AssessmentUnknown(f"no such task: {str(code)[:60]!r}; known are: {known}", at=f"/{_EVALUATION}/code")
+            raise AssessmentUnknown(f"no such task: {named(code)}; known are: {known}", at=f"/{_EVALUATION}/code")
         levels = [
             Level(level, clock_ms, f"/{_EVALUATION}/levels/{index}", device.app) for index, level in enumerate(data)
         ]
-        recordings = tuple(_recording(evaluation, name, parts, device) for name, parts in TASKS[code](levels).items())
+        lead_s = (begin_ms - clock_ms) / 1000.0
+        recordings = (
+            *(_recording(evaluation, name, parts, device, lead_s) for name, parts in TASKS[code](levels).items()),
+            *(Rejected(None, level.fault.as_dict()) for level in levels if level.fault is not None),
+        )
     except DataError as error:
         recordings = (Rejected(None, error.as_dict()),)
     return Session(
-        format=f"ads/{code}", started_at=started_at, device=device, recordings=recordings, id=_identifier(document)
+        format=f"ads/{word(code)}",
+        started_at=started_at,
+        device=device,
+        recordings=recordings,
+        id=identifier(document.get("uuid")),
     )
 
 
-def _recording(evaluation: Mapping[str, Any], assessment: str, parts: list[Part], device: Device) -> Recording:
+def _recording(
+    evaluation: Mapping[str, Any], assessment: str, parts: list[Part], device: Device, lead_s: float
+) -> Recording:
     finished = evaluation.get("finished") is not False
     reason = evaluation.get("exitReason")
     starts, ends = [part.start_s for part in parts], [part.end_s for part in parts]
@@ -72,10 +82,10 @@ def _recording(evaluation: Mapping[str, Any], assessment: str, parts: list[Part]
     return Recording(
         assessment=assessment,
         parts=tuple(parts),
-        offset_s=min(starts, default=0.0),
+        offset_s=offset_s(starts, lead_s),
         duration_s=max(last) - min(starts) if last and len(last) == len(ends) else None,
         finished=finished,
-        interruption=reason if isinstance(reason, str) and not finished else None,
+        interruption=None if finished else word(reason),
         device=device,
     )
 
@@ -111,7 +121,7 @@ def _begin(evaluation: Mapping[str, Any], levels: list[Any]) -> tuple[float, dat
         raise FieldMissing("the file does not say when the recording began", at=f"/{_EVALUATION}/beginTimestamp")
     started_at = datetime.fromtimestamp(told[0] / 1000.0, UTC)
     try:
-        offset = datetime.fromisoformat(str(evaluation.get("startDate"))).tzinfo
+        offset = datetime.fromisoformat(word(evaluation.get("startDate")) or "").tzinfo
     except ValueError:
         offset = None
     return told[0], started_at if offset is None else started_at.astimezone(offset)
@@ -123,28 +133,14 @@ def _device(document: Mapping[str, Any]) -> Device:
     screen = phone.get("screen")
     screen = screen if isinstance(screen, dict) else {}
 
-    def text(name: str) -> str | None:
-        return str(phone[name])[:200] if phone.get(name) is not None else None
-
-    def size(name: str) -> float | None:
-        value = screen.get(name)
-        return float(value) if isinstance(value, int | float) and value > 0 else None
-
     # The screen's "pixels" are points: positions on it are declared in points and fill it.
     return Device(
-        platform=text("platform"),
-        model=text("modelCode") or text("model"),
-        os=text("osVersion"),
-        app=text("versionNumber"),
-        screen=Screen(width_pt=size("widthPixels"), height_pt=size("heightPixels")),
+        platform=word(phone.get("platform")),
+        model=word(phone.get("modelCode")) or word(phone.get("model")),
+        os=word(phone.get("osVersion")),
+        app=word(phone.get("versionNumber")),
+        screen=Screen(width_pt=size(screen.get("widthPixels")), height_pt=size(screen.get("heightPixels"))),
     )
-
-
-def _identifier(document: Mapping[str, Any]) -> UUID | None:
-    try:
-        return UUID(document["uuid"])
-    except (KeyError, ValueError, TypeError, AttributeError):
-        return None
 
 
 FORMAT = Format(

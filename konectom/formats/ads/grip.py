@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from konectom.errors import FieldInvalid
+from konectom.formats._shared import named
 from konectom.formats._streams import KINDS
 from konectom.formats.ads.level import TOUCH_PHASES, Level, Table
 from konectom.recording import Part, Stream
@@ -18,9 +19,9 @@ def grip(levels: list[Level]) -> dict[str, list[Part]]:
     """Thumb pressure on the screen."""
     held: dict[str, list[Part]] = {}
     for level in levels:
-        hand = str(level.context.get("usedHand"))
+        hand = level.told("usedHand")
         if hand not in HANDS:
-            raise FieldInvalid(f"no such usedHand: {hand[:40]!r}", at=f"{level.at}/contexts")
+            raise FieldInvalid(f"no such usedHand: {named(hand)}", at=f"{level.at}/contexts")
         part = level.part({"hand": hand}, level.sensors() | level.take("touch", "screen", read_thumb), {})
         held.setdefault(hand, []).append(_with_target(part, level))
     return {"grip": [_joined(parts) for parts in held.values()]}
@@ -33,17 +34,14 @@ def read_thumb(table: Table) -> Stream:
     for axis in ("x", "y"):
         columns[axis], kept_as[axis] = table.measured(f"{axis}ThumbPosition", KINDS["touch"].dimension)
     if "touchAction" in table:
-        columns["phase"] = table.texts("touchAction", TOUCH_PHASES)
+        columns["phase"] = table.renamed("touchAction", TOUCH_PHASES)
     columns["pressure"] = table.numbers("pressure")
     return Stream("touch", table.seconds("tsTouch"), columns, kept_as)
 
 
 def _with_target(part: Part, level: Level) -> Part:
     """Return the part with the event that a pressure was asked for, and until when."""
-    try:
-        pressure = float(level.context["targetPressure"])
-    except (KeyError, TypeError, ValueError):
-        pressure = float("nan")
+    pressure = level.number("targetPressure")
     end_s = float("nan") if part.end_s is None else part.end_s
     columns = {"pressure": np.array([pressure]), "ends_at_s": np.array([end_s])}
     target = Stream("target", np.array([part.start_s]), columns)

@@ -9,14 +9,16 @@ from typing import Any
 import numpy as np
 import orjson
 
-from konectom.errors import ColumnInvalid, ColumnMissing, StreamError, TimeNotFinite, UnitInvalid
+from konectom.errors import ColumnInvalid, ColumnMissing, DataError, StreamError, TimeNotFinite, UnitInvalid
+from konectom.formats._columns import refuse_truths
+from konectom.formats._shared import named, number, word
 from konectom.formats._streams import DOWN, KINDS, MOVE, UP
 from konectom.formats._units import unit_of
 from konectom.recording import Defect, FloatArray, Part, Stream
 
 UNIT_NAMES = {"G": "g", "rad/s": "rad/s", "point": "pt", "points": "pt", "ms": "ms"}
 TOUCH_PHASES = {"down": DOWN, "move": MOVE, "up": UP}
-TRUTH = {"true": True, "false": False}
+TRUTH = {"true": 1.0, "false": 0.0}
 
 Reader = Callable[["Table"], Stream]
 
@@ -39,19 +41,27 @@ class Table:
             self.units = {cell["name"]: cell.get("unit") for cell in rows[0]["values"]} if rows else {}
             self.columns = _columns(rows, tuple(self.units))
         except (KeyError, TypeError, AttributeError) as error:
-            raise ColumnInvalid(f"a measurement is a list of values with name and value: {error}", at=at) from None
+            raise ColumnInvalid(
+                f"a measurement is a list of values with name and value: {str(error)[:80]}", at=at
+            ) from None
 
     def __contains__(self, column: str) -> bool:
         return column in self.units
 
-    def texts(self, name: str, allowed: Mapping[str, str] | None = None) -> Any:
-        """Return a column as texts; with ``allowed``, under the words that it gives them."""
+    def words(self, name: str) -> list[str]:
+        """Return a column as texts."""
         held = self._held(name)
-        if allowed is None:
-            return np.array([str(value) for value in held], dtype=np.str_) if held else np.empty(0, dtype=np.str_)
+        if set(map(type, held)) - {str}:
+            wrong = next(value for value in held if not isinstance(value, str))
+            raise ColumnInvalid(f"{named(wrong)} stands where a text is due", at=f"{self.at}/{name}")
+        return held
+
+    def renamed(self, name: str, allowed: Mapping[str, str]) -> Any:
+        """Return a column of texts under the words that ``allowed`` gives them."""
+        held = self.words(name)
         unknown = set(held) - set(allowed)
         if unknown:
-            raise ColumnInvalid(f"{str(unknown.pop())[:40]!r} is none of: {', '.join(allowed)}", at=f"{self.at}/{name}")
+            raise ColumnInvalid(f"{named(unknown.pop())} is none of: {', '.join(allowed)}", at=f"{self.at}/{name}")
         return np.array([allowed[value] for value in held], dtype=np.str_) if held else np.empty(0, dtype=np.str_)
 
     def numbers(self, name: str) -> FloatArray:
@@ -62,12 +72,14 @@ class Table:
 
     def truths(self, name: str) -> FloatArray:
         """Return a column of truth values as 1 and 0; one that was not sent is NaN."""
-        return np.array([TRUTH.get(str(value).lower(), np.nan) for value in self._held(name)], dtype=np.float64)
+        return np.array([truth(value) for value in self._held(name)], dtype=np.float64)
 
     def seconds(self, name: str, unit: str = "ms") -> FloatArray:
         """Return a column of time stamps on the recording's clock; ``unit`` is the one as which they are declared."""
         if name in self.units and self.units[name] != unit:
-            raise UnitInvalid(f"the unit of {name} is {self.units[name]!r}; expected {unit!r}", at=f"{self.at}/{name}")
+            raise UnitInvalid(
+                f"the unit of {name} is {named(self.units[name])}; expected {unit!r}", at=f"{self.at}/{name}"
+            )
         stamps = self.numbers(name)
         if not np.isfinite(stamps).all():
             raise TimeNotFinite("a time stamp is missing", at=f"{self.at}/{name}")
@@ -76,7 +88,8 @@ class Table:
     def measured(self, name: str, dimension: str) -> tuple[FloatArray, str]:
         """Return a column in the unit in which it is kept, and that unit."""
         declared = self.units.get(name)
-        unit = unit_of(UNIT_NAMES.get(str(declared), declared), dimension, f"{self.at}/{name}")
+        known = UNIT_NAMES.get(declared, declared) if isinstance(declared, str) else declared
+        unit = unit_of(known, dimension, f"{self.at}/{name}")
         values = self.numbers(name)
         return (values * unit.factor if unit.factor != 1 else values), unit.kept_as
 
@@ -96,6 +109,7 @@ class Level:
         self.app = app
         self._clock_ms = clock_ms
         self._data = data
+        self.fault: DataError | None = None
         self._defects: list[Defect] = []
         self._tables: dict[str, Table] = {}
         sensors = data.get("sensors")
@@ -113,7 +127,11 @@ class Level:
 
     def is_true(self, name: str) -> bool:
         """Tell whether a context is told and true."""
-        return str(self.context.get(name)).lower() == "true"
+        return truth(self.context.get(name)) == 1
+
+    def told(self, name: str) -> str:
+        """Return what a context tells as a text, "" where it tells nothing."""
+        return word(self.context.get(name)) or ""
 
     @property
     def start_s(self) -> float:
@@ -134,10 +152,7 @@ class Level:
 
     def number(self, name: str) -> float:
         """Return what a context tells as a number, NaN where it does not."""
-        try:
-            return float(self.context[name])
-        except (KeyError, TypeError, ValueError):
-            return float("nan")
+        return number(self.context.get(name))
 
     def take(self, name: str, sensor: str, reader: Reader) -> dict[str, Stream]:
         """Return what ``reader`` makes of a sensor, by name; nothing where it did not come, is empty or defective."""
@@ -200,12 +215,16 @@ def joined(levels: Sequence[Level]) -> Level:
     return Level(data, first._clock_ms, first.at.rsplit("/", 1)[0], first.app)
 
 
+def truth(value: Any) -> float:
+    """Return a truth value, or a text of one, as 1 or 0; NaN for whatever else stands there."""
+    if isinstance(value, bool):
+        return float(value)
+    return TRUTH.get(value.lower(), float("nan")) if isinstance(value, str) else float("nan")
+
+
 def epoch_ms(value: Any) -> float | None:
     """Return an epoch time stamp, or None where it is missing or none."""
-    try:
-        stamp = float(value)
-    except (TypeError, ValueError):
-        return None
+    stamp = number(value)
     return stamp if 0 < stamp < 1e14 else None
 
 
@@ -215,7 +234,7 @@ def read_touches(table: Table) -> Stream:
     kept_as: dict[str, str] = {}
     for axis in ("x", "y"):
         columns[axis], kept_as[axis] = table.measured(f"{axis}Position", KINDS["touch"].dimension)
-    columns["phase"] = table.texts("touchAction", TOUCH_PHASES)
+    columns["phase"] = table.renamed("touchAction", TOUCH_PHASES)
     if "touchPathId" in table:
         columns["finger"] = table.numbers("touchPathId")
     if "pressure" in table:
@@ -252,7 +271,9 @@ def _numbers(values: list[Any], at: str) -> FloatArray:
     try:
         parsed = orjson.loads(f"[{','.join(values)}]")
         if len(parsed) == len(values):
-            return np.array(array("d", parsed))
+            out = np.array(array("d", parsed))
+            refuse_truths(parsed, out, at)
+            return out
     except (TypeError, orjson.JSONDecodeError):
         pass  # a value that is missing, no text, or spelled otherwise: one by one
     return np.array([_number(value, at) for value in values], dtype=np.float64)
@@ -262,6 +283,8 @@ def _number(value: Any, at: str) -> float:
     if value in (None, "", "null"):
         return float("nan")
     try:
-        return float(value)
-    except (TypeError, ValueError):
-        raise ColumnInvalid(f"{str(value)[:40]!r} stands where a number is due", at=at) from None
+        if not isinstance(value, bool | list | dict):
+            return float(value)
+    except ValueError:
+        pass
+    raise ColumnInvalid(f"{named(value)} stands where a number is due", at=at)

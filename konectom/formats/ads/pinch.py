@@ -26,7 +26,7 @@ def pinch(levels: list[Level]) -> dict[str, list[Part]]:
     """Bubble pinching, both hands one after the other."""
     hands: dict[str, list[Level]] = {}
     for level in sorted(levels, key=lambda level: level.start_s):
-        hands.setdefault(str(level.context.get("usedHand")), []).append(level)
+        hands.setdefault(level.told("usedHand"), []).append(level)
     return {"pinch": [_part(hand, shown) for hand, shown in hands.items()]}
 
 

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from konectom.errors import StreamError, UnitInvalid
+from konectom.formats._shared import named
 from konectom.formats.ads.level import Level, Table
 from konectom.recording import Part, Stream
 
@@ -21,14 +22,14 @@ PEDOMETER = (("distance", "distance_m", "meters"), ("averageActivePace", "pace_s
 
 def mood(levels: list[Level]) -> Parts:
     """Mood scale."""
-    return {"mood": [_survey(levels, lambda level: MOOD_ITEMS.get(str(level.context.get("idMoodscale")), ""))]}
+    return {"mood": [_survey(levels, lambda level: MOOD_ITEMS.get(level.told("idMoodscale"), ""))]}
 
 
 def msis29(levels: list[Level]) -> Parts:
     """MSIS-29; the app counts items from 0."""
 
     def item(level: Level) -> str:
-        told = str(level.context.get("idMsis29"))
+        told = level.told("idMsis29")
         return str(int(told) + 1) if told.isascii() and told.isdigit() and len(told) < 4 else ""
 
     return {"msis29": [_survey(levels, item)]}
@@ -77,6 +78,8 @@ def read_pedometer(table: Table) -> Stream:
     for theirs, ours, unit in PEDOMETER:
         if theirs in table:
             if table.units[theirs] != unit:
-                raise UnitInvalid(f"the unit of {theirs} is {table.units[theirs]!r}; expected {unit!r}", at=table.at)
+                raise UnitInvalid(
+                    f"the unit of {theirs} is {named(table.units[theirs])}; expected {unit!r}", at=table.at
+                )
             columns[ours] = table.numbers(theirs)
     return Stream("pedometer", table.seconds("startDate", NO_UNIT), columns)

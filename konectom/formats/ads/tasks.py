@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from konectom.errors import ColumnInvalid, FieldInvalid
+from konectom.formats._shared import named
 from konectom.formats.ads import surveys
 from konectom.formats.ads.grip import grip
 from konectom.formats.ads.level import Level, Table, read_touches
@@ -29,11 +30,7 @@ def cps(levels: list[Level]) -> Parts:
     """Symbol-digit and digit-digit levels."""
     parts = []
     for level in levels:
-        mode = CPS_MODES.get(str(level.context.get("levelType")))
-        if mode is None:
-            raise FieldInvalid(
-                f"no such levelType: {str(level.context.get('levelType'))[:40]!r}", at=f"{level.at}/contexts"
-            )
+        mode = _told(level, "levelType", CPS_MODES)
         condition = {"mode": mode} | {
             name: word
             for name, words in (("sequence", SEQUENCES), ("key", KEYS if mode == "symbol_to_digit" else {}))
@@ -46,10 +43,14 @@ def cps(levels: list[Level]) -> Parts:
 
 
 def balance_and_u_turn(levels: list[Level]) -> Parts:
-    """Two tests that are performed in one go, the phone in a belt."""
+    """Two tests that are performed in one go, the phone in a belt. A level that is neither costs none of them."""
     held: Parts = {}
     for level in levels:
-        name = _told(level, "levelType", {"sbt": "balance", "utt": "u_turn"})
+        try:
+            name = _told(level, "levelType", {"sbt": "balance", "utt": "u_turn"})
+        except FieldInvalid as error:
+            level.fault = error
+            continue
         held.setdefault(name, []).append(level.part({"placement": "belt"}, level.sensors(), {}))
     return held
 
@@ -66,9 +67,9 @@ def walk(levels: list[Level]) -> Parts:
 
 def _told(level: Level, name: str, words: Mapping[str, str]) -> str:
     """Return our word for what a context tells."""
-    told = str(level.context.get(name))
+    told = level.told(name)
     if told not in words:
-        raise FieldInvalid(f"no such {name}: {told[:40]!r}", at=f"{level.at}/contexts")
+        raise FieldInvalid(f"no such {name}: {named(told)}", at=f"{level.at}/contexts")
     return words[told]
 
 
@@ -102,10 +103,10 @@ def read_answers(table: Table) -> Stream:
 def _symbols(table: Table, name: str) -> FloatArray:
     """Return the numbers of symbols, which are called symbol1 to symbol9."""
     numbers = []
-    for word in table.texts(name):
-        digits = str(word).lower().removeprefix("symbol")
-        if digits and not digits.isdigit():
-            raise ColumnInvalid(f"{str(word)[:40]!r} is no symbol", at=f"{table.at}/{name}")
+    for word in table.words(name):
+        digits = word.lower().removeprefix("symbol")
+        if digits and not (digits.isascii() and digits.isdigit()):
+            raise ColumnInvalid(f"{named(word)} is no symbol", at=f"{table.at}/{name}")
         numbers.append(float(digits) if digits else np.nan)
     return np.array(numbers, dtype=np.float64)
 

@@ -16,7 +16,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
-from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from konectom.errors import (
@@ -27,8 +26,10 @@ from konectom.errors import (
     TooManyRecordings,
     TooManySamples,
 )
+from konectom.formats._columns import Room
 from konectom.formats._limits import Limits
 from konectom.formats._registry import Format
+from konectom.formats._shared import identifier, named, offset_s, size, word
 from konectom.formats.konectom2.level import Level, epoch_ms
 from konectom.formats.konectom2.tasks import TASKS
 from konectom.recording import Device, Recording, Rejected, Screen, Session
@@ -48,42 +49,44 @@ def read(document: Any, limits: Limits) -> Session:
     """Return the session with the one or two recordings of the file."""
     header = document["header"]
     name = header["schema_id"].get("name")
-    device, zone = _device(header), _time_zone(header)
+    device, zone, in_clinic = _device(header), _time_zone(header), header.get("inclinic_mode")
     data = _levels(document, limits)
     begin_ms = _begin_ms(header, data)
     recordings: tuple[Recording | Rejected, ...]
     try:
-        if name not in TASKS:
+        if not isinstance(name, str) or name not in TASKS:
             known = ", ".join(TASKS)
-            raise AssessmentUnknown(
-                f"no such task: {str(name)[:60]!r}; known are: {known}", at="/header/schema_id/name"
-            )
+            raise AssessmentUnknown(f"no such task: {named(name)}; known are: {known}", at="/header/schema_id/name")
         declared = header.get("raw_data")
         # The recording's clock starts on a whole second, as resampling grids do that stand on UTC: the same samples
         # then fall into the same bins as in software that bins by the wall clock.
         clock_ms = begin_ms // 1000 * 1000
-        levels = [
-            Level(level, declared if isinstance(declared, dict) else {}, clock_ms, f"/body/levels/{index}")
-            for index, level in enumerate(data)
-        ]
-        recordings = tuple(_recording(header, task, parts, device) for task, parts in TASKS[name](levels).items())
+        lead_s = (begin_ms - clock_ms) / 1000.0
+        declared, room = declared if isinstance(declared, dict) else {}, Room(limits.max_values)
+        levels = [Level(level, declared, clock_ms, f"/body/levels/{index}", room) for index, level in enumerate(data)]
+        recordings = (
+            *(_recording(header, task, parts, device, lead_s) for task, parts in TASKS[name](levels).items()),
+            *(Rejected(None, level.fault.as_dict()) for level in levels if level.fault is not None),
+        )
     except DataError as error:
         recordings = (Rejected(None, error.as_dict()),)
     started_at = datetime.fromtimestamp(begin_ms / 1000.0, UTC)
     if zone is not None:
         started_at = started_at.astimezone(ZoneInfo(zone))
     return Session(
-        format=f"{NAMESPACE}/{name}",
+        format=f"{NAMESPACE}/{word(name)}",
         started_at=started_at,
         time_zone=zone,
-        setting="clinic" if header.get("inclinic_mode") is True else "remote",
+        setting={True: "clinic", False: "remote"}.get(in_clinic) if isinstance(in_clinic, bool) else None,
         device=device,
         recordings=recordings,
-        id=_identifier(header),
+        id=identifier(header.get("id")),
     )
 
 
-def _recording(header: Mapping[str, Any], assessment: str, parts: list[Any], device: Device) -> Recording:
+def _recording(
+    header: Mapping[str, Any], assessment: str, parts: list[Any], device: Device, lead_s: float
+) -> Recording:
     finished = header.get("completion") == "completed"
     reason = header.get("interruption_reason")
     starts = [part.start_s for part in parts]
@@ -92,10 +95,10 @@ def _recording(header: Mapping[str, Any], assessment: str, parts: list[Any], dev
         assessment=assessment,
         parts=tuple(parts),
         condition={},
-        offset_s=min(starts, default=0.0),
+        offset_s=offset_s(starts, lead_s),
         duration_s=None if not ends or None in ends else max(ends) - min(starts),
         finished=finished,
-        interruption=reason if isinstance(reason, str) and not finished else None,
+        interruption=None if finished else word(reason),
         device=device,
     )
 
@@ -146,24 +149,18 @@ def _source_device(header: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str,
 def _device(header: Mapping[str, Any]) -> Device:
     app, phone = _source_device(header)
 
-    def text(*values: Any) -> str | None:
-        return " ".join(str(value) for value in values if value is not None)[:200] or None
-
-    def size(name: str) -> float | None:
-        value = phone.get(name)
-        return float(value) if isinstance(value, int | float) and value > 0 else None
-
+    width_pt, width_mm = size(phone.get("screen_width_pt_dp")), size(phone.get("screen_width_mm"))
     return Device(
-        platform=text(phone.get("platform")),
-        model=text(phone.get("model_name")),
-        os=text(phone.get("os_version")),
-        app=text(app.get("name"), app.get("version")),
+        platform=word(phone.get("platform")),
+        model=word(phone.get("model_name")),
+        os=word(phone.get("os_version")),
+        app=" ".join(filter(None, (word(app.get("name")), word(app.get("version"))))) or None,
         screen=Screen(
-            width_px=size("screen_width_pixels"),
-            height_px=size("screen_height_pixels"),
-            width_pt=(width_pt := size("screen_width_pt_dp")),
-            height_pt=size("screen_height_pt_dp"),
-            pt_per_mm=width_pt / width_mm if width_pt and (width_mm := size("screen_width_mm")) else None,
+            width_px=size(phone.get("screen_width_pixels")),
+            height_px=size(phone.get("screen_height_pixels")),
+            width_pt=width_pt,
+            height_pt=size(phone.get("screen_height_pt_dp")),
+            pt_per_mm=width_pt / width_mm if width_pt and width_mm else None,
         ),
     )
 
@@ -178,13 +175,6 @@ def _time_zone(header: Mapping[str, Any]) -> str | None:
     except (KeyError, ValueError, OSError):
         return None
     return zone
-
-
-def _identifier(header: Mapping[str, Any]) -> UUID | None:
-    try:
-        return UUID(header["id"])
-    except (KeyError, ValueError, TypeError, AttributeError):
-        return None
 
 
 FORMAT = Format(

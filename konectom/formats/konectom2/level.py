@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
 
-from konectom.errors import ColumnInvalid, ColumnMissing, StreamError, UnitInvalid
-from konectom.formats._columns import instants, numbers, same_length, texts
+from konectom.errors import ColumnInvalid, ColumnMissing, DataError, StreamError, UnitInvalid
+from konectom.formats._columns import Room, instants, numbers, same_length, texts
+from konectom.formats._shared import named
 from konectom.formats._streams import DOWN, KINDS, MOVE, UP
 from konectom.formats._units import unit_of
 from konectom.recording import Defect, FloatArray, Part, Stream
@@ -41,28 +43,37 @@ Reader = Callable[["Level", str], Stream]
 class Level:
     """A level while it is being read. Pointers go into the document as it was sent."""
 
-    def __init__(self, data: Mapping[str, Any], declared: Mapping[str, Any], clock_ms: float, at: str) -> None:
+    def __init__(
+        self, data: Mapping[str, Any], declared: Mapping[str, Any], clock_ms: float, at: str, room: Room
+    ) -> None:
         raw, configured, computed = (data.get(key) for key in ("raw_data", "configuration", "mobile_computed_measures"))
         self.at = at
         self.name = data.get("name")
+        self.fault: DataError | None = None
         self.computed: Mapping[str, Any] = computed if isinstance(computed, dict) else {}
         self.raw: Mapping[str, Any] = raw if isinstance(raw, dict) else {}
         self.configuration: Mapping[str, Any] = configured if isinstance(configured, dict) else {}
         self._frame = data.get("effective_time_frame")
         self._declared = declared
         self._clock_ms = clock_ms
+        self._room = room
         self._defects: list[Defect] = []
 
     def place(self, table: str, column: str) -> str:
         """Return the JSON pointer of a column."""
         return f"{self.at}/raw_data/{table}/{column}"
 
-    def column(self, table: str, name: str) -> Any:
-        """Return a column as it was sent."""
+    def column(self, table: str, name: str) -> list[Any]:
+        """Return a column as it was sent, once it has as many values as most columns of its table."""
         held = self.raw.get(table)
         if not isinstance(held, dict) or name not in held:
             raise ColumnMissing(f"{table} has no column {name}", at=self.place(table, name))
-        return held[name]
+        column = held[name]
+        if not isinstance(column, list):
+            raise ColumnInvalid(f"a column is a list, not {named(column)}", at=self.place(table, name))
+        lengths = Counter(len(each) for each in held.values() if isinstance(each, list))
+        same_length(name, len(column), lengths.most_common(1)[0][0], self.place(table, name))
+        return column
 
     def has(self, table: str, column: str) -> bool:
         """Tell whether a table came with this column."""
@@ -77,20 +88,20 @@ class Level:
             return None
         return UNIT_NAMES.get(unit, unit) if isinstance(unit, str) else None
 
-    def numbers(self, table: str, name: str) -> FloatArray:
-        """Return a column of numbers, NaN where null."""
-        return numbers(self.column(table, name), self.place(table, name), digits=True)
+    def numbers(self, table: str, name: str, *, truths: bool = False) -> FloatArray:
+        """Return a column of numbers, NaN where null; with ``truths``, truth values are 1 and 0."""
+        return numbers(self.column(table, name), self.place(table, name), digits=True, truths=truths)
 
     def texts(self, table: str, name: str, allowed: tuple[str, ...] = ()) -> Any:
         """Return a column of texts."""
-        return texts(self.column(table, name), self.place(table, name), allowed)
+        return texts(self.column(table, name), self.place(table, name), allowed, self._room)
 
     def seconds(self, table: str, name: str, *, all_told: bool = True) -> FloatArray:
         """Return a column of time stamps on the recording's clock; with ``all_told``, none may be missing."""
         at = self.place(table, name)
         unit = self.unit(table, name)
         if unit != "ms":
-            raise UnitInvalid(f"the unit of {table}.{name} is declared as {unit!r}; expected 'ms'", at=at)
+            raise UnitInvalid(f"the unit of {table}.{name} is declared as {named(unit)}; expected 'ms'", at=at)
         reader = instants if all_told else numbers
         return (reader(self.column(table, name), at, digits=True) - self._clock_ms) / 1000.0
 

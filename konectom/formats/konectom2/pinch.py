@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from konectom.formats._shared import word
 from konectom.formats.konectom2.level import UNIT_NAMES, Level, read_touches
 from konectom.recording import Part, Stream
 from konectom.signals.touches import interval_of, touch_paths
@@ -29,7 +30,7 @@ def _part(level: Level, first_radius_level: float) -> Part:
     pinches = level.take("pinch", "pinches", read_pinches)
     if "touch" in streams and bubbles and pinches:
         streams["touch"] = _judged(streams["touch"], bubbles["bubble"], pinches["pinch"])
-    return level.part({"hand": str(hand)}, streams, bubbles)
+    return level.part({"hand": word(hand) or ""}, streams, bubbles)
 
 
 def _first_radius_level(levels: list[Level]) -> float:

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from konectom.formats._shared import word
 from konectom.formats.konectom2.level import Level
 from konectom.recording import Part, Stream
 
@@ -51,7 +52,7 @@ def neuroqol(levels: list[Level]) -> Parts:
     parts = []
     for level in levels:
         events = level.take("answer", SEQUENCE, read_shown)
-        part = level.part({"subtest": str(level.name)}, {}, events)
+        part = level.part({"subtest": word(level.name) or ""}, {}, events)
         theta, error = (_number(level.computed.get(name)) for name in ("t_score", "standard_error"))
         if np.isfinite(theta):
             end_s = part.start_s if part.end_s is None else part.end_s

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from konectom.errors import FieldInvalid
+from konectom.formats._shared import named
 from konectom.formats.konectom2 import surveys
 from konectom.formats.konectom2.level import Level, keys_of, read_instructions, read_touches
 from konectom.formats.konectom2.pinch import pinch
@@ -38,8 +39,8 @@ Parts = dict[str, list[Part]]
 def _configured(level: Level, name: str, allowed: Mapping[Any, str]) -> str:
     """Return our word for a configured value."""
     value = level.configuration.get(name)
-    if not isinstance(value, str | int) or value not in allowed:
-        raise FieldInvalid(f"no such {name}: {str(value)[:40]!r}", at=f"{level.at}/configuration/{name}")
+    if isinstance(value, bool) or not isinstance(value, str | int) or value not in allowed:
+        raise FieldInvalid(f"no such {name}: {named(value)}", at=f"{level.at}/configuration/{name}")
     return allowed[value]
 
 
@@ -75,10 +76,14 @@ def pronation(levels: list[Level]) -> Parts:
 
 
 def balance_and_u_turn(levels: list[Level]) -> Parts:
-    """Two tests that are performed in one go, the phone in a belt."""
+    """Two tests that are performed in one go, the phone in a belt. A level that is neither costs none of them."""
     held: Parts = {}
     for level in levels:
-        name = _configured(level, "mode", {"static-balance": "balance", "u-turn": "u_turn"})
+        try:
+            name = _configured(level, "mode", {"static-balance": "balance", "u-turn": "u_turn"})
+        except FieldInvalid as error:
+            level.fault = error
+            continue
         instructions = level.take("instruction", "voice_instructions", read_instructions)
         held.setdefault(name, []).append(level.part({"placement": "belt"}, level.sensors(), instructions))
     return held

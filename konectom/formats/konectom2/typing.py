@@ -24,7 +24,7 @@ def read_words(level: Level, table: str) -> Stream:
         "word": level.texts(table, "word"),
         "limit": level.numbers(table, "level"),
         "ends_at_s": level.seconds(table, "disappearance_timestamp", all_told=False),
-        "right": level.numbers(table, "success"),
+        "right": level.numbers(table, "success", truths=True),
     }
     return level.stream(table, "word", t_s, columns, {}).where(np.isfinite(t_s))
 

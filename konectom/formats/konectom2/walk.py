@@ -6,6 +6,7 @@ from typing import Any
 
 from konectom.errors import UnitInvalid
 from konectom.formats._positions import metres
+from konectom.formats._shared import named
 from konectom.formats._units import unit_of
 from konectom.formats.konectom2.level import Level
 from konectom.recording import Stream
@@ -29,5 +30,7 @@ def read_positions(level: Level, table: str) -> Stream:
 def _degrees(level: Level, table: str, name: str) -> Any:
     unit = level.unit(table, name)
     if unit not in ("degree", "deg"):
-        raise UnitInvalid(f"the unit of {table}.{name} is {unit!r}; expected 'degree'", at=level.place(table, name))
+        raise UnitInvalid(
+            f"the unit of {table}.{name} is {named(unit)}; expected 'degree'", at=level.place(table, name)
+        )
     return level.numbers(table, name)
