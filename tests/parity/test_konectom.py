@@ -20,8 +20,8 @@ from konectom.assessments import get_assessment
 from konectom.recording import Recording
 from tests.shared import expected, inflated, needs_shared, recordings
 
-TASKS = ("bdh/CPS", "bdh/FINGERTAP", "bdh/SBT-UTT", "ads/CPS", "ads/SBT-UTT")
-RELATIVE = {"cps": 1e-6, "tap": 1e-6, "balance": 1e-3, "u_turn": 1e-3}
+TASKS = ("bdh/CPS", "bdh/FINGERTAP", "bdh/SBT-UTT", "ads/CPS", "ads/SBT-UTT", "bdh/DRAW", "ads/DRAW")
+RELATIVE = {"cps": 1e-6, "tap": 1e-6, "balance": 1e-3, "u_turn": 1e-3, "draw": 1e-3}
 LEAST_EQUAL = 0.95
 
 pytestmark = needs_shared

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from konectom.errors import ColumnInvalid, FieldInvalid
+from konectom.formats.ads.draw import draw
 from konectom.formats.ads.level import Level, Table, read_touches
 from konectom.recording import FloatArray, Part, Stream
 
@@ -59,7 +60,7 @@ def _told(level: Level, name: str, words: Mapping[str, str]) -> str:
     return words[told]
 
 
-TASKS: dict[str, Callable[[list[Level]], Parts]] = {"cps": cps, "sbtUtt": balance_and_u_turn}
+TASKS: dict[str, Callable[[list[Level]], Parts]] = {"cps": cps, "drawing": draw, "sbtUtt": balance_and_u_turn}
 
 
 def read_answers(table: Table) -> Stream:

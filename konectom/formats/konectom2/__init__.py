@@ -158,7 +158,13 @@ def _device(header: Mapping[str, Any]) -> Device:
         model=text(phone.get("model_name")),
         os=text(phone.get("os_version")),
         app=text(app.get("name"), app.get("version")),
-        screen=Screen(width_px=size("screen_width_pixels"), height_px=size("screen_height_pixels")),
+        screen=Screen(
+            width_px=size("screen_width_pixels"),
+            height_px=size("screen_height_pixels"),
+            width_pt=size("screen_width_pt_dp"),
+            height_pt=(height_pt := size("screen_height_pt_dp")),
+            pt_per_mm=height_pt / height_mm if height_pt and (height_mm := size("screen_height_mm")) else None,
+        ),
     )
 
 

@@ -25,9 +25,12 @@ SENSORS = {
 """Konectom's tables of sensors, and our names of the streams."""
 
 UNIT_NAMES = {"G": "g", "RPS": "rad/s", "μT": "uT", "px": "px", "pixels": "px", "ms": "ms"}
+UNIT_NAMES["point (iOS) / dp (android)"] = "pt"
 TOUCH_PHASES = {"start": DOWN, "move": MOVE, "end": UP}
 
 Reader = Callable[["Level", str], Stream]
+
+SECONDS_PER_DAY = 86_400
 
 
 class Level:
@@ -99,6 +102,23 @@ class Level:
         except StreamError as error:
             self._defects.append(Defect(name, error.code, error.detail, error.at or self.at))
             return {}
+
+    def noting(self, name: str, reader: Callable[[Level], Stream | None]) -> Stream | None:
+        """Return what ``reader`` makes of the level; None, and a defect noted under ``name``, where that fails."""
+        try:
+            return reader(self)
+        except StreamError as error:
+            self._defects.append(Defect(name, error.code, error.detail, error.at or self.at))
+            return None
+
+    @property
+    def clock_utc_s(self) -> float:
+        """The time of day (UTC) at which the recording's clock starts, in seconds."""
+        return self._clock_ms / 1000.0 % SECONDS_PER_DAY
+
+    def on_clock(self, stamp_ms: float) -> float:
+        """Return an epoch time stamp as seconds on the recording's clock."""
+        return (stamp_ms - self._clock_ms) / 1000.0
 
     def sensors(self) -> dict[str, Stream]:
         """Return every sensor's stream."""

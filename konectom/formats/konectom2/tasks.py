@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from konectom.errors import FieldInvalid
+from konectom.formats.konectom2.draw import draw
 from konectom.formats.konectom2.level import Level, keys_of, read_instructions, read_touches
 from konectom.recording import FloatArray, Part, Stream
 
@@ -74,6 +75,7 @@ def balance_and_u_turn(levels: list[Level]) -> Parts:
 
 TASKS: dict[str, Callable[[list[Level]], Parts]] = {
     "cps-activity": cps,
+    "drawing-activity": draw,
     "fingertap-activity": tap,
     "sbut-activity": balance_and_u_turn,
     "sbtUtt-activity": balance_and_u_turn,
