@@ -174,10 +174,11 @@ class Outcome:
 
     def _put(self, block: Block, values: FloatArray, series: tuple[FloatArray, ...]) -> None:
         """Store the statistics of a block; say of each that is not a number why."""
-        self._sheet.features[block.start : block.stop] = values
-        missing = np.isnan(values)
+        missing = ~np.isfinite(values)
         if not missing.any():
+            self._sheet.features[block.start : block.stop] = values
             return
+        self._sheet.features[block.start : block.stop] = np.where(missing, np.nan, values)
         fewest = min((int(np.count_nonzero(np.isfinite(each))) for each in series), default=0)
         for offset in np.flatnonzero(missing):
             few = fewest < LEAST_VALUES[block.statistics[offset]]

@@ -8,8 +8,9 @@ What the recording carries: ``accelerometer``, or ``user_acceleration`` and ``gr
 
 Source: the published definitions of Konectom (DISPEL 0.0.3, generic/tasks/sbt_utt), written afresh. Deviations: the
 rates of sway are per second of exact duration (the library's, per whole second, stands beside them); what it calls
-energy is named a spectral norm; a rate of 60 or 200 Hz is analysed at 50 Hz; flags of excessive motion have their own
-windows. Own additions: root mean square, 95 % prediction ellipse, mean frequency and jerk.
+energy is named a spectral norm; a rate of 60 or 200 Hz is analysed at 50 Hz; motion is excessive by its distance from
+the median jerk, and flagged in the window in which it was. Own additions: root mean square, 95 % prediction ellipse,
+mean frequency and jerk.
 """
 
 from __future__ import annotations
@@ -195,7 +196,7 @@ def extract(recording: Recording, out: Outcome) -> None:
     judge_motion(moved, out)
     upright = moved.upright()
     if len(upright) < 2:
-        out.rest_absent("too_few_values")
+        out.rest_absent("too_few_values" if len(upright) else "no_data")
         return
     duration_s = len(upright) / upright.rate_hz
     out.flag("too_short", when=duration_s < SHORTEST_S, duration_s=round(duration_s, 1))

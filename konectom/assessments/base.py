@@ -57,9 +57,7 @@ class Input:
         return f"/streams/{self.name}" if self.of == "stream" else "/events"
 
 
-def motion(
-    name: str, unit: str, *, optional: bool = False, means: str = "", instead: tuple[str, ...] = ()
-) -> Input:
+def motion(name: str, unit: str, *, optional: bool = False, means: str = "", instead: tuple[str, ...] = ()) -> Input:
     """Declare a three-axis sensor stream (columns x, y, z)."""
     return Input(name, ("x", "y", "z"), unit, optional=optional, means=means, instead=instead)
 

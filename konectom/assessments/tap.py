@@ -160,7 +160,7 @@ class Taps:
     quality=QUALITY,
     source="DISPEL 0.0.3 (MIT), generic/tasks/ft and bdh/tasks/ft.py",
 )
-def tap(recording: Recording, out: Outcome) -> None:
+def extract(recording: Recording, out: Outcome) -> None:
     """Tap two buttons in turn, as fast as possible, for 20 s with each hand."""
     parts = parts_by_condition(recording, out, lambda _: (HAND,), size=lambda part: len(part.events["tap"]))
     hands = [(where, part, _taps(part)) for where, part in parts if where]

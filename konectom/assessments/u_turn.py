@@ -6,7 +6,8 @@ third and is followed for two minutes. Otherwise it begins with the streams and 
 
 Source: the published definitions of Konectom (DISPEL 0.0.3, generic/tasks/sbt_utt and generic/activity/turning),
 written afresh. Deviations: slow sampling and gaps are flagged here as well; the rotation of the pelvis between steps,
-which the library names but does not compute for this test, is computed. Own addition: the angle of the turns.
+which the library names but does not compute for this test, is computed. Own additions: the angle of the turns, and
+cadence and step count by a method that does not lose steps.
 """
 
 from __future__ import annotations
@@ -41,8 +42,9 @@ from konectom.assessments.base import (
 from konectom.recording import FloatArray, Part, Recording, Stream
 from konectom.signals.filters import detrend, low_pass
 from konectom.signals.inertial import Motion, motion
+from konectom.signals.lee_steps import averaged, find_lee_steps
 from konectom.signals.resample import Even
-from konectom.signals.steps import averaged, find_steps
+from konectom.signals.steps import find_steps
 from konectom.signals.timebase import first_seconds, since
 from konectom.signals.turns import Turn, find_turns, join_u_turns
 
@@ -50,6 +52,7 @@ INSTRUCTIONS_BEFORE = 2
 INSTRUCTED_S, LONGEST_S = 120.0, 300.0
 PLANNED_TURNS, FEWEST_TURNS = 5, 4
 TURNING_HZ, TRUNK_HZ = 1.5, 5.0
+LONGEST_STEP = 1.5  # times the usual; what lasts longer is a pause
 
 ALL = "all"
 SOME = {"first_5": slice(5), "first_4": slice(4), "second_to_fourth": slice(1, 4)}
@@ -61,7 +64,7 @@ SENSE = Condition(
 )
 
 EL_GOHARY = "El-Gohary et al. 2014, doi 10.3390/s140100356"
-LEE = "Lee et al. 2015, doi 10.3390/s151027230"
+LEE = "Lee et al. 2015, doi 10.3390/s151027230; power of a step: Cheng et al. 2018, doi 10.1007/978-3-319-98551-0_2"
 SPEED_IN_MS = "Cheng et al. 2021, Gait Posture 84:120; Plonka et al. 2025, arXiv 2512.04914 (multiple sclerosis)"
 DURATION_IN_MS = "Spain et al. 2012, Gait Posture 35:573 (multiple sclerosis)"
 
@@ -74,6 +77,19 @@ def of_turns(measure: Measure, dispel: str = "", *, score: tuple[str, ...] = ())
         replace(here, by=(TURNS.only(ALL), *measure.by), score=score),
         replace(here, by=(TURNS.only(*SOME), *measure.by)),
     )
+
+
+def by_lee(
+    quantity: str,
+    unit: str,
+    means: str,
+    plausible: tuple[float, float],
+    dispel: str,
+    statistics: tuple[str, ...] = (),
+    by: tuple[Condition, ...] = (),
+) -> Measure:
+    """Declare a measure of the steps that are found by the method of Lee et al."""
+    return Measure(quantity, unit, means, None, plausible, statistics, by, aliases={"dispel": dispel}, evidence=LEE)
 
 
 TURN_SPEED = Measure(
@@ -106,31 +122,23 @@ MEASURES = (
     *of_turns(ROTATION, "mean_abs_turn_speed_{about}-{statistic}"),
     *of_turns(FAST_ROTATION, "q95_abs_turn_speed_{about}-{statistic}"),
     Measure(
-        *("step_rate", "/s", "Steps per second, turns and pauses included.", "higher", (0, 4)),
-        score=True,
-        aliases={"dispel": "utt-lee-ws"},
-        evidence=LEE,
+        "cadence", "/min", "Steps per minute, turns included and pauses left out.", "higher", (30, 180), score=True
     ),
-    Measure(
-        *("step_duration", "s", "Time from one step to the next.", "lower", (0.05, 60), CENTRE_AND_RANGE),
-        score=("median",),
-        aliases={"dispel": "utt-lee_nb-step_dur-{statistic}"},
-        evidence=LEE,
+    Measure("step_count", "1", "How many steps were made.", None, (0, 1000)),
+    # Steps by the method of Lee et al., which may take two for one: for comparison with others.
+    by_lee("lee_step_count", "1", "Steps found by the method of Lee.", (0, 1000), "utt-lee_nb-sc"),
+    by_lee("lee_step_rate", "/s", "Steps found by the method of Lee, per second.", (0, 5), "utt-lee-ws"),
+    by_lee(
+        *("lee_step_duration", "s", "Time between steps found by the method of Lee.", (0.02, 60)),
+        *("utt-lee_nb-step_dur-{statistic}", CENTRE_AND_RANGE),
     ),
-    Measure(
-        *("step_count", "1", "How many steps were made.", None, (0, 1000)),
-        aliases={"dispel": "utt-lee_nb-sc"},
-        evidence=LEE,
+    by_lee(
+        *("lee_step_power", "[g]2.s", "Variation of the vertical acceleration for each step found.", (0, 5)),
+        "utt-lee_nb-sp",
     ),
-    Measure(
-        *("step_power", "[g]2.s", "Variation of the vertical acceleration that went into a step.", None, (0, 5)),
-        aliases={"dispel": "utt-lee_nb-sp"},
-        evidence="Cheng et al. 2018, doi 10.1007/978-3-319-98551-0_2",
-    ),
-    Measure(
-        *("pelvis_rotation", "rad", "Rotation of the pelvis from one step to the next.", None, (0, 15)),
-        *(CENTRE_AND_RANGE, (SENSE,)),
-        aliases={"dispel": "utt-lee_nb-hr_{sense}-{statistic}"},
+    by_lee(
+        *("pelvis_rotation", "rad", "Rotation of the pelvis between steps found by the method of Lee.", (0, 20)),
+        *("utt-lee_nb-hr_{sense}-{statistic}", CENTRE_AND_RANGE, (SENSE,)),
     ),
 )
 
@@ -170,7 +178,7 @@ def extract(recording: Recording, out: Outcome) -> None:
     rotation = moved.rotation(streams["gyroscope"])
     if len(rotation) < 2:
         out.flag("no_turns")
-        out.rest_absent("too_few_values")
+        out.rest_absent("too_few_values" if len(rotation) else "no_data")
         return
     yaw = replace(rotation, values=low_pass(rotation.values[:, 0], TURNING_HZ, 5, rotation.rate_hz))
     turns = join_u_turns(find_turns(yaw.values, yaw.rate_hz), yaw.values, yaw.rate_hz)
@@ -178,7 +186,10 @@ def extract(recording: Recording, out: Outcome) -> None:
     out.flag("few_turns", when=0 < len(turns) < FEWEST_TURNS, turns=len(turns))
     judge_where_worn(turns, yaw, moved, out)
     write_turns(turns, low_pass(rotation.values, TRUNK_HZ, 2, rotation.rate_hz), out)
-    write_steps(moved.upright(), yaw, out)
+    upright = moved.upright()
+    upwards = replace(upright, values=-detrend(upright.values)[:, 0])
+    write_steps(upwards, out)
+    write_lee_steps(upwards, yaw, out)
     out.rest_absent("too_few_values")
 
 
@@ -211,19 +222,29 @@ def write_turns(turns: list[Turn], trunk_radps: FloatArray, out: Outcome) -> Non
             here("fast_rotation", fast_radps[counted, i], about=about)
 
 
-def write_steps(upright: Even, yaw: Even, out: Outcome) -> None:
+def write_steps(upwards: Even, out: Outcome) -> None:
     """Write what is measured of the steps, turns included."""
-    vertical_g = averaged(-detrend(upright.values)[:, 0])  # upwards
-    steps = find_steps(vertical_g, upright.rate_hz)
+    steps = find_steps(upwards.values, upwards.rate_hz)
+    out("step_count", steps.size)
+    if steps.size > 1:
+        step_s = np.diff(steps) / upwards.rate_hz
+        out("cadence", 60.0 / step_s[step_s < LONGEST_STEP * np.median(step_s)].mean())
+
+
+def write_lee_steps(upwards: Even, yaw: Even, out: Outcome) -> None:
+    """Write what is measured of the steps by the method of Lee et al., and the rotation between them."""
+    vertical_g = averaged(upwards.values)
+    steps = find_lee_steps(vertical_g, upwards.rate_hz)
     if not steps.size:
         return
-    out("step_count", steps.size)
-    out("step_rate", steps.size / ((len(upright) - 1) / upright.rate_hz))
-    out("step_duration", np.diff(steps) / upright.rate_hz)
+    out("lee_step_count", steps.size)
+    out("lee_step_rate", steps.size / ((len(upwards) - 1) / upwards.rate_hz))
+    out("lee_step_duration", np.diff(steps) / upwards.rate_hz)
     strength_g = np.abs(vertical_g[steps[0] : steps[-1] + 1])
     strength_g = strength_g[np.isfinite(strength_g)]
-    out("step_power", np.trapezoid((strength_g - strength_g.mean()) ** 2) / upright.rate_hz / steps.size)
-    rotated_rad = rotation_between(upright.t_s[steps], yaw)
+    if strength_g.size:
+        out("lee_step_power", np.trapezoid((strength_g - strength_g.mean()) ** 2) / upwards.rate_hz / steps.size)
+    rotated_rad = rotation_between(upwards.t_s[steps], yaw)
     out("pelvis_rotation", rotated_rad[rotated_rad > 0], sense="positive")
     out("pelvis_rotation", -rotated_rad[rotated_rad <= 0], sense="negative")
 

@@ -47,6 +47,8 @@ def _format_of(document: Any, media_type: str | None) -> Format:
     essence = (media_type or "").split(";", 1)[0].strip().lower()
     for known in FORMATS:
         if essence and essence in known.media_types:
+            if not known.recognises(document):
+                raise FormatUnknown(f"the document is not {known.name}, as its media type says")
             return known
     for known in FORMATS:
         if known.recognises(document):

@@ -6,7 +6,7 @@ fits, and a cutoff above half the sampling rate filters nothing.
 
 from __future__ import annotations
 
-from functools import cache
+from functools import lru_cache
 from typing import Literal
 
 import numpy as np
@@ -24,6 +24,22 @@ def high_pass(signal: FloatArray, cutoff_hz: float, order: int, rate_hz: float) 
     return signal if cutoff_hz >= rate_hz / 2 else _both_ways("highpass", signal, cutoff_hz, order, rate_hz)
 
 
+def slow_part(signal: FloatArray, cutoff_hz: float, rate_hz: float) -> FloatArray:
+    """Return what is slower than ``cutoff_hz``, of second order.
+
+    A slow filter reaches far, so the signal is mirrored at its ends for as long as one period of the cutoff.
+    """
+    from scipy.signal import filtfilt
+
+    padding = min(round(rate_hz / cutoff_hz), signal.shape[0] - 1)
+    if padding < 1 or cutoff_hz >= rate_hz / 2:
+        return signal
+    slow: FloatArray = filtfilt(
+        *_butterworth("lowpass", cutoff_hz, 2, rate_hz), signal, axis=0, padtype="even", padlen=padding
+    )
+    return slow
+
+
 def _both_ways(
     kind: Literal["lowpass", "highpass"], signal: FloatArray, cutoff_hz: float, order: int, rate_hz: float
 ) -> FloatArray:
@@ -38,7 +54,7 @@ def _both_ways(
     return filtered
 
 
-@cache
+@lru_cache(maxsize=128)
 def _butterworth(
     kind: Literal["lowpass", "highpass"], cutoff_hz: float, order: int, rate_hz: float
 ) -> tuple[FloatArray, FloatArray]:

@@ -1,9 +1,13 @@
-"""Steps from the vertical acceleration.
+"""Steps from the vertical acceleration, by adaptive thresholds.
 
 Lee, Choi & Lee 2015, Step detection robust against the dynamics of smartphones, Sensors 15:27230
 (doi 10.3390/s151027230), with its constants K = 25, M = 10, alpha = 4, beta = 1/3. Deviations: the input is the
 vertical acceleration averaged over five samples, not the norm; until two peaks (valleys) are known the usual interval
 between them is taken as 0.25 s.
+
+It is here for comparison with others. A regular walk can lock it to every second step: an interval longer than usual,
+followed by regular ones, makes the threshold reject each step that comes in time. :mod:`konectom.signals.steps` does
+not suffer from that.
 """
 
 from __future__ import annotations
@@ -31,7 +35,7 @@ def averaged(vertical_g: FloatArray) -> FloatArray:
     return moving_mean(vertical_g, AVERAGED_SAMPLES)
 
 
-def find_steps(averaged_g: FloatArray, rate_hz: float) -> NDArray[np.intp]:
+def find_lee_steps(averaged_g: FloatArray, rate_hz: float) -> NDArray[np.intp]:
     """Return the samples at which steps were made: the peaks of the upward acceleration, :func:`averaged`.
 
     As in the paper the second sample opens the sequence and counts as a step. Peaks and valleys alternate. A candidate

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from konectom.recording import FloatArray
-from konectom.signals.filters import low_pass
+from konectom.signals.filters import slow_part
 from konectom.signals.timebase import median_rate_hz
 
 GRAVITY_CUTOFF_HZ = 0.1
@@ -31,7 +31,7 @@ def split_gravity(t_s: FloatArray, total_g: FloatArray) -> tuple[FloatArray, Flo
     if t_s.size < 2 or t_s[-1] - t_s[0] < 1 / GRAVITY_CUTOFF_HZ:
         gravity = np.broadcast_to(total_g.mean(axis=0), total_g.shape) if t_s.size else total_g
     else:
-        gravity = low_pass(total_g, GRAVITY_CUTOFF_HZ, 2, rate_hz)
+        gravity = slow_part(total_g, GRAVITY_CUTOFF_HZ, rate_hz)
     return total_g - gravity, gravity
 
 

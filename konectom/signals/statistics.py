@@ -8,6 +8,7 @@ type 7); ``iqr`` is p75 - p25; ``skew`` and ``kurtosis`` are the bias-corrected 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import isfinite, nan
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -29,7 +30,7 @@ LEAST_VALUES = {
 }
 """Every statistic there is, and the fewest values from which it is defined."""
 
-_QUANTILES = {"min": (0.0,), "p05": (0.05,), "median": (0.5,), "p95": (0.95,), "max": (1.0,), "iqr": (0.25, 0.75)}
+_QUANTILES = {"min": 0.0, "p05": 0.05, "median": 0.5, "p95": 0.95, "max": 1.0}
 
 
 def describe(values: ArrayLike, statistics: Sequence[str]) -> FloatArray:
@@ -38,33 +39,39 @@ def describe(values: ArrayLike, statistics: Sequence[str]) -> FloatArray:
     ``skew`` and ``kurtosis`` of a constant series are undefined, as is ``cv`` of a series whose mean is 0.
     """
     x = np.asarray(values, dtype=np.float64).ravel()
-    if x.size and not np.isfinite(x).all():
+    total = float(np.add.reduce(x))
+    if not isfinite(total):
         x = x[np.isfinite(x)]
+        total = float(np.add.reduce(x))
     n = x.size
-    out = np.full(len(statistics), np.nan)
     if n == 0:
-        return out
-    ordered = np.sort(x)
-    mean = float(np.add.reduce(x)) / n
+        return np.full(len(statistics), np.nan)
+    ordered = x.copy()
+    ordered.sort()
+    mean = total / n
     centred = x - mean
     m2 = float(centred @ centred) / n
     constant = ordered[0] == ordered[-1]
-    for i, name in enumerate(statistics):
+    sd = 0.0 if constant else (m2 * n / (n - 1)) ** 0.5
+    out = []
+    for name in statistics:
+        value = nan
         if n < LEAST_VALUES[name]:
-            continue
-        if name in _QUANTILES:
-            levels = [_quantile(ordered, q) for q in _QUANTILES[name]]
-            out[i] = levels[-1] - (levels[0] if len(levels) == 2 else 0.0)
+            pass
+        elif name in _QUANTILES:
+            value = _quantile(ordered, _QUANTILES[name])
         elif name == "mean":
-            out[i] = mean
+            value = mean
         elif name == "sd":
-            out[i] = 0.0 if constant else (m2 * n / (n - 1)) ** 0.5
+            value = sd
+        elif name == "iqr":
+            value = _quantile(ordered, 0.75) - _quantile(ordered, 0.25)
         elif name == "cv":
-            if mean != 0:
-                out[i] = 0.0 if constant else (m2 * n / (n - 1)) ** 0.5 / mean
+            value = sd / mean if mean != 0 else nan
         elif not constant:
-            out[i] = _skew(centred, m2, n) if name == "skew" else _kurtosis(centred, m2, n)
-    return out
+            value = _skew(centred, m2, n) if name == "skew" else _kurtosis(centred, m2, n)
+        out.append(value)
+    return np.array(out)
 
 
 def mean_of_known(*rows: FloatArray) -> FloatArray:
@@ -80,11 +87,8 @@ def mean_of_known(*rows: FloatArray) -> FloatArray:
 def _quantile(ordered: FloatArray, q: float) -> float:
     position = q * (ordered.size - 1)
     below = int(position)
-    fraction = position - below
-    if fraction == 0.0:
-        return float(ordered[below])
-    low, high = float(ordered[below]), float(ordered[below + 1])
-    return low + (high - low) * fraction
+    low, fraction = ordered.item(below), position - below
+    return low + (ordered.item(below + 1) - low) * fraction if fraction else low
 
 
 def _skew(centred: FloatArray, m2: float, n: int) -> float:

@@ -80,13 +80,14 @@ def jerk(plane: FloatArray, rate_hz: float) -> float:
 def restless(plane_g: FloatArray, rate_hz: float) -> NDArray[np.bool_]:
     """Return, for each sample (n), whether the jerk was far above that of quiet stance for a second or more.
 
-    Far above is 2.5 times the interquartile range of the jerk's norm where that is at most 0.1 g/s; the mask is
-    smoothed by a running median over 151 samples, and stretches shorter than 1 s are turned over.
+    Far above is the median and 2.5 times the interquartile range of the jerk's norm where that is at most 0.1 g/s; the
+    mask is smoothed by a running median over 151 samples, and stretches shorter than 1 s are turned over. (Konectom
+    leaves out the median, and so takes an even, strong sway for something else.)
     """
     jerk_gps = np.concatenate([[0.0], np.linalg.norm(np.diff(plane_g, axis=0), axis=1) * rate_hz])
     quiet = jerk_gps[jerk_gps <= 0.1]
-    low, high = np.quantile(quiet, (0.25, 0.75))
-    excess = jerk_gps > 2.5 * (high - low)
+    low, median, high = np.quantile(quiet, (0.25, 0.5, 0.75))
+    excess = jerk_gps > median + 2.5 * (high - low)
     votes = np.convolve(excess, np.ones(MEDIAN_WINDOW), "full")[MEDIAN_WINDOW // 2 :][: excess.size]
     smoothed = votes > MEDIAN_WINDOW / 2
     starts = np.flatnonzero(np.diff(smoothed, prepend=~smoothed[0]))

@@ -16,7 +16,7 @@ from konectom.recording import FloatArray
 from konectom.simulate.phone import accelerometer, stamps
 
 COMPONENTS = 48
-BANDWIDTH = 0.5
+BANDWIDTH = 0.35
 """Half the width of the band of frequencies, relative to its centre."""
 
 SETTLING_S = 5.0

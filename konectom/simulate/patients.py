@@ -120,10 +120,16 @@ class Patient:
 
 
 def simulate_patient(number: int, course: Course, quantities: tuple[Quantity, ...], seed: int) -> Patient:
-    """Return the patient ``number`` (from 1) of a simulation; it does not depend on the others."""
+    """Return the patient ``number`` (from 1) of a simulation; it does not depend on the others.
+
+    The quantities of one assessment go together: who is quick with symbols is quick with digits.
+    """
     sequence = np.random.SeedSequence(seed, spawn_key=(number,))
-    drawn = np.random.default_rng(sequence).standard_normal(len(quantities))
-    own = {each.name: float(z) * each.between for each, z in zip(quantities, drawn, strict=True)}
+    rng = np.random.default_rng(sequence)
+    drawn = {name: rng.standard_normal() for name in dict.fromkeys(each.assessment for each in quantities)}
+    own = {
+        each.name: (-1 if each.higher_is_better else 1) * each.between * drawn[each.assessment] for each in quantities
+    }
     return Patient(f"SIM-{number:03}", course, own, sequence)
 
 

@@ -112,11 +112,13 @@ PRESSURE = Measure("pressure", "1", "Pressure of the finger, in the phone's own 
 
 
 def in_symbols(measure: Measure, dispel: str, *by: Condition, key: Condition = KEY, **more: Any) -> Measure:
+    """Return the measure for the symbols, with each key."""
     aliases = {"dispel": "cps-{mode}_{sequence}_{key}" + dispel}
     return replace(measure, by=(SYMBOLS, SEQUENCE, key, *by), aliases=aliases, **more)
 
 
 def in_digits(measure: Measure, dispel: str, *by: Condition, **more: Any) -> Measure:
+    """Return the measure for the digits."""
     return replace(measure, by=(DIGITS, SEQUENCE, *by), aliases={"dispel": "cps-{mode}_{sequence}" + dispel}, **more)
 
 

@@ -13,11 +13,12 @@ What each part of the recording carries:
   belongs; without it mix-ups of symbols cannot be told). An item without an answer does not count.
 * stream ``touch``, optional: its ``pressure``.
 
-Here stand what clinicians follow and when a test counts; the details of each level are in ``_cps_level.py``.
+Here stand what clinicians follow and when a test counts; the details of each level are in ``level.py``.
 
 Source: the published definitions of Konectom (DISPEL 0.0.3, generic/tasks/cps), written afresh. Deviations: every
-level of symbols counts, not just the first; the substitution time is symbols minus digits, with every key; pressure that
-the phone cannot sense is absent and not 0; an answer dated before its item has no reaction time but costs no other value.
+level of symbols counts, not just the first; the substitution time is symbols minus digits, and comes with every key;
+pressure that the phone cannot sense is absent and not 0; an answer dated before its item has no reaction time, but it
+costs no other value.
 """
 
 from __future__ import annotations
@@ -28,7 +29,20 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import ArrayLike
 
-from konectom.assessments._cps_level import (
+from konectom.assessments._outcome import Outcome
+from konectom.assessments._parts import parts_by_condition
+from konectom.assessments.base import (
+    Condition,
+    Measure,
+    Rule,
+    assessment,
+    behavioural,
+    invalid,
+    limited,
+    noted,
+    technical,
+)
+from konectom.assessments.cps.level import (
     ANSWERS,
     CORRECT,
     DETAILS,
@@ -45,19 +59,6 @@ from konectom.assessments._cps_level import (
     read_level,
     varied,
     write_details,
-)
-from konectom.assessments._outcome import Outcome
-from konectom.assessments._parts import parts_by_condition
-from konectom.assessments.base import (
-    Condition,
-    Measure,
-    Rule,
-    assessment,
-    behavioural,
-    invalid,
-    limited,
-    noted,
-    technical,
 )
 from konectom.recording import Part, Recording
 from konectom.signals.statistics import describe
@@ -131,7 +132,7 @@ QUALITY = (
     quality=QUALITY,
     source="DISPEL 0.0.3 (MIT), generic/tasks/cps",
 )
-def cps(recording: Recording, out: Outcome) -> None:
+def extract(recording: Recording, out: Outcome) -> None:
     """Press the digit that belongs to the symbol shown, as many as possible in 90 s; then digits alone, for 20 s."""
     parts = parts_by_condition(recording, out, _conditions, size=lambda part: len(part.events["answer"]))
     levels = [level for where, part in parts if (level := read_level(part, where))]

@@ -1,0 +1,43 @@
+"""The catalogue: which tests there are, what each needs, measures and checks."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from konectom.api.access import DEVICE, STAFF, requires
+from konectom.api.contract import Resource
+from konectom.api.schemas.catalogue import Assessments, DeclaredAssessment, Measures, MeasuresQuery
+from konectom.errors import AssessmentUnknown, FieldInvalid, NotFound
+from konectom.workflows.catalogue import describe_assessment, list_assessments, list_measures
+
+assessments = Resource("assessments", __name__, description="The tests and what they measure.")
+
+
+@assessments.route("/assessments")
+@requires(DEVICE, STAFF)
+@assessments.answers(200, Assessments)
+def get_assessments() -> Any:
+    """List the tests, by name."""
+    return {"items": list_assessments()}
+
+
+@assessments.route("/assessments/<name>")
+@requires(DEVICE, STAFF)
+@assessments.answers(200, DeclaredAssessment)
+@assessments.refuses(NotFound)
+def get_assessment_by_name(name: str) -> Any:
+    """Show a test: what a recording of it must carry, its measures, and when a recording counts."""
+    try:
+        return describe_assessment(name)
+    except AssessmentUnknown as unknown:
+        raise NotFound(unknown.detail) from None
+
+
+@assessments.route("/measures")
+@requires(DEVICE, STAFF)
+@assessments.query(MeasuresQuery)
+@assessments.answers(200, Measures)
+@assessments.refuses(FieldInvalid)
+def get_measures(**query: Any) -> Any:
+    """Show the data dictionary: every value there can be, with unit, direction and meaning."""
+    return {"items": list_measures(**query)}

@@ -1,0 +1,154 @@
+"""The decorators in which a view states its contract: flask-smorest with types, our errors, and strict queries."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Mapping
+from http import HTTPStatus
+from typing import Any, NoReturn, Protocol, TypeVar, cast
+
+import flask_smorest
+import orjson
+from flask import Flask, Request
+from marshmallow import RAISE, Schema, ValidationError, fields
+from marshmallow.exceptions import SCHEMA
+from webargs import core
+from webargs.flaskparser import FlaskParser
+
+from konectom.api.errors import PROBLEM_TYPE, MediaTypeUnsupported
+from konectom.api.schemas.problem import Problem
+from konectom.errors import FieldInvalid, FieldMissing, KonectomError, NotJson
+
+View = TypeVar("View", bound=Callable[..., Any])
+Answer = type[Schema] | dict[str, Any]
+"""What an answer is: a schema, or where it is no JSON, its schema in the words of OpenAPI."""
+
+
+class Decorator(Protocol):
+    """Gives a view back as it was, with more known about it."""
+
+    def __call__(self, view: View, /) -> View:
+        """Return the view."""
+        ...
+
+
+class Parser(FlaskParser):
+    """Reads queries and small JSON bodies; raises our errors, each with a pointer to the field."""
+
+    DEFAULT_UNKNOWN_BY_LOCATION = FlaskParser.DEFAULT_UNKNOWN_BY_LOCATION | {"query": RAISE, "json": RAISE}
+
+    def _raw_load_json(self, req: Request) -> Any:
+        if not core.is_json(req.mimetype):
+            raise MediaTypeUnsupported("This address reads application/json.")
+        try:
+            return orjson.loads(req.get_data())
+        except orjson.JSONDecodeError as error:
+            raise NotJson(f"The body is not JSON: {error}") from None
+
+    def load_querystring(self, req: Request, schema: Schema) -> Any:
+        """Return the query's fields; a NUL, which no text here holds and some databases cannot, is refused."""
+        for name, value in req.args.items(multi=True):
+            if "\0" in value:
+                raise FieldInvalid("a NUL character stands where none can", at=f"/query/{name}")
+        return super().load_querystring(req, schema)
+
+    def handle_error(self, error: ValidationError, *_: Any, **__: Any) -> NoReturn:
+        """Raise the first fault; all of them stand in its context where there are several."""
+        faults = list(_faults(cast("Mapping[str, Any]", error.messages)))
+        first, further = faults[0], {}
+        if len(faults) > 1:
+            further = {"errors": [fault.as_dict() for fault in faults]}
+        raise type(first)(first.detail, at=first.at, **further) from None
+
+
+class Resource(flask_smorest.Blueprint):  # type: ignore[misc]  # flask-smorest carries no types
+    """A blueprint whose views say what they take, give and refuse."""
+
+    ARGUMENTS_PARSER = Parser()
+
+    def route(self, rule: str, **options: Any) -> Decorator:
+        """Place the view at ``rule``."""
+        place: Decorator = super().route(rule, **options)
+
+        def decorate(view: View) -> View:
+            named: View = self.doc(operationId=view.__name__)(view)
+            return place(named)
+
+        return decorate
+
+    def query(self, schema: type[Schema]) -> Decorator:
+        """Hand the query's fields to the view as keyword arguments."""
+        decorator: Decorator = self.arguments(schema, location="query", as_kwargs=True)
+        return decorator
+
+    def headers(self, schema: type[Schema]) -> Decorator:
+        """Hand the headers' fields to the view as keyword arguments."""
+        decorator: Decorator = self.arguments(schema, location="headers", as_kwargs=True)
+        return decorator
+
+    def body(self, schema: type[Schema]) -> Decorator:
+        """Hand the fields of the JSON body to the view as keyword arguments."""
+        decorator: Decorator = self.arguments(schema, location="json", as_kwargs=True)
+        return decorator
+
+    def answers(self, status: int, schema: Answer | None = None, **about: Any) -> Decorator:
+        """Answer with ``status`` and what the view returns, described by ``schema``."""
+        decorator: Decorator = self.response(status, schema, **about)
+        return decorator
+
+    def also_answers(self, status: int, schema: Answer | None = None, **about: Any) -> Decorator:
+        """Describe a further answer."""
+        decorator: Decorator = self.alt_response(status, schema=schema, success=True, **about)
+        return decorator
+
+    def refuses(self, *errors: type[KonectomError]) -> Decorator:
+        """Describe the errors that are this view's own; those of every view are described once."""
+        by_status: dict[int, list[str]] = defaultdict(list)
+        for error in errors:
+            by_status[error.status].append(f"`{error.code}`: {error.title}.")
+
+        def decorate(view: View) -> View:
+            for status, told in by_status.items():
+                describe = self.alt_response(
+                    status, schema=Problem, content_type=PROBLEM_TYPE, description=" ".join(told)
+                )
+                view = describe(view)
+            return view
+
+        return decorate
+
+
+class Api(flask_smorest.Api):  # type: ignore[misc]  # flask-smorest carries no types
+    """Collects the contracts into an OpenAPI document. Errors are left to :mod:`konectom.api.errors`."""
+
+    def __init__(self, app: Flask, *, title: str, version: str, **about: Any) -> None:
+        super().__init__(app, spec_kwargs={"title": title, "version": version, "openapi_version": "3.1.0", **about})
+
+    def _register_error_handlers(self) -> None:
+        pass
+
+    def _register_pagination_header(self) -> None:
+        pass  # pages carry their cursor in the body
+
+    def _register_responses(self) -> None:
+        names = [(status.name, status.phrase) for status in HTTPStatus if status >= 400]
+        for name, phrase in [*names, ("DEFAULT_ERROR", "Any failure")]:
+            content = {PROBLEM_TYPE: {"schema": Problem}}
+            self.spec.components.response(name, {"description": phrase, "content": content}, lazy=True)
+
+
+def _faults(messages: Mapping[str, Any]) -> Iterator[KonectomError]:
+    """Yield one error for each message of a ValidationError, ``{location: messages}``, with its pointer."""
+    for location, told in messages.items():
+        yield from _faults_at("" if location == "json" else f"/{location}", told)
+
+
+def _faults_at(at: str, told: Any) -> Iterator[KonectomError]:
+    if isinstance(told, Mapping):
+        for name, inner in told.items():
+            token = str(name).replace("~", "~0").replace("/", "~1")
+            yield from _faults_at(at if name == SCHEMA else f"{at}/{token}", inner)
+        return
+    for message in told:
+        missing = message == fields.Field.default_error_messages["required"]
+        yield (FieldMissing if missing else FieldInvalid)(str(message), at=at)

@@ -1,0 +1,143 @@
+"""One handler, one shape: whatever goes wrong leaves as ``application/problem+json`` (RFC 9457).
+
+What HTTP itself refuses, before a workflow is asked, joins the tree of :mod:`konectom.errors` here::
+
+    KonectomError
+    └── ProtocolError
+        ├── RequestInvalid         400  request_invalid
+        ├── BodyIncomplete         400  body_incomplete
+        ├── MethodNotAllowed       405  method_not_allowed
+        ├── BodyStalled            408  body_stalled
+        ├── MediaTypeUnsupported   415  media_type_unsupported
+        └── InternalError          500  internal_error
+"""
+
+from __future__ import annotations
+
+import structlog
+from flask import Flask, Response, current_app, request
+from werkzeug.exceptions import (
+    BadRequest,
+    ClientDisconnected,
+    HTTPException,
+    RequestEntityTooLarge,
+    UnsupportedMediaType,
+)
+from werkzeug.exceptions import MethodNotAllowed as WerkzeugMethodNotAllowed
+from werkzeug.exceptions import NotFound as WerkzeugNotFound
+
+from konectom.api.json import encode
+from konectom.api.requests import request_id
+from konectom.errors import BodyTooLarge, KonectomError, NotAuthenticated, NotFound
+
+PROBLEM_TYPE = "application/problem+json"
+RETRY_AFTER_S = 10
+"""How long a client should wait before it asks a server again whose storage is away."""
+
+_LOG = structlog.get_logger("konectom.api")
+
+
+class ProtocolError(KonectomError):
+    """HTTP itself does not allow this request."""
+
+    status = 400
+
+
+class RequestInvalid(ProtocolError):
+    """The request is not one that HTTP allows."""
+
+    code, title = "request_invalid", "Request invalid"
+
+
+class BodyIncomplete(ProtocolError):
+    """The connection ended before the whole body had come."""
+
+    code, title = "body_incomplete", "Body incomplete"
+
+
+class MethodNotAllowed(ProtocolError):
+    """The address exists, but not for this method."""
+
+    code, status, title = "method_not_allowed", 405, "Method not allowed"
+
+
+class BodyStalled(ProtocolError):
+    """The body stopped coming for too long."""
+
+    code, status, title = "body_stalled", 408, "Body stalled"
+
+
+class MediaTypeUnsupported(ProtocolError):
+    """The Content-Type is none that this address reads."""
+
+    code, status, title = "media_type_unsupported", 415, "Content-Type not supported"
+
+
+class InternalError(ProtocolError):
+    """The server failed; the request id leads to the reason in its log."""
+
+    code, status, title = "internal_error", 500, "Internal error"
+
+
+def init_app(app: Flask) -> None:
+    """Let every failure of ``app`` leave through :func:`problem`."""
+    app.register_error_handler(KonectomError, problem)
+    app.register_error_handler(HTTPException, _of_http)
+    app.register_error_handler(Exception, _of_bug)
+
+
+def problem(error: KonectomError) -> Response:
+    """Return ``error`` as the one shape in which every failure is told."""
+    told = {"type": f"/docs/errors#{error.code}", "title": error.title, "status": error.status}
+    told |= {name: value for name, value in error.as_dict().items() if name not in told}
+    if error.status == 500:
+        # What exactly failed is for the operator's log; the caller learns the kind of failure and the request's id.
+        told = {name: told[name] for name in ("type", "title", "status", "code")}
+        told["detail"] = (type(error).__doc__ or error.title).splitlines()[0]
+        _LOG.error("request.failed", code=error.code, detail=error.detail, exc_info=error.__cause__ or error)
+    told |= {"instance": request.path, "request_id": request_id()}
+    response = current_app.response_class(encode(told), error.status, mimetype=PROBLEM_TYPE)
+    if isinstance(error, NotAuthenticated):
+        response.headers["WWW-Authenticate"] = 'Bearer realm="konectom"'
+    if error.status == 503:
+        cause = getattr(error.__cause__, "orig", error.__cause__)
+        _LOG.warning("request.unserved", code=error.code, detail=error.detail, cause=str(cause or ""))
+        response.headers["Retry-After"] = str(RETRY_AFTER_S)
+    return response
+
+
+def _of_http(raised: HTTPException) -> Response:
+    """Return what Flask, werkzeug, webargs or flask-smorest raised, in our shape."""
+    if raised.code is None or raised.code < 400:
+        return current_app.make_response(raised.get_response())
+    response = problem(_translated(raised))
+    allowed = getattr(raised, "valid_methods", None)
+    if allowed:
+        response.headers["Allow"] = ", ".join(sorted(allowed))
+    return response
+
+
+def _translated(raised: HTTPException) -> KonectomError:
+    match raised:
+        case WerkzeugNotFound():
+            return NotFound("There is nothing at this address. (Ids in addresses are UUIDs.)")
+        case WerkzeugMethodNotAllowed():
+            return MethodNotAllowed(f"{request.method} is not possible here; see the Allow header.")
+        case RequestEntityTooLarge():
+            limit = request.max_content_length
+            return BodyTooLarge(f"The body is larger than {limit} bytes.", limit_bytes=limit)
+        case UnsupportedMediaType():
+            return MediaTypeUnsupported("This address reads application/json.")
+        case ClientDisconnected():
+            return BodyIncomplete("The connection ended before the whole body had come.")
+        case BadRequest():
+            return RequestInvalid(raised.description or RequestInvalid.title)
+    if raised.code is not None and raised.code < 500:
+        return RequestInvalid(raised.description or raised.name)
+    return InternalError(raised.description or raised.name)
+
+
+def _of_bug(raised: Exception) -> Response:
+    failure = InternalError(f"{type(raised).__name__}: {raised}")
+    failure.__cause__ = raised
+    return problem(failure)

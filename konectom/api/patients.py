@@ -1,0 +1,71 @@
+"""Patients: pseudonymous people, their sessions and their scores over time."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import UUID
+
+from flask import url_for
+
+from konectom.api.access import DEVICE, STAFF, requires, services, study_in_scope
+from konectom.api.contract import Resource
+from konectom.api.schemas.people import NewPatient, Patient, PatientPage, PatientsQuery
+from konectom.api.schemas.sessions import SessionPage, SessionsQuery
+from konectom.api.schemas.trends import Trends, TrendsQuery
+from konectom.errors import AlreadyExists, FieldInvalid, FieldMissing, NotFound
+from konectom.workflows.people import create_patient, get_patient, list_patients
+from konectom.workflows.sessions import list_sessions
+from konectom.workflows.trends import patient_trends
+
+patients = Resource("patients", __name__, description="Pseudonymous people.")
+
+
+@patients.route("/patients")
+@requires(STAFF)
+@patients.query(PatientsQuery)
+@patients.answers(200, PatientPage)
+@patients.refuses(NotFound, FieldInvalid)
+def get_patients(study: UUID | None = None, **query: Any) -> Any:
+    """List patients by code."""
+    return list_patients(services(), study_id=study_in_scope(study, at="/query/study"), **query)
+
+
+@patients.route("/patients", methods=["POST"])
+@requires(STAFF)
+@patients.body(NewPatient)
+@patients.answers(201, Patient)
+@patients.refuses(NotFound, AlreadyExists, FieldMissing, FieldInvalid)
+def post_patient(study: UUID, **facts: Any) -> Any:
+    """Make a patient in a study."""
+    study_in_scope(study, at="/study")
+    made = create_patient(services(), study_id=study, **facts)
+    return made, {"Location": url_for(".get_patient_by_id", patient_id=made["id"])}
+
+
+@patients.route("/patients/<uuid:patient_id>")
+@requires(DEVICE, STAFF)
+@patients.answers(200, Patient)
+@patients.refuses(NotFound)
+def get_patient_by_id(patient_id: UUID) -> Any:
+    """Show a patient."""
+    return get_patient(services(), patient_id)
+
+
+@patients.route("/patients/<uuid:patient_id>/sessions")
+@requires(DEVICE, STAFF)
+@patients.query(SessionsQuery)
+@patients.answers(200, SessionPage)
+@patients.refuses(NotFound, FieldInvalid)
+def get_patient_sessions(patient_id: UUID, **query: Any) -> Any:
+    """List a patient's sessions, in the order in which they came."""
+    return list_sessions(services(), patient_id=patient_id, **query)
+
+
+@patients.route("/patients/<uuid:patient_id>/trends")
+@requires(DEVICE, STAFF)
+@patients.query(TrendsQuery)
+@patients.answers(200, Trends)
+@patients.refuses(NotFound, FieldInvalid)
+def get_patient_trends(patient_id: UUID, **query: Any) -> Any:
+    """Show a patient's scores over time, oldest first, each with its verdict and the version that computed it."""
+    return patient_trends(services(), patient_id, **query)

@@ -1,0 +1,55 @@
+"""What every request gets: an id, one line in the log, and headers that keep browsers from doing harm."""
+
+from __future__ import annotations
+
+import re
+import time
+from uuid import uuid4
+
+import structlog
+from flask import Flask, Response, g, request
+
+REQUEST_ID_HEADER = "X-Request-Id"
+
+_FOREIGN_ID = re.compile(r"[A-Za-z0-9._-]{8,64}")
+_LOG = structlog.get_logger("konectom.api")
+
+# JSON, CSV and Parquet need nothing from a browser; pages that do (the documentation) bring their own policy.
+_POLICY = "default-src 'none'; frame-ancestors 'none'"
+
+
+def init_app(app: Flask) -> None:
+    """Give ``app``'s requests their id, log line and headers."""
+    app.before_request(_begin)
+    app.after_request(_finish)
+
+
+def request_id() -> str:
+    """Return the id of the request at hand: the caller's own, where it sent a decent one."""
+    if "request_id" not in g:
+        told = request.headers.get(REQUEST_ID_HEADER, "")
+        g.request_id = told if _FOREIGN_ID.fullmatch(told) else uuid4().hex
+    known: str = g.request_id
+    return known
+
+
+def _begin() -> None:
+    g.began = time.perf_counter()
+    structlog.contextvars.clear_contextvars()
+    structlog.contextvars.bind_contextvars(request_id=request_id())
+
+
+def _finish(response: Response) -> Response:
+    headers = response.headers
+    headers[REQUEST_ID_HEADER] = request_id()
+    headers["X-Content-Type-Options"] = "nosniff"
+    headers["Referrer-Policy"] = "no-referrer"
+    headers["Cross-Origin-Resource-Policy"] = "same-origin"
+    headers.setdefault("Content-Security-Policy", _POLICY)
+    headers.setdefault("Cache-Control", "no-store")
+    # The rule, not the path: ids of people and sessions stay out of the log.
+    rule = request.url_rule.rule if request.url_rule else None
+    took_ms = round((time.perf_counter() - g.began) * 1000, 1) if "began" in g else None
+    tell = _LOG.debug if request.blueprint == "health" and response.status_code < 400 else _LOG.info
+    tell("request.answered", method=request.method, rule=rule, status=response.status_code, took_ms=took_ms)
+    return response

@@ -1,0 +1,80 @@
+"""Studies and patients."""
+
+from __future__ import annotations
+
+from marshmallow import Schema, fields, validate
+
+from konectom.api.schemas import Described
+from konectom.api.schemas.pages import Page, PageQuery
+from konectom.workflows import people
+
+CODE = {"description": "1 to 64 letters, digits, points, hyphens or underscores.", "example": "MS-001"}
+NEW_CODE = CODE | {"pattern": f"^{people.CODE.pattern}$"}
+
+
+class NewStudy(Schema):
+    """A study to be made."""
+
+    code = fields.String(required=True, metadata=NEW_CODE | {"example": "GAIT-2"})
+    name = fields.String(metadata={"example": "Gait in early MS", "maxLength": 200})
+
+
+class Study(Described):
+    """The scope of people and data."""
+
+    id = fields.UUID(required=True)
+    code = fields.String(required=True, metadata=CODE)
+    name = fields.String(required=True)
+    created_at = fields.AwareDateTime(required=True)
+
+
+class StudyPage(Page):
+    """A page of studies."""
+
+    items = fields.List(fields.Nested(Study), required=True)
+
+
+class Demographics(Schema):
+    """What norms may use; all of it optional."""
+
+    birth_year = fields.Integer(strict=True, allow_none=True, metadata={"example": 1980, "minimum": 1890})
+    sex = fields.String(allow_none=True, validate=validate.OneOf((*people.SEXES, None)))
+    education_years = fields.Float(allow_none=True, metadata={"minimum": 0, "maximum": 40})
+    height_m = fields.Float(allow_none=True, metadata={"example": 1.72, "minimum": 0.3, "maximum": 2.6})
+    mass_kg = fields.Float(allow_none=True, metadata={"minimum": 2, "maximum": 500})
+    handedness = fields.String(allow_none=True, validate=validate.OneOf((*people.HANDS, None)))
+
+
+class NewPatient(Demographics):
+    """A patient to be made. Identity does not belong here: the code is a pseudonym."""
+
+    study = fields.UUID(required=True)
+    code = fields.String(required=True, metadata=NEW_CODE)
+
+
+class Patient(Described):
+    """A pseudonymous person in a study."""
+
+    id = fields.UUID(required=True)
+    study = fields.UUID(required=True)
+    code = fields.String(required=True, metadata=CODE)
+    birth_year = fields.Integer(required=True, allow_none=True)
+    sex = fields.String(required=True, allow_none=True, validate=validate.OneOf((*people.SEXES, None)))
+    education_years = fields.Float(required=True, allow_none=True)
+    height_m = fields.Float(required=True, allow_none=True)
+    mass_kg = fields.Float(required=True, allow_none=True)
+    handedness = fields.String(required=True, allow_none=True, validate=validate.OneOf((*people.HANDS, None)))
+    created_at = fields.AwareDateTime(required=True)
+
+
+class PatientPage(Page):
+    """A page of patients."""
+
+    items = fields.List(fields.Nested(Patient), required=True)
+
+
+class PatientsQuery(PageQuery):
+    """Which patients to list."""
+
+    study = fields.UUID(metadata={"description": "Only those of this study."})
+    code = fields.String(metadata={"description": "Only the one of this code."})

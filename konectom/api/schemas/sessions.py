@@ -1,0 +1,147 @@
+"""Sessions: what one uploads, and what comes back."""
+
+from __future__ import annotations
+
+from marshmallow import INCLUDE, Schema, fields, validate
+
+from konectom.api.schemas import Described
+from konectom.api.schemas.pages import Instant, Page, PageQuery, Query
+from konectom.assessments._outcome import REASONS
+
+DIGEST = {
+    "description": "sha256 of the body's bytes as they were received, still compressed if so sent.",
+    "example": "sha256:9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+}
+
+
+class UploadQuery(Query):
+    """For whom a member of staff uploads."""
+
+    patient = fields.UUID(
+        metadata={"description": "The patient; staff must say it, a phone's token already does."},
+    )
+
+
+class UploadHeaders(Schema):
+    """How the body is sent."""
+
+    encoding = fields.String(
+        data_key="Content-Encoding",
+        metadata={
+            "description": "How the body is compressed; without it the body's first bytes tell.",
+            "enum": ["gzip", "zstd", "identity"],
+        },
+    )
+
+
+class SessionQuery(Query):
+    """How much of a session to tell."""
+
+    measures = fields.String(
+        load_default="scores",
+        validate=validate.OneOf(("scores", "all")),
+        metadata={"description": "`all` adds every measure to the few scores."},
+    )
+
+
+class SessionsQuery(PageQuery):
+    """Which sessions to list."""
+
+    since = Instant(
+        metadata={"description": "Only sessions received at or after this instant."},
+    )
+
+
+class Flag(Described):
+    """A quality rule that was met."""
+
+    code = fields.String(required=True, metadata={"example": "tap.too_few_taps"})
+    kind = fields.String(required=True, validate=validate.OneOf(("technical", "behavioural")))
+    severity = fields.String(required=True, validate=validate.OneOf(("info", "warning", "error")))
+    message = fields.String(required=True, metadata={"description": "Fit to be shown to the patient."})
+    evidence = fields.Dict(required=True, metadata={"description": "The numbers that show it."})
+    aliases = fields.Dict(keys=fields.String(), values=fields.String())
+
+
+class Quality(Described):
+    """Whether the recording counts, and why not."""
+
+    verdict = fields.String(required=True, validate=validate.OneOf(("valid", "limited", "invalid")))
+    flags = fields.List(fields.Nested(Flag), required=True)
+
+
+class Score(Described):
+    """One measured number."""
+
+    measure = fields.String(required=True, metadata={"example": "tap.valid_taps"})
+    condition = fields.Dict(keys=fields.String(), values=fields.String(), required=True)
+    statistic = fields.String(required=True, allow_none=True)
+    value = fields.Float(required=True)
+    unit = fields.String(required=True)
+
+
+class Value(Score):
+    """One measured number, with the names that public libraries give it."""
+
+    aliases = fields.Dict(keys=fields.String(), values=fields.String(), required=True)
+
+
+class RecordingError(Described):
+    """Why a recording was not processed; it may carry further facts."""
+
+    class Meta:
+        """Some errors add facts of their own, such as the limit that was exceeded."""
+
+        unknown = INCLUDE
+
+    code = fields.String(required=True)
+    at = fields.String(metadata={"description": "JSON pointer into the body that was sent."})
+    detail = fields.String(required=True)
+
+
+class ReceivedRecording(Described):
+    """What became of one recording."""
+
+    index = fields.Integer(required=True, metadata={"description": "Its place in the body's `recordings`."})
+    assessment = fields.String(required=True, allow_none=True)
+    status = fields.String(
+        required=True,
+        validate=validate.OneOf(("processed", "rejected", "failed")),
+        metadata={"description": "`rejected`: its data are wrong. `failed`: we are; the bytes are kept."},
+    )
+    error = fields.Nested(RecordingError, metadata={"description": "Where it was not processed."})
+    version = fields.Integer(metadata={"description": "The assessment's version that computed the values."})
+    condition = fields.Dict(keys=fields.String(), values=fields.String())
+    quality = fields.Nested(Quality)
+    scores = fields.List(fields.Nested(Score))
+    measures = fields.List(fields.Nested(Value), metadata={"description": "With `measures=all`."})
+    absent = fields.Dict(
+        keys=fields.String(),
+        values=fields.String(validate=validate.OneOf(tuple(REASONS))),
+        metadata={"description": "With `measures=all`: why an expected measure has no value, by key."},
+    )
+
+
+class SessionLine(Described):
+    """A session as it stands in a list: enough to compare with what a phone still holds."""
+
+    id = fields.UUID(required=True)
+    digest = fields.String(required=True, metadata=DIGEST)
+    status = fields.String(required=True, validate=validate.OneOf(("received", "processed", "failed")))
+    patient = fields.UUID(required=True)
+    started_at = fields.AwareDateTime(required=True, metadata={"description": "In the phone's local time."})
+    time_zone = fields.String(required=True, allow_none=True, metadata={"example": "Europe/Paris"})
+    received_at = fields.AwareDateTime(required=True)
+    format = fields.String(required=True, metadata={"example": "konectom.session/1"})
+
+
+class Receipt(SessionLine):
+    """What arrived and what became of it; the same for the upload and for every later look."""
+
+    recordings = fields.List(fields.Nested(ReceivedRecording), required=True)
+
+
+class SessionPage(Page):
+    """A page of sessions."""
+
+    items = fields.List(fields.Nested(SessionLine), required=True)

@@ -1,0 +1,56 @@
+"""How the server runs: the configuration of gunicorn, for ``konectom serve`` and for ``gunicorn wsgi:application``.
+
+gunicorn reads the lower-case names of this module (``gunicorn --config python:konectom.api.server``); the environment
+and the command line stand above them.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import threading
+from importlib import import_module
+from typing import Any
+
+APPLICATION = "konectom.app:create_app()"
+
+bind = "127.0.0.1:8000"
+workers = min(4, os.cpu_count() or 1)
+
+# A thread waits for a slow phone while others work; a kept-alive connection costs none.
+worker_class = "gthread"
+threads = 8
+keepalive = 20
+
+# Loading before the fork would hand one object store, one pool of connections and Arrow's threads to several processes.
+preload_app = False
+# The control socket is a way in that nobody here uses.
+control_socket_disable = True
+
+# A session that is being written when the server is told to stop is finished first.
+graceful_timeout = 30
+timeout = 60
+
+# The application logs each request itself, without addresses and ids of people.
+accesslog = None
+errorlog = "-"
+
+
+def post_worker_init(_worker: Any) -> None:
+    """Import the maths beside the first requests, so that the first upload need not wait for it."""
+    threading.Thread(target=_warm, name="warm", daemon=True).start()
+
+
+def _warm() -> None:
+    for module in ("konectom.formats", "konectom.assessments", "scipy.signal"):
+        import_module(module)
+
+
+def command(*, bind: str = bind, workers: int = workers, threads: int = threads) -> list[str]:
+    """Return the command that serves konectom, for :func:`os.execv` or a subprocess."""
+    return [
+        *(sys.executable, "-m", "gunicorn"),
+        *("--config", "python:konectom.api.server"),
+        *("--bind", bind, "--workers", str(workers), "--threads", str(threads)),
+        APPLICATION,
+    ]

@@ -1,0 +1,81 @@
+"""Studies: the scope of people and data, and the tables that a researcher takes away."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import UUID
+
+from flask import Response, url_for
+
+from konectom.api.access import STAFF, UNBOUND_STAFF, requires, scope, services
+from konectom.api.contract import Resource
+from konectom.api.json import encode
+from konectom.api.schemas.exports import DictionaryQuery, FeaturesQuery
+from konectom.api.schemas.pages import PageQuery
+from konectom.api.schemas.people import NewStudy, Study, StudyPage
+from konectom.api.tables import BYTES, MEDIA_TYPES, ROWS, download, form_wanted
+from konectom.errors import AlreadyExists, AssessmentUnknown, FieldInvalid, FieldMissing, NotFound
+from konectom.exports.tables import Form
+from konectom.workflows.export import dictionary_csv, feature_dictionary, feature_table
+from konectom.workflows.people import create_study, get_study, list_studies
+
+TABLE_FORMS: tuple[Form, ...] = ("csv", "parquet")
+DICTIONARY_FORMS = ("csv", "json")
+
+studies = Resource("studies", __name__, description="Scopes of people and data.")
+
+
+@studies.route("/studies")
+@requires(STAFF)
+@studies.query(PageQuery)
+@studies.answers(200, StudyPage)
+@studies.refuses(FieldInvalid)
+def get_studies(**query: Any) -> Any:
+    """List the studies that the caller may see, by code."""
+    return list_studies(services(), study_id=scope()["study_id"], **query)
+
+
+@studies.route("/studies", methods=["POST"])
+@requires(UNBOUND_STAFF)
+@studies.body(NewStudy)
+@studies.answers(201, Study)
+@studies.refuses(AlreadyExists, FieldMissing, FieldInvalid)
+def post_study(**facts: Any) -> Any:
+    """Make a study."""
+    made = create_study(services(), **facts)
+    return made, {"Location": url_for(".get_study_by_id", study_id=made["id"])}
+
+
+@studies.route("/studies/<uuid:study_id>")
+@requires(STAFF)
+@studies.answers(200, Study)
+@studies.refuses(NotFound)
+def get_study_by_id(study_id: UUID) -> Any:
+    """Show a study."""
+    return get_study(services(), study_id)
+
+
+@studies.route("/studies/<uuid:study_id>/features")
+@requires(STAFF)
+@studies.query(FeaturesQuery)
+@studies.answers(200, BYTES, content_type="text/csv", description="One line a row, UTF-8.")
+@studies.also_answers(200, BYTES, content_type=MEDIA_TYPES["parquet"])
+@studies.refuses(NotFound, AssessmentUnknown, FieldInvalid)
+def get_study_features(study_id: UUID, format: str | None = None, **which: Any) -> Response:
+    """Take away the computed features of a study, as CSV or Parquet."""
+    form = form_wanted(format, TABLE_FORMS)
+    table = feature_table(services(), study_id, form=form, **which)
+    return download(table, form, f"features-{which.get('assessment', 'all')}")
+
+
+@studies.route("/studies/<uuid:study_id>/dictionary")
+@requires(STAFF)
+@studies.query(DictionaryQuery)
+@studies.answers(200, BYTES, content_type="text/csv", description="One line a feature, UTF-8.")
+@studies.also_answers(200, ROWS, content_type="application/json")
+@studies.refuses(NotFound, FieldInvalid)
+def get_study_dictionary(study_id: UUID, format: str | None = None) -> Response:
+    """Take away what the columns of the features mean: unit, direction, plausible range, meaning, names elsewhere."""
+    form = form_wanted(format, DICTIONARY_FORMS)
+    rows = feature_dictionary(services(), study_id)
+    return download(dictionary_csv(rows) if form == "csv" else encode({"items": rows}), form, "dictionary")

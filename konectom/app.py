@@ -1,0 +1,44 @@
+"""The application: the list of its parts."""
+
+from __future__ import annotations
+
+from flask import Flask
+
+from konectom import __version__, logs
+from konectom.api import access, errors, openapi, requests
+from konectom.api.assessments import assessments
+from konectom.api.contract import Api
+from konectom.api.docs import docs
+from konectom.api.health import health
+from konectom.api.json import OrjsonProvider
+from konectom.api.patients import patients
+from konectom.api.sessions import sessions
+from konectom.api.studies import studies
+from konectom.settings import Settings, load_settings
+from konectom.workflows.services import Services
+
+API_PREFIX = "/api/v1"
+METADATA_MAX_BYTES = 1024 * 1024
+"""Largest body of any request but an upload, which has a limit of its own."""
+
+
+def create_app(settings: Settings | None = None, *, services: Services | None = None) -> Flask:
+    """Return the application; settings come from the environment unless given, services from the settings."""
+    app = Flask("konectom", static_folder=None)
+    app.config["MAX_CONTENT_LENGTH"] = METADATA_MAX_BYTES
+    app.json = OrjsonProvider(app)
+    services = services or Services.open(settings or load_settings())
+    app.extensions["konectom"] = services
+
+    logs.configure(services.settings.log_format)
+    requests.init_app(app)
+    access.init_app(app)
+    errors.init_app(app)
+
+    api = Api(app, title="konectom", version=__version__, info=openapi.INFO)
+    openapi.prepare(api.spec)
+    for resource in (sessions, patients, studies, assessments):
+        api.register_blueprint(resource, url_prefix=API_PREFIX)
+    api.register_blueprint(health)
+    app.register_blueprint(docs)
+    return app

@@ -1,0 +1,256 @@
+"""Every setting there is, declared once.
+
+Each is read from the environment as ``KONECTOM_<NAME>``. A variable of that prefix that is no setting is
+refused, so that a misspelt one cannot go unnoticed. A default may name an earlier setting in braces.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Callable, Mapping
+from datetime import timedelta
+from difflib import get_close_matches
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Generic, TypeVar, overload
+
+from konectom.errors import SettingInvalid
+
+if TYPE_CHECKING:
+    from konectom.formats import Limits
+
+PREFIX = "KONECTOM_"
+T = TypeVar("T")
+
+
+class Setting(Generic[T]):
+    """One setting: its name, type, default as it would be written, what it is for, whether it is secret."""
+
+    __slots__ = ("default", "help", "name", "parse", "secret", "type")
+
+    def __init__(self, type: str, parse: Callable[[str], T], default: str, help: str, *, secret: bool = False) -> None:
+        self.name, self.type, self.parse, self.default = "", type, parse, default
+        self.help, self.secret = help, secret
+
+    @property
+    def variable(self) -> str:
+        """Return the name of the environment variable."""
+        return PREFIX + self.name.upper()
+
+    def __set_name__(self, owner: type[Settings], name: str) -> None:
+        self.name = name
+
+    @overload
+    def __get__(self, held: None, owner: Any) -> Setting[T]: ...
+    @overload
+    def __get__(self, held: Settings, owner: Any) -> T: ...
+    def __get__(self, held: Settings | None, owner: Any) -> Setting[T] | T:
+        if held is None:
+            return self
+        value: T = held._values[self.name]
+        return value
+
+    def read(self, text: str) -> T:
+        """Return what ``text`` stands for; raises :class:`SettingInvalid`, which names the variable."""
+        try:
+            return self.parse(text)
+        except ValueError as error:
+            said = "" if self.secret else f", not {text!r}"
+            raise SettingInvalid(f"{self.variable}: {error}{said}", setting=self.name) from None
+
+
+def _text(default: str, help: str, *, secret: bool = False) -> Setting[str]:
+    return Setting("text", str, default, help, secret=secret)
+
+
+def _path(default: str, help: str) -> Setting[Path]:
+    return Setting("path", lambda text: Path(text).expanduser().absolute(), default, help)
+
+
+def _count(default: str, help: str, *, least: int = 1) -> Setting[int]:
+    def parse(text: str) -> int:
+        if not re.fullmatch(r"[0-9][0-9_]*", text) or int(text) < least:
+            raise ValueError(f"must be a whole number of at least {least}")
+        return int(text)
+
+    return Setting("whole number", parse, default, help)
+
+
+def _choice(default: str, help: str, *choices: str) -> Setting[str]:
+    def parse(text: str) -> str:
+        if text not in choices:
+            raise ValueError(f"must be one of {', '.join(choices)}")
+        return text
+
+    return Setting(" or ".join(f"`{choice}`" for choice in choices), parse, default, help)
+
+
+def _switch(default: str, help: str) -> Setting[bool]:
+    known = dict.fromkeys(("1", "true", "yes", "on"), True) | dict.fromkeys(("0", "false", "no", "off"), False)
+
+    def parse(text: str) -> bool:
+        if text.lower() not in known:
+            raise ValueError("must be yes or no")
+        return known[text.lower()]
+
+    return Setting("yes or no", parse, default, help)
+
+
+def _duration(default: str, help: str) -> Setting[timedelta]:
+    seconds = {"s": 1, "min": 60, "h": 3600, "d": 86400}
+
+    def parse(text: str) -> timedelta:
+        found = re.fullmatch(r"([0-9]{1,6}) ?(s|min|h|d)", text)
+        if found is None or int(found[1]) == 0:
+            raise ValueError("must be a time such as 30 s, 10 min, 12 h or 90 d")
+        return timedelta(seconds=int(found[1]) * seconds[found[2]])
+
+    return Setting("duration", parse, default, help)
+
+
+def _address(default: str, help: str, *schemes: str, secret: bool = False) -> Setting[str]:
+    def parse(text: str) -> str:
+        if not text.startswith(tuple(f"{scheme}://" for scheme in schemes)):
+            raise ValueError(f"must begin with {' or '.join(f'{scheme}://' for scheme in schemes)}")
+        if re.match(r"sqlite://(/?$|/:memory:|/file:)", text):
+            raise ValueError("must name a file: a database in memory is lost, and differs from process to process")
+        return text
+
+    return Setting("address", parse, default, help, secret=secret)
+
+
+class Settings:
+    """The settings of one installation: an attribute for each. Made by :func:`load_settings`."""
+
+    __slots__ = ("_values",)
+    _values: Mapping[str, Any]
+
+    environment = _choice("production", "What the installation is for.", "production", "development", "test")
+    data_dir = _path("./konectom-data", "Directory of the database and the raw uploads, unless they are elsewhere.")
+    database_url = _address(
+        "sqlite:///{data_dir}/konectom.sqlite3",
+        "Where the database is: `sqlite:///FILE` or `postgresql+psycopg://USER:PASSWORD@HOST/NAME`.",
+        "sqlite",
+        "postgresql+psycopg",
+        secret=True,
+    )
+    object_store_url = _address(
+        "file://{data_dir}/objects",
+        "Where raw uploads are kept, as they were received: `file://DIRECTORY`.",
+        "file",
+    )
+    max_body_bytes = _count("33_554_432", "Largest request body, as it comes over the network.")
+    max_inflated_bytes = _count("134_217_728", "Largest request body once decompressed.")
+    max_inflation_ratio = _count("100", "How many times its size a compressed body may become.")
+    max_recordings = _count("100", "Most recordings in one session.")
+    max_parts = _count("1000", "Most parts in one recording.")
+    max_values = _count("20_000_000", "Most numbers and texts in the streams and events of one recording.")
+    page_size = _count("50", "Rows on one page of a list, where the caller does not say.")
+    page_size_max = _count("500", "Most rows on one page of a list.")
+    device_token_lifetime = _duration("1825 d", "How long a phone's token is valid.")
+    staff_token_lifetime = _duration("90 d", "How long a staff token is valid.")
+    log_format = _choice("console", "How the log is written: for people, or one JSON object a line.", "console", "json")
+
+    def __init__(self, values: Mapping[str, Any]) -> None:
+        object.__setattr__(self, "_values", dict(values))
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        raise AttributeError(f"settings cannot be changed: {name}")
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Settings) and other._values == self._values
+
+    def __hash__(self) -> int:
+        return hash(tuple(self._values.items()))
+
+    def __reduce__(self) -> tuple[type[Settings], tuple[dict[str, Any]]]:
+        return Settings, (dict(self._values),)
+
+    def __repr__(self) -> str:
+        told = (f"{each.name}={'***' if each.secret else str(self._values[each.name])}" for each in SETTINGS)
+        return f"Settings({', '.join(told)})"
+
+    @property
+    def limits(self) -> Limits:
+        """Return the bounds on one upload, as the readers take them."""
+        from konectom.formats import Limits
+
+        return Limits(
+            max_body_bytes=self.max_body_bytes,
+            max_inflated_bytes=self.max_inflated_bytes,
+            max_inflation_ratio=self.max_inflation_ratio,
+            max_recordings=self.max_recordings,
+            max_parts=self.max_parts,
+            max_values=self.max_values,
+        )
+
+
+SETTINGS: tuple[Setting[Any], ...] = tuple(each for each in vars(Settings).values() if isinstance(each, Setting))
+"""All settings, in the order in which they were declared."""
+
+
+def load_settings(environ: Mapping[str, str] | None = None, **overrides: Any) -> Settings:
+    """Read the settings from the environment; ``overrides`` (text or values) stand above it.
+
+    An empty variable counts as not set. Raises :class:`SettingInvalid`, which names the variable.
+    """
+    environ = os.environ if environ is None else environ
+    known = {each.variable for each in SETTINGS}
+    for variable in sorted(environ):
+        if variable.startswith(PREFIX) and variable not in known:
+            raise SettingInvalid(f"{variable} is no setting{_alike(variable, known)}")
+    strange = overrides.keys() - {each.name for each in SETTINGS}
+    if strange:
+        raise SettingInvalid(f"there is no setting {sorted(strange)[0]}")
+    values: dict[str, Any] = {}
+    for each in SETTINGS:
+        given = overrides.get(each.name)
+        if given is None:
+            given = environ.get(each.variable) or each.default.format_map(values)
+        # A value that is no text goes through its text all the same, so that one rule judges both.
+        text = f"{given / timedelta(seconds=1):.0f} s" if isinstance(given, timedelta) else str(given)
+        values[each.name] = each.read(text)
+    if values["page_size"] > values["page_size_max"]:
+        raise SettingInvalid(f"{PREFIX}PAGE_SIZE must not exceed {PREFIX}PAGE_SIZE_MAX", setting="page_size")
+    return Settings(values)
+
+
+def _alike(variable: str, known: set[str]) -> str:
+    found = get_close_matches(variable, known, n=1)
+    return f"; did you mean {found[0]}?" if found else ""
+
+
+def describe() -> list[dict[str, Any]]:
+    """Return each setting as a row: variable, type, default, help, secret."""
+    return [
+        {
+            "name": each.name,
+            "variable": each.variable,
+            "type": each.type,
+            "default": each.default.replace("{data_dir}", f"${PREFIX}DATA_DIR"),
+            "help": each.help,
+            "secret": each.secret,
+        }
+        for each in SETTINGS
+    ]
+
+
+def settings_page() -> str:
+    """Return ``docs/settings.md``; write it with ``python -m konectom.settings > docs/settings.md``."""
+    rows = [_PAGE_ROW.format(**row, note=" *Secret.*" if row["secret"] else "") for row in describe()]
+    return _PAGE_HEAD + "".join(rows)
+
+
+_PAGE_ROW = "| `{variable}` | {type} | `{default}` | {help}{note} |\n"
+_PAGE_HEAD = """# Settings
+
+Each is an environment variable. An empty one counts as not set. A variable that begins with `KONECTOM_` and
+is none of these is refused, so that a misspelt one cannot go unnoticed. The values of secrets are never shown.
+
+| variable | type | default | meaning |
+|---|---|---|---|
+"""
+
+
+if __name__ == "__main__":
+    print(settings_page(), end="")  # noqa: T201

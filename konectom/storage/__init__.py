@@ -1,0 +1,1 @@
+"""Where things are kept: rows in a database, raw bytes in an object store."""

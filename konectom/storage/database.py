@@ -1,0 +1,154 @@
+"""The database: connections made as each needs them, reads and writes kept apart.
+
+SQLite runs in WAL mode. A write begins with ``BEGIN IMMEDIATE``: a transaction that reads first and asks for
+the write lock later is refused at once, however long it was told to wait, if another wrote in between. Reads
+begin plainly, so they neither wait for writes nor hold them up.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import orjson
+from sqlalchemy import Connection, Engine, create_engine, event, make_url, text
+from sqlalchemy.exc import DBAPIError, OperationalError, ProgrammingError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+from sqlalchemy.orm import Session
+
+from konectom.errors import MigrationNeeded, StoreUnavailable
+from konectom.storage.guard import guard
+
+BUSY_TIMEOUT_MS = 30_000
+"""How long a write waits for another to end."""
+
+WRITES = "konectom_writes"
+
+
+class GuardedSession(Session):
+    """A session that refuses to change immutable rows."""
+
+
+guard(GuardedSession)
+
+
+class Database:
+    """The tables behind ``url`` (``sqlite:///FILE`` or ``postgresql+psycopg://…``).
+
+    Nothing is opened before it is needed, and each process opens its own: connections do not survive a fork.
+    """
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+        self._lock = threading.Lock()
+        self._pid = 0
+        self._engine: Engine | None = None
+
+    @property
+    def engine(self) -> Engine:
+        """Return this process's engine."""
+        if self._engine is None or self._pid != os.getpid():
+            with self._lock:
+                if self._engine is None or self._pid != os.getpid():
+                    if self._engine is not None:
+                        self._engine.dispose(close=False)  # the parent still uses these connections
+                    self._engine, self._pid = open_engine(self.url), os.getpid()
+        return self._engine
+
+    @contextmanager
+    def read(self) -> Iterator[Session]:
+        """Yield a session that sees one state of the database and cannot change it."""
+        engine = self.engine
+        if engine.dialect.name != "sqlite":
+            engine = engine.execution_options(isolation_level="REPEATABLE READ")
+        with self._telling(), GuardedSession(engine, info={"read_only": True}) as session:
+            yield session
+
+    @contextmanager
+    def write(self) -> Iterator[Session]:
+        """Yield a session whose changes are kept together at the end, or not at all where an error leaves."""
+        engine = self.engine.execution_options(**{WRITES: True})
+        with self._telling(), GuardedSession(engine) as session, session.begin():
+            yield session
+
+    def ping(self) -> None:
+        """Raise :class:`StoreUnavailable` or :class:`MigrationNeeded` unless the database can be used."""
+        from konectom.storage.migrate import require_head
+
+        with self._telling(), self.engine.connect() as connection:
+            connection.execute(text("SELECT 1"))
+            require_head(connection)
+
+    def close(self) -> None:
+        """Close this process's connections; they open again when needed."""
+        with self._lock:
+            if self._engine is not None:
+                self._engine.dispose(close=self._pid == os.getpid())
+            self._engine = None
+
+    @contextmanager
+    def _telling(self) -> Iterator[None]:
+        """Turn what only the operator can mend into errors that say so."""
+        try:
+            yield
+        except (OperationalError, ProgrammingError) as error:
+            if _schema_is_another(error):
+                raise MigrationNeeded("the database has another schema; run: konectom db upgrade") from error
+            if isinstance(error, OperationalError):
+                raise StoreUnavailable("the database cannot be used at present") from error
+            raise
+        except PoolTimeout as error:
+            raise StoreUnavailable("all connections to the database are in use") from error
+
+
+def open_engine(url: str, *, foreign_keys: bool = True) -> Engine:
+    """Return an engine on ``url``, set up as the module says. A new SQLite file is for its owner only."""
+    options: dict[str, Any] = {"json_serializer": _dumps, "json_deserializer": orjson.loads}
+    if make_url(url).get_backend_name() != "sqlite":
+        return create_engine(url, pool_pre_ping=True, **options)
+    file = Path(make_url(url).database or "")
+    try:
+        file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        file.touch(mode=0o600)
+    except OSError as error:
+        raise StoreUnavailable(f"the database cannot be opened: {error.strerror}") from error
+    engine = create_engine(url, pool_size=8, max_overflow=24, **options)
+
+    @event.listens_for(engine, "connect")
+    def set_up(connection: Any, record: Any) -> None:
+        # The driver's own transactions begin too late and plainly; from here on ours are the only ones.
+        connection.isolation_level = None
+        for pragma in (
+            f"busy_timeout = {BUSY_TIMEOUT_MS}",
+            "journal_mode = WAL",
+            "synchronous = FULL",
+            "fullfsync = ON",  # only macOS needs telling that a flush means the disk's cache too
+            f"foreign_keys = {'ON' if foreign_keys else 'OFF'}",
+        ):
+            connection.execute(f"PRAGMA {pragma}").close()
+
+    @event.listens_for(engine, "begin")
+    def begin(connection: Connection) -> None:
+        immediate = connection.get_execution_options().get(WRITES)
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if immediate else "BEGIN")
+
+    return engine
+
+
+def _dumps(value: Any) -> str:
+    # Whatever an assessment puts into its evidence is written somehow: it must not cost the session. NaN is null.
+    return orjson.dumps(value, default=str, option=orjson.OPT_SERIALIZE_NUMPY | orjson.OPT_NON_STR_KEYS).decode()
+
+
+def _schema_is_another(error: DBAPIError) -> bool:
+    undefined_table_or_column = ("42P01", "42703")
+    said = str(error.orig)
+    return (
+        getattr(error.orig, "sqlstate", None) in undefined_table_or_column
+        or "no such table" in said
+        or "no such column" in said
+    )

@@ -1,0 +1,125 @@
+"""Bringing a database to the schema that this version needs, and telling whether it is there.
+
+The migrations stand in ``migrations/`` of the repository, and beside this module in an installed package.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from alembic import command
+from alembic.autogenerate import compare_metadata
+from alembic.config import Config
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import Connection, text
+
+from konectom.errors import MigrationNeeded
+from konectom.storage.database import WRITES, open_engine
+from konectom.storage.models import Base
+
+UPGRADE_LOCK = 0x6B6F6E65
+"""Number of PostgreSQL's advisory lock under which one process upgrades while others wait."""
+
+CONTEXT = {"compare_type": True, "compare_server_default": True}
+"""How the schema is compared with the models."""
+
+
+def scripts() -> Path:
+    """Return the directory of the migrations."""
+    packaged = Path(__file__).parent / "migrations"
+    return packaged if packaged.is_dir() else Path(__file__).parents[2] / "migrations"
+
+
+def upgrade(url: str) -> None:
+    """Bring the database to the newest schema, in one transaction. Others who want the same wait and find it done."""
+    with _connection(url) as connection:
+        if connection.dialect.name == "postgresql":
+            connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": UPGRADE_LOCK})
+        _refuse_later(MigrationContext.configure(connection).get_current_revision())
+        command.upgrade(_config(connection), "head")
+        if connection.dialect.name == "sqlite":
+            broken = connection.exec_driver_sql("PRAGMA foreign_key_check").fetchall()
+            if broken:
+                raise MigrationNeeded(f"the migration would break references, and was not made: {broken[:3]}")
+
+
+def current_revision(url: str) -> str | None:
+    """Return the revision that the database is at, None where it was never set up."""
+    with _connection(url) as connection:
+        return MigrationContext.configure(connection).get_current_revision()
+
+
+@cache
+def head_revision() -> str:
+    """Return the revision that this version needs."""
+    head = ScriptDirectory.from_config(_config()).get_current_head()
+    if head is None:
+        raise MigrationNeeded(f"there are no migrations in {scripts()}")
+    return head
+
+
+def require_head(connection: Connection) -> None:
+    """Raise :class:`MigrationNeeded` unless the database is at the newest revision."""
+    head = head_revision()
+    current = MigrationContext.configure(connection).get_current_revision()
+    if current != head:
+        _refuse_later(current)
+        detail = f"the database is at revision {current or 'none'}, this version needs {head}"
+        raise MigrationNeeded(f"{detail}; run: konectom db upgrade")
+
+
+def _refuse_later(current: str | None) -> None:
+    """Raise :class:`MigrationNeeded` where a later version of konectom set the database up."""
+    known = {script.revision for script in ScriptDirectory.from_config(_config()).walk_revisions()}
+    if current is not None and current not in known:
+        raise MigrationNeeded(
+            f"the database is at revision {current}, of a later version of konectom; install that one"
+        )
+
+
+def differences(url: str) -> list[Any]:
+    """Return how the database differs from the models, as Alembic tells it; empty where it does not."""
+    with _connection(url) as connection:
+        context = MigrationContext.configure(connection, opts=dict(CONTEXT))
+        return list(compare_metadata(context, Base.metadata))
+
+
+def check(url: str) -> None:
+    """Raise :class:`MigrationNeeded` unless the database is at the newest revision and equals the models."""
+    with _connection(url) as connection:
+        require_head(connection)
+    found = differences(url)
+    if found:
+        raise MigrationNeeded(f"the database differs from the models: {found}")
+
+
+def check_scripts() -> None:
+    """Raise :class:`MigrationNeeded` unless the migrations, run on an empty database, make what the models say."""
+    with tempfile.TemporaryDirectory() as directory:
+        url = f"sqlite:///{directory}/empty.sqlite3"
+        upgrade(url)
+        check(url)
+
+
+@contextmanager
+def _connection(url: str) -> Iterator[Connection]:
+    """Yield a connection in a write transaction. Tables that are made anew must not pull rows of others along."""
+    engine = open_engine(url, foreign_keys=False)
+    try:
+        with engine.execution_options(**{WRITES: True}).begin() as connection:
+            yield connection
+    finally:
+        engine.dispose()
+
+
+def _config(connection: Connection | None = None) -> Config:
+    config = Config()
+    config.set_main_option("script_location", str(scripts()).replace("%", "%%"))
+    config.attributes["connection"] = connection
+    return config

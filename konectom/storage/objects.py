@@ -1,0 +1,182 @@
+"""Raw bytes, kept as they were received under their sha256, written once.
+
+An object is complete and on the disk before it can be seen: the bytes go to a temporary file, the file is flushed,
+it gets its name, and the directory that holds the name is flushed. A crash at any point leaves the object whole,
+or a temporary file that nothing refers to.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import hashlib
+import os
+import re
+import secrets
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Protocol
+
+import structlog
+
+from konectom.errors import NotFound, SettingInvalid, StoreUnavailable
+
+log = structlog.get_logger()
+
+_NO_HARD_LINKS = {errno.EPERM, errno.ENOTSUP, errno.ENOSYS, errno.EMLINK}
+
+
+class ObjectStore(Protocol):
+    """Bytes by their sha256, in hexadecimal."""
+
+    def put(self, digest: str, data: bytes) -> bool:
+        """Keep ``data`` durably; tell whether it was new."""
+
+    def get(self, digest: str) -> bytes:
+        """Return the bytes; raises :class:`NotFound`, or :class:`StoreUnavailable` where they are damaged."""
+
+    def exists(self, digest: str) -> bool:
+        """Tell whether the object is kept here."""
+
+    def ping(self) -> None:
+        """Raise :class:`StoreUnavailable` unless objects can be written."""
+
+
+class FileObjectStore:
+    """Objects as files ``sha256/ab/cd/<digest>`` below ``root``, readable by their owner only."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+
+    def put(self, digest: str, data: bytes) -> bool:
+        """Keep ``data`` durably; tell whether it was new. An object of the wrong size is written again."""
+        place = self._place(digest)
+        with _telling():
+            size = _size(place)
+            if size == len(data):
+                # Another process may have named it and not yet flushed the name.
+                _flush_directory(place.parent)
+                return False
+            if size is not None:
+                log.error("object.damaged", digest=digest, size_bytes=size, expected_bytes=len(data))
+            _make_directory(place.parent)
+            return self._write(place, data, replace=size is not None)
+
+    def _write(self, place: Path, data: bytes, *, replace: bool) -> bool:
+        coming = self.root / "incoming"
+        _make_directory(coming)
+        temporary = coming / f"{place.name}.{secrets.token_hex(8)}"
+        try:
+            handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+            with os.fdopen(handle, "wb") as file:
+                file.write(data)
+                file.flush()
+                _flush(file.fileno())
+            created = _name(temporary, place, replace=replace)
+        finally:
+            temporary.unlink(missing_ok=True)
+        _flush_directory(place.parent)
+        return created
+
+    def get(self, digest: str) -> bytes:
+        """Return the bytes, compared with their digest."""
+        place = self._place(digest)
+        try:
+            with _telling():
+                data = place.read_bytes()
+        except FileNotFoundError:
+            raise NotFound(f"there is no object {digest}") from None
+        if hashlib.sha256(data).hexdigest() != digest:
+            log.error("object.damaged", digest=digest, size_bytes=len(data))
+            raise StoreUnavailable(f"the stored object {digest} is damaged; restore it from a backup")
+        return data
+
+    def exists(self, digest: str) -> bool:
+        """Tell whether the object is kept here."""
+        return _size(self._place(digest)) is not None
+
+    def ping(self) -> None:
+        """Raise :class:`StoreUnavailable` unless the directory can be written and has room."""
+        with _telling():
+            _make_directory(self.root)
+            room = os.statvfs(self.root)
+        if not os.access(self.root, os.W_OK | os.X_OK):
+            raise StoreUnavailable("the object store cannot be written")
+        if room.f_bavail == 0:
+            raise StoreUnavailable("the object store is full")
+
+    def _place(self, digest: str) -> Path:
+        if not re.fullmatch("[0-9a-f]{64}", digest):
+            raise ValueError("a digest is 64 hexadecimal digits")
+        return self.root / "sha256" / digest[:2] / digest[2:4] / digest
+
+
+def open_store(url: str) -> ObjectStore:
+    """Return the store at ``url``: ``file://DIRECTORY``, taken as it stands. Nothing is opened yet."""
+    scheme, _, rest = url.partition("://")
+    if scheme != "file" or not rest.startswith("/"):
+        raise SettingInvalid("the object store's address must be file:// and an absolute directory")
+    return FileObjectStore(Path(rest))
+
+
+def _name(temporary: Path, place: Path, *, replace: bool) -> bool:
+    """Give the file its name; tell whether the name is new. Never touches an object that is there already."""
+    if not replace:
+        try:
+            os.link(temporary, place)
+            return True
+        except FileExistsError:
+            return False
+        except OSError as error:
+            if error.errno not in _NO_HARD_LINKS:
+                raise
+    # Without hard links: replacing is as good, since equal names hold equal bytes.
+    temporary.replace(place)
+    return True
+
+
+def _size(place: Path) -> int | None:
+    try:
+        return place.stat().st_size
+    except FileNotFoundError:
+        return None
+
+
+def _make_directory(directory: Path) -> None:
+    """Make a directory so that it survives a power cut, its parents too."""
+    if directory.is_dir():
+        return
+    _make_directory(directory.parent)
+    with contextlib.suppress(FileExistsError):
+        directory.mkdir(mode=0o700)
+    _flush_directory(directory.parent)
+
+
+def _flush_directory(directory: Path) -> None:
+    handle = os.open(directory, os.O_RDONLY | getattr(os, "O_DIRECTORY", 0))
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def _flush(handle: int) -> None:
+    """Flush a file to the medium; on macOS fsync alone stops at the disk's cache."""
+    try:
+        import fcntl
+
+        full = fcntl.F_FULLFSYNC  # type: ignore[attr-defined,unused-ignore]
+        fcntl.fcntl(handle, full)
+    except (ImportError, AttributeError, OSError):
+        os.fsync(handle)
+
+
+@contextlib.contextmanager
+def _telling() -> Iterator[None]:
+    """Turn what only the operator can mend into an error that says so."""
+    try:
+        yield
+    except FileNotFoundError:
+        raise
+    except OSError as error:
+        raise StoreUnavailable(f"the object store cannot be used: {error.strerror}") from error

@@ -1,0 +1,97 @@
+"""What there is to measure, straight from the declarations."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from konectom.assessments import every_assessment, get_assessment
+from konectom.assessments.base import Assessment, Condition, Input, Rule
+from konectom.errors import FieldInvalid
+
+
+def list_assessments() -> list[dict[str, Any]]:
+    """Return every assessment in short, by name."""
+    return [_short(each) for each in every_assessment().values()]
+
+
+def describe_assessment(name: str) -> dict[str, Any]:
+    """Return one assessment with all that it declares; raises :class:`~konectom.errors.AssessmentUnknown`."""
+    found = get_assessment(name)
+    return _short(found) | {
+        "description": found.description,
+        "source": found.source,
+        "inputs": [_input(each) for each in found.inputs],
+        "conditions": [_condition(each) for each in _conditions(found)],
+        "quality": [_rule(found, each) for each in found.rules.values()],
+        "measures": [_measure(found, index) for index in range(len(found.catalogue))],
+    }
+
+
+def list_measures(assessment: str | None = None, score: bool | None = None) -> list[dict[str, Any]]:
+    """Return the data dictionary: of one assessment or all, of scores, of what is none, or both.
+
+    Raises :class:`~konectom.errors.FieldInvalid` for an assessment that does not exist.
+    """
+    known = every_assessment()
+    if assessment is not None and assessment not in known:
+        raise FieldInvalid(
+            f"there is no assessment {assessment!r}; there are: {', '.join(known)}", at="/query/assessment"
+        )
+    return [
+        _measure(each, entry.index)
+        for each in known.values()
+        if assessment in (None, each.name)
+        for entry in each.catalogue
+        if score in (None, entry.score)
+    ]
+
+
+def _short(found: Assessment) -> dict[str, Any]:
+    return {
+        "name": found.name,
+        "title": found.title,
+        "version": found.version,
+        "domain": found.domain,
+        "measure_count": len(found.catalogue),
+        "scores": [entry.key for entry in found.catalogue.scores],
+    }
+
+
+def _measure(found: Assessment, index: int) -> dict[str, Any]:
+    return {"assessment": found.name, "version": found.version, **found.catalogue.entries[index].as_dict()}
+
+
+def _input(wanted: Input) -> dict[str, Any]:
+    return {
+        "name": wanted.name,
+        "of": wanted.of,
+        "columns": list(wanted.columns),
+        "unit": wanted.unit or None,
+        "optional": wanted.optional,
+        "means": wanted.means,
+    }
+
+
+def _conditions(found: Assessment) -> list[Condition]:
+    """Return each condition once, with all levels that any measure has."""
+    merged: dict[str, Condition] = {}
+    for measure in found.measures:
+        for condition in measure.by:
+            known = merged.get(condition.name)
+            if known is None or len(condition.levels) > len(known.levels):
+                merged[condition.name] = condition
+    return list(merged.values())
+
+
+def _condition(condition: Condition) -> dict[str, Any]:
+    return {"name": condition.name, "levels": list(condition.levels), "means": condition.means}
+
+
+def _rule(found: Assessment, rule: Rule) -> dict[str, Any]:
+    return {
+        "code": f"{found.name}.{rule.code}",
+        "kind": rule.kind,
+        "effect": rule.effect,
+        "message": rule.message,
+        "aliases": dict(rule.aliases),
+    }

@@ -1,0 +1,88 @@
+"""The entries of a stored catalogue: from the declaration where it is still the same, else as they were stored."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from konectom.assessments import every_assessment
+from konectom.assessments._catalogue import Catalogue, Entry
+from konectom.errors import CatalogueChanged
+from konectom.storage.models import CatalogueRow, MeasureRow
+
+_known: dict[str, tuple[Entry, ...]] = {}
+"""Entries of versions that are no longer declared, by digest: they never change, and are costly to read."""
+
+
+def entries_of(db: Session, row: CatalogueRow) -> tuple[Entry, ...]:
+    """Return the entries in the order of the feature vectors."""
+    declared = every_assessment().get(row.assessment)
+    if declared is not None and declared.version == row.version:
+        return _same(declared.catalogue, row).entries
+    if row.digest not in _known:
+        stored = db.scalars(select(CatalogueRow.entries).where(CatalogueRow.id == row.id)).one()
+        _known[row.digest] = tuple(_entry(row.assessment, index, told) for index, told in enumerate(stored))
+    return _known[row.digest]
+
+
+def catalogue_id(db: Session, catalogue: Catalogue) -> int:
+    """Return the id of the catalogue's row; on first use the row is made.
+
+    Raises :class:`CatalogueChanged` where the stored one is another.
+    """
+    key = (CatalogueRow.assessment == catalogue.assessment, CatalogueRow.version == catalogue.version)
+    row = db.scalars(select(CatalogueRow).where(*key)).one_or_none()
+    if row is None:
+        row = CatalogueRow(
+            assessment=catalogue.assessment,
+            version=catalogue.version,
+            digest=catalogue.digest,
+            entries=[entry.as_dict() for entry in catalogue],
+        )
+        db.add(row)
+        db.flush()
+    _same(catalogue, row)
+    return row.id
+
+
+def measure_ids(db: Session, keys: Iterable[str]) -> dict[str, int]:
+    """Return the number of each score's key; keys that are new get one."""
+    wanted = sorted(set(keys))
+    rows = {row.key: row for row in db.scalars(select(MeasureRow).where(MeasureRow.key.in_(wanted)))}
+    added = [MeasureRow(key=key) for key in wanted if key not in rows]
+    if added:
+        db.add_all(added)
+        db.flush()
+    return {row.key: row.id for row in (*rows.values(), *added)}
+
+
+def _same(catalogue: Catalogue, row: CatalogueRow) -> Catalogue:
+    if catalogue.digest != row.digest:
+        name = f"{catalogue.assessment} version {catalogue.version}"
+        raise CatalogueChanged(
+            f"results of {name} are stored under other measures than it declares now; give the changed"
+            " declaration a new version, or install the release that stored them",
+            assessment=catalogue.assessment,
+            version=catalogue.version,
+        )
+    return catalogue
+
+
+def _entry(assessment: str, index: int, told: dict[str, Any]) -> Entry:
+    return Entry(
+        index=index,
+        assessment=assessment,
+        quantity=told["measure"].removeprefix(f"{assessment}."),
+        condition=told["condition"],
+        statistic=told["statistic"] or "",
+        unit=told["unit"],
+        better=told["better"],
+        plausible=tuple(told["plausible"]) if told["plausible"] else None,
+        means=told["means"],
+        aliases=told["aliases"],
+        evidence=told["evidence"],
+        score=told["score"],
+    )

@@ -1,0 +1,193 @@
+"""What a researcher takes home: a study's feature table and its dictionary."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+import numpy as np
+from sqlalchemy import ColumnElement, select
+from sqlalchemy.orm import Session
+
+from konectom.assessments import every_assessment
+from konectom.assessments._catalogue import Entry
+from konectom.errors import AssessmentUnknown, FieldInvalid, NotFound
+from konectom.exports.features import FACTS, VALUE, VALUE_FACTS, Wide, dictionary_csv, dictionary_rows, value_facts
+from konectom.exports.tables import Batch, Form, table
+from konectom.storage.models import CatalogueRow, Patient, RecordingRow, ResultRow, SessionRow, Study
+from konectom.storage.queries import IS_CURRENT
+from konectom.workflows.entries import entries_of
+from konectom.workflows.services import Services
+
+__all__ = ["dictionary_csv", "feature_dictionary", "feature_table"]
+
+ROWS = 200
+"""Results that are in memory at one time."""
+
+Entries = tuple[Entry, ...]
+
+
+def feature_table(
+    services: Services,
+    study_id: UUID,
+    assessment: str | None = None,
+    version: int | None = None,
+    form: Form = "csv",
+) -> Iterator[bytes]:
+    """Return a study's features as CSV or Parquet, a piece at a time.
+
+    With ``assessment``: one row for each recording's current result, one column for each catalogue entry; with
+    ``version`` the results of that version instead, current or not. Without ``assessment``: one row for each value.
+    Rows are in order of patient, then time. All is read from one state of the database, and what can be wrong is
+    raised here, before the first byte: :class:`NotFound`, :class:`AssessmentUnknown`, :class:`FieldInvalid`.
+    """
+    pieces = _pieces(services, study_id, assessment, version, form)
+    return _resumed(next(pieces), pieces)
+
+
+def feature_dictionary(services: Services, study_id: UUID) -> list[dict[str, Any]]:
+    """Return a row for each column that the study's tables have: key, unit, direction, meaning, aliases ..."""
+    with services.db.read() as db:
+        _study(db, study_id)
+        stored = _catalogues(db, study_id)
+        return dictionary_rows([(row.version, entries_of(db, row)) for row in stored])
+
+
+def _pieces(
+    services: Services, study_id: UUID, assessment: str | None, version: int | None, form: Form
+) -> Iterator[bytes]:
+    if form not in ("csv", "parquet"):
+        raise FieldInvalid("form must be csv or parquet", at="/query/format")
+    if version is not None and assessment is None:
+        raise FieldInvalid("a version is one of an assessment; name it", at="/query/version")
+    with services.db.read() as db:
+        study = _study(db, study_id)
+        about = {"konectom.study": study.code}
+        if assessment is None:
+            known = {row.id: entries_of(db, row) for row in _catalogues(db, study_id, IS_CURRENT)}
+            batches = _value_batches(db, study, known)
+            yield from table(form, (*FACTS, *VALUE_FACTS), (VALUE,), batches, about)
+        else:
+            versions = _versions(db, study_id, assessment, version)
+            wide = Wide.of(versions)
+            about |= {"konectom.assessment": assessment, "konectom.versions": " ".join(map(str, sorted(versions)))}
+            batches = _wide_batches(db, study, assessment, version, wide)
+            yield from table(form, FACTS, wide.columns, batches, about)
+
+
+def _resumed(first: bytes, rest: Iterator[bytes]) -> Iterator[bytes]:
+    yield first
+    yield from rest
+
+
+def _study(db: Session, study_id: UUID) -> Study:
+    study = db.get(Study, study_id)
+    if study is None:
+        raise NotFound("there is no such study")
+    return study
+
+
+def _catalogues(db: Session, study_id: UUID, *chosen: ColumnElement[bool]) -> Sequence[CatalogueRow]:
+    """Return the catalogues of which the study has such results, by assessment, newest version first."""
+    has_results = (
+        select(ResultRow.id)
+        .join(RecordingRow, RecordingRow.id == ResultRow.recording_id)
+        .join(SessionRow, SessionRow.id == RecordingRow.session_id)
+        .join(Patient, Patient.id == SessionRow.patient_id)
+        .where(ResultRow.catalogue_id == CatalogueRow.id, Patient.study_id == study_id, *chosen)
+        .correlate(CatalogueRow)
+        .exists()
+    )
+    statement = select(CatalogueRow).where(has_results)
+    return db.scalars(statement.order_by(CatalogueRow.assessment, CatalogueRow.version.desc())).all()
+
+
+def _versions(db: Session, study_id: UUID, assessment: str, version: int | None) -> dict[int, Entries]:
+    """Return the entries of each version that the table holds; where there are no results, of the one declared."""
+    chosen = IS_CURRENT if version is None else CatalogueRow.version == version
+    stored = _catalogues(db, study_id, CatalogueRow.assessment == assessment, chosen)
+    versions = {row.version: entries_of(db, row) for row in stored}
+    declared = every_assessment().get(assessment)
+    if declared is not None and not versions:
+        versions = {declared.version: declared.catalogue.entries}
+    if not versions:
+        known = ", ".join(every_assessment())
+        raise AssessmentUnknown(f"there is no assessment {assessment!r}; there are: {known}", at="/query/assessment")
+    if version is not None and version not in versions:
+        raise FieldInvalid(f"the study has no results of {assessment} version {version}", at="/query/version")
+    return versions
+
+
+def _wide_batches(db: Session, study: Study, assessment: str, version: int | None, wide: Wide) -> Iterator[Batch]:
+    chosen = IS_CURRENT if version is None else CatalogueRow.version == version
+    for rows in _results(db, study, CatalogueRow.assessment == assessment, chosen):
+        vectors = [(row.version, row.features) for row in rows]
+        yield Batch([_facts(study, row) for row in rows], wide.rows(vectors))
+
+
+def _value_batches(db: Session, study: Study, known: dict[int, Entries]) -> Iterator[Batch]:
+    told = {number: [value_facts(entry) for entry in entries] for number, entries in known.items()}
+    for rows in _results(db, study, IS_CURRENT):
+        for row in rows:
+            present = np.flatnonzero(np.isfinite(row.features))
+            facts = _facts(study, row)
+            yield Batch(
+                [(*facts, *told[row.catalogue_id][index]) for index in present], row.features[present][:, np.newaxis]
+            )
+
+
+def _results(db: Session, study: Study, *chosen: ColumnElement[bool]) -> Iterator[Sequence[Any]]:
+    """Yield the study's results, some at a time, patient by patient: so the database never sorts the vectors of all."""
+    statement = (
+        select(
+            SessionRow.id,
+            SessionRow.started_at,
+            SessionRow.utc_offset_s,
+            SessionRow.time_zone,
+            RecordingRow.index,
+            RecordingRow.offset_s,
+            CatalogueRow.assessment,
+            CatalogueRow.version,
+            ResultRow.catalogue_id,
+            ResultRow.verdict,
+            ResultRow.flags,
+            ResultRow.features,
+            Patient.code,
+        )
+        .join(RecordingRow, RecordingRow.session_id == SessionRow.id)
+        .join(ResultRow, ResultRow.recording_id == RecordingRow.id)
+        .join(CatalogueRow, CatalogueRow.id == ResultRow.catalogue_id)
+        .join(Patient, Patient.id == SessionRow.patient_id)
+        .where(*chosen)
+        .order_by(SessionRow.started_at, SessionRow.id, RecordingRow.index)
+        .execution_options(yield_per=ROWS)
+    )
+    patients = db.scalars(select(Patient.id).where(Patient.study_id == study.id).order_by(Patient.code)).all()
+    waiting: list[Any] = []
+    for patient in patients:
+        for rows in db.execute(statement.where(SessionRow.patient_id == patient)).partitions():
+            waiting.extend(rows)
+            while len(waiting) >= ROWS:
+                yield waiting[:ROWS]
+                waiting = waiting[ROWS:]
+    if waiting:
+        yield waiting
+
+
+def _facts(study: Study, row: Any) -> tuple[Any, ...]:
+    """Return the leading columns of a row, as :data:`FACTS` has them."""
+    return (
+        study.code,
+        row.code,
+        str(row.id),
+        row.index,
+        row.started_at + timedelta(seconds=row.offset_s),
+        row.utc_offset_s,
+        row.time_zone,
+        row.assessment,
+        row.version,
+        row.verdict,
+        " ".join(flag["code"] for flag in row.flags),
+    )

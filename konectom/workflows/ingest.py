@@ -1,0 +1,159 @@
+"""An upload, from bytes to receipt.
+
+A body that is refused leaves nothing behind. One that is accepted is on the disk, whole and as it came, before the
+database says that it is there: a crash in between leaves an object that no row speaks of, and sending again puts all
+right. The same session sent again, at once or years later, is the same session.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+import structlog
+from sqlalchemy.exc import IntegrityError
+
+from konectom import formats
+from konectom.errors import BodyTooLarge, DigestConflict, NotFound, NothingUsable, SessionIdTaken, error_class
+from konectom.recording import Rejected, Session
+from konectom.storage.models import Device, SessionRow
+from konectom.workflows.keep import keep_session, times_of
+from konectom.workflows.people import find_patient
+from konectom.workflows.process import Extracted, Failed, extract_session
+from konectom.workflows.receipts import session_receipt
+from konectom.workflows.services import Services
+from konectom.workflows.sessions import get_session
+
+log = structlog.get_logger()
+
+ATTEMPTS = 8
+"""How often a write is tried that others, at the same instant, made impossible by writing the same first."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ingested:
+    """The receipt, and whether the session is new."""
+
+    created: bool
+    receipt: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Upload:
+    """What was sent, under which id, for whom, by which phone (None: by staff)."""
+
+    session_id: UUID
+    patient_id: UUID
+    device_id: UUID | None
+    body: bytes
+    encoding: str | None
+    media_type: str | None
+    digest: str
+
+
+def ingest_session(
+    services: Services,
+    *,
+    session_id: UUID,
+    patient_id: UUID,
+    device_id: UUID | None = None,
+    body: bytes,
+    encoding: str | None = None,
+    media_type: str | None = None,
+) -> Ingested:
+    """Keep a session and return its receipt; see the module.
+
+    ``body`` is as it was received, still compressed; its sha256 is the session's digest. Raises
+    :class:`~konectom.errors.BodyError` and :class:`~konectom.errors.DataError` for what cannot be used,
+    :class:`DigestConflict` and :class:`SessionIdTaken` where the id stands for something else, :class:`NotFound`
+    for a patient or device that does not exist.
+    """
+    most = services.settings.max_body_bytes
+    if len(body) > most:
+        raise BodyTooLarge(f"the body has {len(body)} bytes; at most {most} are accepted")
+    upload = Upload(
+        session_id=session_id,
+        patient_id=patient_id,
+        device_id=device_id,
+        body=body,
+        encoding=encoding,
+        media_type=media_type,
+        digest=hashlib.sha256(body).hexdigest(),
+    )
+    receipt = _stored_receipt(services, upload)
+    if receipt is not None:
+        return Ingested(False, receipt)
+    session = formats.read(body, encoding=encoding, media_type=media_type, limits=services.settings.limits)
+    if session.id not in (None, session_id):
+        raise SessionIdTaken(f"the body carries the session id {session.id}; send it under that id")
+    outcomes = extract_session(session)
+    _refuse_if_nothing_usable(outcomes)
+    times_of(session)  # refuses what no calendar holds, while nothing is kept yet
+    services.objects.put(upload.digest, body)
+    return _keep(services, upload, session, outcomes)
+
+
+def _stored_receipt(services: Services, upload: Upload) -> dict[str, Any] | None:
+    """Return the receipt of the session if it is stored already; raises where its id is taken."""
+    with services.db.read() as db:
+        find_patient(db, upload.patient_id)
+        if upload.device_id is not None:
+            device = db.get(Device, upload.device_id)
+            if device is None or device.patient_id != upload.patient_id:
+                raise NotFound("the patient has no such device")
+        row = db.get(SessionRow, upload.session_id)
+        if row is None:
+            return None
+        if row.patient_id != upload.patient_id:
+            raise SessionIdTaken("this session id is not available; use another")
+        if row.digest != upload.digest:
+            raise DigestConflict(
+                "this session is stored already, with other bytes; what is stored is never changed",
+                stored=f"sha256:{row.digest}",
+                received=f"sha256:{upload.digest}",
+            )
+        return session_receipt(db, row)
+
+
+def _keep(
+    services: Services, upload: Upload, session: Session, outcomes: Sequence[Extracted | Rejected | Failed]
+) -> Ingested:
+    for attempt in range(ATTEMPTS):
+        try:
+            keep_session(services, upload, session, outcomes)
+            break
+        except IntegrityError:
+            # Another request kept the same session first, or a row that both needed (a blob, a measure).
+            receipt = _stored_receipt(services, upload)
+            if receipt is not None:
+                return Ingested(False, receipt)
+            if attempt == ATTEMPTS - 1:
+                raise
+    _tell(upload, session, outcomes)
+    return Ingested(True, get_session(services, upload.session_id))
+
+
+def _refuse_if_nothing_usable(outcomes: Sequence[Extracted | Rejected | Failed]) -> None:
+    """Raise where every recording is rejected: with the reason itself, if it is one for all."""
+    rejected = [each.error for each in outcomes if isinstance(each, Rejected)]
+    if len(rejected) < len(outcomes):
+        return
+    if len({error["code"] for error in rejected}) == 1:
+        first = dict(rejected[0])
+        raise error_class(first.pop("code"))(first.pop("detail"), at=first.pop("at", None), **first)
+    listed = [{"index": index} | dict(error) for index, error in enumerate(rejected)]
+    raise NothingUsable("not one recording of the session can be used", at="/recordings", recordings=listed)
+
+
+def _tell(upload: Upload, session: Session, outcomes: Sequence[Extracted | Rejected | Failed]) -> None:
+    bound = log.bind(session=str(upload.session_id), digest=upload.digest)
+    bound.info("session.stored", format=session.format, recordings=len(outcomes), size_bytes=len(upload.body))
+    for index, each in enumerate(outcomes):
+        if isinstance(each, Rejected):
+            bound.warning("recording.rejected", index=index, code=each.error["code"])
+        elif isinstance(each, Failed):
+            name = each.recording.assessment
+            bound.error("recording.failed", index=index, assessment=name, exc_info=each.fault)

@@ -1,0 +1,143 @@
+"""The rows of a new session, in one transaction."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+from uuid import UUID, uuid5
+
+from sqlalchemy import insert
+from sqlalchemy.orm import Session as DbSession
+
+from konectom.assessments._outcome import Result
+from konectom.errors import FieldInvalid
+from konectom.recording import Recording, Rejected, Session
+from konectom.storage.models import Blob, RecordingRow, ResultRow, ScoreRow, SessionRow
+from konectom.workflows.entries import catalogue_id, measure_ids
+from konectom.workflows.process import Extracted, Failed
+from konectom.workflows.receipts import absent_in_runs
+from konectom.workflows.services import Services
+
+if TYPE_CHECKING:
+    from konectom.workflows.ingest import Upload
+
+Outcomes = Sequence[Extracted | Rejected | Failed]
+MOST_TEXT = 200
+
+
+def times_of(session: Session) -> list[datetime]:
+    """Return when each recording began, in UTC; raises :class:`FieldInvalid` beyond the years 1 to 9999."""
+    times = []
+    for index, each in enumerate(session.recordings):
+        offset_s = each.offset_s if isinstance(each, Recording) else 0.0
+        try:
+            times.append(session.started_at.astimezone(UTC) + timedelta(seconds=offset_s))
+        except OverflowError:
+            at = f"/recordings/{index}/offset_s" if offset_s else "/started_at"
+            raise FieldInvalid("this time lies outside the years 1 to 9999", at=at) from None
+    return times
+
+
+def keep_session(services: Services, upload: Upload, session: Session, outcomes: Outcomes) -> None:
+    """Write all rows of a session that is new.
+
+    Raises IntegrityError where another wrote the same meanwhile; then nothing was written.
+    """
+    now = services.clock()
+    times = times_of(session)
+    with services.db.write() as db:
+        if db.get(Blob, upload.digest) is None:
+            db.add(Blob(digest=upload.digest, size_bytes=len(upload.body), stored_at=now))
+            db.flush()
+        db.add(_session_row(upload, session, outcomes, now))
+        db.flush()
+        recordings = [_recording_row(upload.session_id, index, each) for index, each in enumerate(outcomes)]
+        db.add_all(recordings)
+        db.flush()
+        for row, each, at in zip(recordings, outcomes, times, strict=True):
+            if isinstance(each, Extracted):
+                keep_result(db, row.id, upload.patient_id, at, each.result, now)
+
+
+def keep_result(
+    db: DbSession, recording_id: UUID, patient_id: UUID, at: datetime, result: Result, now: datetime
+) -> None:
+    """Add a result and its scores; ``at`` is when the recording began."""
+    catalogue = result.catalogue
+    row = ResultRow(
+        # Derived, so that the same recording has the same ids wherever it is computed again.
+        id=uuid5(recording_id, f"{catalogue.assessment}/{catalogue.version}"),
+        recording_id=recording_id,
+        catalogue_id=catalogue_id(db, catalogue),
+        created_at=now,
+        verdict=result.quality.verdict,
+        flags=[flag.as_dict() for flag in result.quality.flags],
+        absent=absent_in_runs(catalogue, result.absent),
+        features=result.features,
+    )
+    db.add(row)
+    db.flush()
+    scores = list(result.scores())
+    ids = measure_ids(db, (entry.key for entry, _ in scores))
+    if scores:
+        same = {"result_id": row.id, "patient_id": patient_id, "at": at}
+        db.execute(
+            insert(ScoreRow),
+            [same | {"measure_id": ids[entry.key], "value": value} for entry, value in scores],
+        )
+
+
+def _session_row(upload: Upload, session: Session, outcomes: Outcomes, now: datetime) -> SessionRow:
+    offset = session.started_at.utcoffset()
+    return SessionRow(
+        id=upload.session_id,
+        patient_id=upload.patient_id,
+        device_id=upload.device_id,
+        digest=upload.digest,
+        media_type=_plain_text(upload.media_type),
+        encoding=_plain_text(upload.encoding),
+        format=session.format,
+        started_at=session.started_at,
+        utc_offset_s=round((offset or timedelta()).total_seconds()),
+        time_zone=session.time_zone,
+        setting=_plain_text(session.setting),
+        supervised=session.supervised,
+        phone=asdict(session.device),
+        received_at=now,
+        status="processed" if any(isinstance(each, Extracted) for each in outcomes) else "failed",
+    )
+
+
+def _recording_row(session_id: UUID, index: int, outcome: Extracted | Rejected | Failed) -> RecordingRow:
+    recording_id = uuid5(session_id, str(index))
+    if isinstance(outcome, Rejected):
+        return RecordingRow(
+            id=recording_id,
+            session_id=session_id,
+            index=index,
+            assessment=_plain_text(outcome.assessment),
+            condition={},
+            offset_s=0.0,
+            duration_s=None,
+            status="rejected",
+            error=dict(outcome.error),
+        )
+    recording = outcome.recording
+    return RecordingRow(
+        id=recording_id,
+        session_id=session_id,
+        index=index,
+        assessment=recording.assessment,
+        condition=dict(recording.condition),
+        offset_s=recording.offset_s,
+        duration_s=recording.duration_s,
+        status="failed" if isinstance(outcome, Failed) else "processed",
+        error=dict(outcome.error) if isinstance(outcome, Failed) else None,
+    )
+
+
+def _plain_text(text: str | None) -> str | None:
+    """Return what the sender wrote, as far as a database column holds it."""
+    return None if text is None else text.replace("\0", "")[:MOST_TEXT]

@@ -1,0 +1,103 @@
+"""Pages of a list, and how values stand on the wire.
+
+A page ends where the next begins: the cursor is the last row's sort key, opaque to the caller. Rows that are added
+meanwhile neither shift nor repeat the others, and the last page costs no more than the first.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta, timezone
+from typing import Any, TypeVar
+from uuid import UUID
+
+import orjson
+from sqlalchemy import Select, literal, tuple_
+from sqlalchemy.orm import InstrumentedAttribute, Session
+
+from konectom.errors import FieldInvalid
+from konectom.settings import Settings
+
+RowT = TypeVar("RowT")
+Readers = tuple[Callable[[str], Any], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """Which page is asked for: how many rows, after which cursor."""
+
+    size: int
+    cursor: str | None
+
+    @classmethod
+    def of(cls, settings: Settings, cursor: str | None, limit: int | None) -> Asked:
+        """Return what is asked; raises :class:`FieldInvalid` at ``/query/limit``."""
+        size = settings.page_size if limit is None else limit
+        if not 1 <= size <= settings.page_size_max:
+            raise FieldInvalid(f"limit must be from 1 to {settings.page_size_max}", at="/query/limit")
+        return cls(size, cursor)
+
+
+def page(
+    db: Session,
+    statement: Select[RowT],
+    order: Sequence[InstrumentedAttribute[Any]],
+    readers: Readers,
+    show: Callable[[RowT], dict[str, Any]],
+    asked: Asked,
+) -> dict[str, Any]:
+    """Return ``{"items": [...], "next": cursor or None}``, ascending by ``order``.
+
+    ``order`` are columns of the row that together are unique; ``readers`` turn each one's text back into its value.
+    Raises :class:`FieldInvalid` at ``/query/cursor``.
+    """
+    if asked.cursor is not None:
+        statement = statement.where(tuple_(*order) > tuple_(*_key(asked.cursor, order, readers)))
+    rows = db.scalars(statement.order_by(*order).limit(asked.size + 1)).all()
+    shown = rows[: asked.size]
+    more = len(rows) > asked.size
+    last = [getattr(shown[-1], column.key) for column in order] if more else []
+    return {"items": [show(row) for row in shown], "next": _cursor(last) if more else None}
+
+
+def _cursor(key: Sequence[Any]) -> str:
+    texts = [value.isoformat() if isinstance(value, datetime) else str(value) for value in key]
+    return base64.urlsafe_b64encode(orjson.dumps(texts)).rstrip(b"=").decode()
+
+
+def _key(cursor: str, order: Sequence[InstrumentedAttribute[Any]], readers: Readers) -> list[Any]:
+    try:
+        texts = orjson.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
+        if not all(isinstance(text, str) and "\0" not in text for text in texts):
+            raise ValueError("a cursor holds texts")
+        if not all(isinstance(text, str) and "\0" not in text for text in texts):
+            raise ValueError("not texts")
+        values = [read(text) for read, text in zip(readers, texts, strict=True)]
+        return [literal(value, column.type) for value, column in zip(values, order, strict=True)]
+    except (ValueError, TypeError, OverflowError, binascii.Error):
+        raise FieldInvalid("this is no cursor that a page has given", at="/query/cursor") from None
+
+
+def instant_of(text: str) -> datetime:
+    """Return the instant that ``text`` (ISO 8601 with an offset) tells."""
+    at = datetime.fromisoformat(text)
+    if at.utcoffset() is None:
+        raise ValueError("the offset from UTC is missing")
+    return at.astimezone(UTC)
+
+
+def told(at: datetime, utc_offset_s: int = 0) -> str:
+    """Return an instant as ISO 8601 text, in the clock time of the place where it was."""
+    if utc_offset_s == 0:
+        return at.astimezone(UTC).isoformat()
+    try:
+        return at.astimezone(timezone(timedelta(seconds=utc_offset_s))).isoformat()
+    except OverflowError:
+        return at.astimezone(UTC).isoformat()
+
+
+BY_TEXT_AND_ID: Readers = (str, UUID)
+BY_TIME_AND_ID: Readers = (instant_of, UUID)

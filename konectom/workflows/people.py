@@ -1,0 +1,215 @@
+"""Studies, patients and devices: made, found, listed. Answers are as they stand on the wire.
+
+Where ``study_id`` narrows a question, what lies outside of that study is not found.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+from uuid import UUID, uuid4
+
+from sqlalchemy import select
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session
+
+from konectom.errors import AlreadyExists, FieldInvalid, NotFound
+from konectom.storage.models import Device, Patient, Study
+from konectom.workflows.pages import BY_TEXT_AND_ID, BY_TIME_AND_ID, Asked, page, told
+from konectom.workflows.services import Services
+
+CODE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+"""Codes are plain, so that they can stand in addresses, file names and spreadsheets."""
+
+SEXES = ("female", "male", "other")
+HANDS = ("left", "right", "both")
+
+
+def create_study(services: Services, *, code: str, name: str = "") -> dict[str, Any]:
+    """Make a study; raises :class:`AlreadyExists` where the code is taken."""
+    row = Study(id=uuid4(), code=_code(code), name=checked_text(name, "name"), created_at=services.clock())
+    return _kept(services, row, show_study, f"there is a study {code!r} already")
+
+
+def get_study(services: Services, study: UUID, *, study_id: UUID | None = None) -> dict[str, Any]:
+    """Return a study."""
+    with services.db.read() as db:
+        row = db.get(Study, study)
+        if row is None or study_id not in (None, study):
+            raise NotFound("there is no such study")
+        return show_study(row)
+
+
+def list_studies(
+    services: Services, *, study_id: UUID | None = None, cursor: str | None = None, limit: int | None = None
+) -> dict[str, Any]:
+    """Return a page of studies, by code."""
+    statement = select(Study)
+    if study_id is not None:
+        statement = statement.where(Study.id == study_id)
+    with services.db.read() as db:
+        order = (Study.code, Study.id)
+        asked = Asked.of(services.settings, cursor, limit)
+        return page(db, statement, order, BY_TEXT_AND_ID, show_study, asked)
+
+
+def create_patient(
+    services: Services,
+    *,
+    study_id: UUID,
+    code: str,
+    birth_year: int | None = None,
+    sex: str | None = None,
+    education_years: float | None = None,
+    height_m: float | None = None,
+    mass_kg: float | None = None,
+    handedness: str | None = None,
+) -> dict[str, Any]:
+    """Make a patient; raises :class:`AlreadyExists` where the code is taken in the study."""
+    now = services.clock()
+    row = Patient(
+        id=uuid4(),
+        study_id=study_id,
+        code=_code(code),
+        birth_year=_within(birth_year, "birth_year", 1890, now.year),
+        sex=_one_of(sex, "sex", SEXES),
+        education_years=_within(education_years, "education_years", 0, 40),
+        height_m=_within(height_m, "height_m", 0.3, 2.6),
+        mass_kg=_within(mass_kg, "mass_kg", 2, 500),
+        handedness=_one_of(handedness, "handedness", HANDS),
+        created_at=now,
+    )
+    get_study(services, study_id)
+    return _kept(services, row, show_patient, f"there is a patient {code!r} in this study already")
+
+
+def get_patient(services: Services, patient: UUID, *, study_id: UUID | None = None) -> dict[str, Any]:
+    """Return a patient."""
+    with services.db.read() as db:
+        return show_patient(find_patient(db, patient, study_id=study_id))
+
+
+def find_patient(db: Session, patient: UUID, *, study_id: UUID | None = None) -> Patient:
+    """Return a patient's row; raises :class:`NotFound`."""
+    row = db.get(Patient, patient)
+    if row is None or study_id not in (None, row.study_id):
+        raise NotFound("there is no such patient")
+    return row
+
+
+def list_patients(
+    services: Services,
+    *,
+    study_id: UUID | None = None,
+    code: str | None = None,
+    cursor: str | None = None,
+    limit: int | None = None,
+) -> dict[str, Any]:
+    """Return a page of patients, by code; ``code`` asks for one code."""
+    statement = select(Patient)
+    if study_id is not None:
+        statement = statement.where(Patient.study_id == study_id)
+    if code is not None:
+        statement = statement.where(Patient.code == code)
+    with services.db.read() as db:
+        order = (Patient.code, Patient.id)
+        asked = Asked.of(services.settings, cursor, limit)
+        return page(db, statement, order, BY_TEXT_AND_ID, show_patient, asked)
+
+
+def create_device(
+    services: Services,
+    *,
+    patient_id: UUID,
+    platform: str | None = None,
+    model: str | None = None,
+    os: str | None = None,
+    app: str | None = None,
+) -> dict[str, Any]:
+    """Enrol a patient's phone."""
+    facts = {"platform": platform, "model": model, "os": os, "app": app}
+    checked = {name: checked_text(value, name) for name, value in facts.items() if value is not None}
+    row = Device(id=uuid4(), patient_id=patient_id, enrolled_at=services.clock(), **checked)
+    get_patient(services, patient_id)
+    return _kept(services, row, show_device, "there is such a device already")
+
+
+def list_devices(
+    services: Services, *, patient_id: UUID, cursor: str | None = None, limit: int | None = None
+) -> dict[str, Any]:
+    """Return a page of a patient's phones, in the order in which they were enrolled."""
+    statement = select(Device).where(Device.patient_id == patient_id)
+    with services.db.read() as db:
+        order = (Device.enrolled_at, Device.id)
+        asked = Asked.of(services.settings, cursor, limit)
+        return page(db, statement, order, BY_TIME_AND_ID, show_device, asked)
+
+
+def show_study(row: Study) -> dict[str, Any]:
+    """Return a study as it stands on the wire."""
+    return {"id": str(row.id), "code": row.code, "name": row.name, "created_at": told(row.created_at)}
+
+
+def show_patient(row: Patient) -> dict[str, Any]:
+    """Return a patient as it stands on the wire."""
+    return {
+        "id": str(row.id),
+        "study": str(row.study_id),
+        "code": row.code,
+        "birth_year": row.birth_year,
+        "sex": row.sex,
+        "education_years": row.education_years,
+        "height_m": row.height_m,
+        "mass_kg": row.mass_kg,
+        "handedness": row.handedness,
+        "created_at": told(row.created_at),
+    }
+
+
+def show_device(row: Device) -> dict[str, Any]:
+    """Return a device as it stands on the wire."""
+    facts = {"platform": row.platform, "model": row.model, "os": row.os, "app": row.app}
+    return {
+        "id": str(row.id),
+        "patient": str(row.patient_id),
+        **facts,
+        "enrolled_at": told(row.enrolled_at),
+    }
+
+
+def _kept(services: Services, row: Any, show: Any, taken: str) -> dict[str, Any]:
+    answer: dict[str, Any] = show(row)
+    try:
+        with services.db.write() as db:
+            db.add(row)
+    except IntegrityError:
+        raise AlreadyExists(taken) from None
+    return answer
+
+
+def _code(code: str) -> str:
+    if not CODE.fullmatch(code):
+        raise FieldInvalid(
+            "a code is 1 to 64 letters, digits, points, hyphens or underscores, the first a letter or digit",
+            at="/code",
+        )
+    return code
+
+
+def checked_text(value: str, field: str) -> str:
+    """Return a short text as it is; raises :class:`FieldInvalid` where a database might not hold it."""
+    if len(value) > 200 or "\0" in value:
+        raise FieldInvalid(f"{field} must be text of at most 200 characters", at=f"/{field}")
+    return value
+
+
+def _within(value: Any, field: str, least: float, most: float) -> Any:
+    if value is not None and not least <= value <= most:
+        raise FieldInvalid(f"{field} must be from {least:g} to {most:g}", at=f"/{field}")
+    return value
+
+
+def _one_of(value: str | None, field: str, known: tuple[str, ...]) -> str | None:
+    if value is not None and value not in known:
+        raise FieldInvalid(f"{field} must be one of {', '.join(known)}", at=f"/{field}")
+    return value

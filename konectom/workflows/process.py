@@ -1,0 +1,62 @@
+"""From a session as it was read to what came of each recording. No database: ``konectom extract`` works alone."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from konectom.assessments import get_assessment
+from konectom.assessments._outcome import Result
+from konectom.errors import DataError
+from konectom.recording import Recording, Rejected, Session
+
+EXTRACTION_FAILED = "extraction_failed"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Extracted:
+    """A recording and its result."""
+
+    recording: Recording
+    result: Result
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Failed:
+    """A recording that a fault in our computation has cost its result: what the caller is told, and the fault."""
+
+    recording: Recording
+    error: Mapping[str, Any]
+    fault: Exception
+
+
+def extract_session(session: Session) -> list[Extracted | Rejected | Failed]:
+    """Return what came of each recording, in their order. One that cannot be used never costs the others."""
+    return [
+        each if isinstance(each, Rejected) else extract_recording(each, index)
+        for index, each in enumerate(session.recordings)
+    ]
+
+
+def extract_recording(recording: Recording, index: int) -> Extracted | Rejected | Failed:
+    """Return the result of the session's recording number ``index``, or why there is none."""
+    try:
+        return Extracted(recording, get_assessment(recording.assessment).run(recording))
+    except DataError as error:
+        _complete_pointer(error, recording, index)
+        return Rejected(recording.assessment, error.as_dict())
+    except Exception as fault:
+        error_told = {
+            "code": EXTRACTION_FAILED,
+            "detail": "The measures could not be computed. The recording is kept.",
+            "at": f"/recordings/{index}",
+        }
+        return Failed(recording, error_told, fault)
+
+
+def _complete_pointer(error: DataError, recording: Recording, index: int) -> None:
+    """Complete a pointer into the recording to one into the session; the reader's own are complete already."""
+    by_reader = {defect.at for part in recording.parts for defect in part.defects}
+    if error.at not in by_reader:
+        error.at = f"/recordings/{index}{error.at or ''}"

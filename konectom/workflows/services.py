@@ -1,0 +1,42 @@
+"""What every workflow works with, made once and handed in."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from konectom.settings import Settings
+from konectom.storage.database import Database
+from konectom.storage.objects import ObjectStore, open_store
+
+Clock = Callable[[], datetime]
+
+
+def system_clock() -> datetime:
+    """Return the present instant in UTC."""
+    return datetime.now(UTC)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Services:
+    """The settings, the database, the raw bytes, and what time it is. May be shared by threads and survives a fork."""
+
+    settings: Settings
+    db: Database
+    objects: ObjectStore
+    clock: Clock = system_clock
+
+    @classmethod
+    def open(cls, settings: Settings, *, clock: Clock = system_clock) -> Services:
+        """Return the services that the settings describe; nothing is connected before it is needed."""
+        return cls(settings, Database(settings.database_url), open_store(settings.object_store_url), clock)
+
+    def ping(self) -> None:
+        """Raise an :class:`~konectom.errors.OperationError` unless all is ready for work."""
+        self.db.ping()
+        self.objects.ping()
+
+    def close(self) -> None:
+        """Close this process's connections."""
+        self.db.close()

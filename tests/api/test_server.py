@@ -1,0 +1,133 @@
+"""The real server: its configuration, and what only a socket can show."""
+
+import runpy
+import signal
+from contextlib import suppress
+from pathlib import Path
+from uuid import uuid4
+
+import orjson
+import pytest
+from gunicorn.app.wsgiapp import WSGIApplication
+
+from konectom.api import server
+from konectom.api.body import STEP_BYTES
+from tests.api.server_process import PATIENCE_S, serving
+from tests.assessments.examples import example
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def configured(monkeypatch, *arguments):
+    monkeypatch.setattr("sys.argv", ["gunicorn", *arguments])
+    return WSGIApplication("%(prog)s [OPTIONS] [APP_MODULE]").cfg
+
+
+@pytest.mark.parametrize("how", ["command", "wsgi"])
+def test_both_ways_to_start_have_the_same_configuration(monkeypatch, how):
+    monkeypatch.chdir(ROOT)
+    arguments = server.command(bind="127.0.0.1:9")[3:] if how == "command" else ["wsgi:application"]
+    cfg = configured(monkeypatch, *arguments)
+    assert cfg.worker_class_str == "gthread"
+    assert cfg.threads == server.threads > 1
+    assert cfg.workers == server.workers
+    assert not cfg.preload_app
+    assert cfg.control_socket_disable
+    assert cfg.graceful_timeout == server.graceful_timeout > 0
+    assert cfg.accesslog is None
+
+
+def test_the_command_takes_address_and_size(monkeypatch):
+    cfg = configured(monkeypatch, *server.command(bind="0.0.0.0:80", workers=3, threads=5)[3:])
+    assert (cfg.address, cfg.workers, cfg.threads) == ([("0.0.0.0", 80)], 3, 5)
+
+
+def test_wsgi_is_the_application(monkeypatch, tmp_path):
+    monkeypatch.setenv("KONECTOM_DATA_DIR", str(tmp_path))
+    application = runpy.run_path(str(ROOT / "wsgi.py"))["application"]
+    assert application.test_client().get("/healthz").status_code == 200
+
+
+@pytest.fixture
+def body():
+    session = {
+        "schema": "konectom.session/1",
+        "started_at": "2026-11-21T09:12:03.250+01:00",
+        "recordings": [example("balance")],
+    }
+    return orjson.dumps(session, option=orjson.OPT_SERIALIZE_NUMPY)
+
+
+def begin(connection, token, **headers):
+    connection.putrequest("PUT", f"/api/v1/sessions/{uuid4()}")
+    for name, value in {"Authorization": f"Bearer {token}", **headers}.items():
+        connection.putheader(name.replace("_", "-"), value)
+    connection.endheaders()
+
+
+def answer_of(connection):
+    answer = connection.getresponse()
+    return answer.status, orjson.loads(answer.read())
+
+
+def test_what_only_a_socket_can_show(settings, phone, body):
+    """One server for all of these: it takes seconds to start."""
+    with serving(settings) as running:
+        chunked(running, phone, body)
+        refused_unread(running, phone, body)
+        endless(running, phone)
+        stopped_gracefully(running, phone, body)
+
+
+def chunked(running, phone, body):
+    connection = running.connect()
+    begin(connection, phone.token, Transfer_Encoding="chunked")
+    for start in range(0, len(body), 10_000):
+        piece = body[start : start + 10_000]
+        connection.send(b"%x\r\n%b\r\n" % (len(piece), piece))
+    connection.send(b"0\r\n\r\n")
+    status, receipt = answer_of(connection)
+    assert (status, receipt["status"]) == (201, "processed")
+    connection.close()
+
+
+def refused_unread(running, phone, body):
+    """A body that is too large is refused on its declared length: not one byte of it was sent."""
+    connection = running.connect()
+    begin(connection, phone.token, Content_Length=str(10**12))
+    status, told = answer_of(connection)
+    assert (status, told["code"]) == (413, "body_too_large")
+    connection.close()
+
+
+def endless(running, phone):
+    """A chunked body without end is refused when it exceeds the limit."""
+    connection = running.connect()
+    begin(connection, phone.token, Transfer_Encoding="chunked")
+    piece = b"%x\r\n%b\r\n" % (STEP_BYTES, b" " * STEP_BYTES)
+    sent = 0
+    # The server closes the connection; on some systems the answer that it sent before is lost with it.
+    with suppress(OSError):
+        while sent < 4 * running.settings.max_body_bytes:
+            connection.send(piece)
+            sent += STEP_BYTES
+    assert sent < 4 * running.settings.max_body_bytes
+    with suppress(OSError):
+        assert answer_of(connection)[0] == 413
+    connection.close()
+    assert running.ask("GET", "/healthz", phone.token) == (200, {"status": "ok"})
+
+
+def stopped_gracefully(running, phone, body):
+    """A session that is on its way when the server is told to stop is finished first."""
+    connection = running.connect()
+    begin(connection, phone.token, Content_Length=str(len(body)), Expect="100-continue")
+    assert connection.sock.recv(1000).startswith(b"HTTP/1.1 100")  # the server is at it
+    running.process.send_signal(signal.SIGTERM)
+    connection.send(body)
+    status, receipt = answer_of(connection)
+    assert (status, receipt["status"]) == (201, "processed")
+    connection.close()
+    assert running.process.wait(PATIENCE_S) == 0
+    running.start()
+    assert running.ask("GET", f"/api/v1/sessions/{receipt['id']}", phone.token) == (200, receipt)

@@ -1,0 +1,99 @@
+"""Fixtures that all tests may use: settings in a directory of their own, services, people, and a small assessment."""
+
+import shutil
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import UUID, uuid4
+
+import pytest
+
+from konectom.assessments import every_assessment
+from konectom.settings import Settings, load_settings
+from konectom.storage import migrate
+from konectom.workflows.people import create_device, create_patient, create_study
+from konectom.workflows.services import Services
+from tests.probe import probe_of
+
+
+class Clock:
+    """A clock that stands until it is moved."""
+
+    def __init__(self) -> None:
+        self.now = datetime(2026, 11, 21, 9, 0, tzinfo=UTC)
+
+    def __call__(self) -> datetime:
+        return self.now
+
+    def forward(self, **by: float) -> None:
+        self.now += timedelta(**by)
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture(scope="session")
+def migrated(tmp_path_factory: pytest.TempPathFactory) -> Any:
+    """A database that was set up once, to be copied."""
+    file = tmp_path_factory.mktemp("migrated") / "konectom.sqlite3"
+    migrate.upgrade(f"sqlite:///{file}")
+    return file
+
+
+@pytest.fixture
+def settings(tmp_path: Any, migrated: Any) -> Settings:
+    """The settings of an installation whose database is set up and empty."""
+    shutil.copy(migrated, tmp_path / "konectom.sqlite3")
+    return load_settings({}, data_dir=tmp_path, environment="test")
+
+
+@pytest.fixture
+def services(settings: Settings, clock: Clock) -> Iterator[Services]:
+    services = Services.open(settings, clock=clock)
+    yield services
+    services.close()
+
+
+@dataclass(frozen=True)
+class People:
+    """Makes people; each has a code of its own unless it is given one."""
+
+    services: Services
+
+    def study(self, code: str | None = None) -> UUID:
+        return UUID(create_study(self.services, code=code or f"S{uuid4().hex[:8]}")["id"])
+
+    def patient(self, study_id: UUID | None = None, code: str | None = None, **facts: Any) -> UUID:
+        study_id = study_id or self.study()
+        code = code or f"P{uuid4().hex[:8]}"
+        return UUID(create_patient(self.services, study_id=study_id, code=code, **facts)["id"])
+
+    def device(self, patient_id: UUID | None = None, **facts: Any) -> UUID:
+        patient_id = patient_id or self.patient()
+        return UUID(create_device(self.services, patient_id=patient_id, **facts)["id"])
+
+
+@pytest.fixture
+def people(services: Services) -> People:
+    return People(services)
+
+
+@pytest.fixture
+def patient(people: People) -> UUID:
+    return people.patient()
+
+
+@pytest.fixture
+def probe(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Any]:
+    """Installs the assessment ``probe``, version 1; called, another version of it."""
+
+    def install(version: int = 1, **how: Any) -> Any:
+        declared = probe_of(version, **how)
+        monkeypatch.setitem(every_assessment(), "probe", declared)
+        return declared
+
+    install()
+    return install

@@ -1,0 +1,127 @@
+"""The examples of docs/http.md are requests that work, and the page leaves nothing out."""
+
+import re
+from pathlib import Path
+from uuid import UUID
+
+import orjson
+import pytest
+
+PAGE = (Path(__file__).resolve().parents[2] / "docs" / "http.md").read_text()
+BLOCKS = re.findall(r"^```http\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)
+ANYTHING = "…"
+
+
+def parts_of(block):
+    """First line, headers and body of a request or an answer."""
+    head, _, body = block.partition("\n\n")
+    first, *lines = head.strip().splitlines()
+    return first, dict(line.split(": ", 1) for line in lines), body.strip()
+
+
+def agree(told, real):
+    """Tell whether the answer is what the page says, where it says something."""
+    if told == ANYTHING:
+        return True
+    if isinstance(told, dict):
+        named = {name: value for name, value in told.items() if name != ANYTHING}
+        complete = ANYTHING in told or named.keys() == real.keys()
+        return complete and named.keys() <= real.keys() and all(agree(named[name], real[name]) for name in named)
+    if isinstance(told, list):
+        if told and told[-1] == ANYTHING:
+            told, real = told[:-1], real[: len(told) - 1]
+        return len(told) == len(real) and all(map(agree, told, real))
+    return told == real
+
+
+def test_blocks_come_in_pairs():
+    assert len(BLOCKS) >= 16
+    assert len(BLOCKS) % 2 == 0
+    assert all(re.match("[A-Z]+ /", block) for block in BLOCKS[::2])
+    assert all(re.match(r"\d{3} ", block) for block in BLOCKS[1::2])
+
+
+def test_the_examples_work_in_their_order(callers, people, clock):
+    study = people.study()
+    phone, staff = callers.phone(people.patient(study)), callers.staff()
+    names = {
+        "$DEVICE_TOKEN": phone.token,
+        "$STAFF_TOKEN": staff.token,
+        "$PATIENT": str(phone.patient),
+        "$STUDY": str(study),
+    }
+
+    def filled(text):
+        for name, value in names.items():
+            text = text.replace(name, value)
+        return text
+
+    anybody = callers.anybody()
+    for asked, answered in zip(BLOCKS[::2], BLOCKS[1::2], strict=True):
+        line, headers, body = parts_of(filled(asked))
+        method, path = line.split(" ")
+        answer = anybody(method, path, headers=headers, data=body)
+        status, told_headers, told_body = parts_of(filled(answered))
+        assert answer.status_code == int(status.split()[0]), (line, answer.text)
+        for name, value in told_headers.items():
+            assert value == ANYTHING or answer.headers[name] == value, (line, name)
+            assert name in answer.headers
+        if told_body:
+            assert agree(orjson.loads(told_body), answer.json), (line, answer.text)
+
+
+@pytest.mark.parametrize(
+    ("told", "real", "agreed"),
+    [
+        ({"a": 1}, {"a": 1}, True),
+        ({"a": 1}, {"a": 1, "b": 2}, False),
+        ({"a": 1, "…": "…"}, {"a": 1, "b": 2}, True),
+        ({"a": 1, "…": "…"}, {"b": 2}, False),
+        ({"a": "…"}, {"a": [1]}, True),
+        ([1, "…"], [1, 2, 3], True),
+        ([1, "…"], [2, 2, 3], False),
+        ([1], [1, 2], False),
+        ([1, 2], [1], False),
+        (1, 2, False),
+    ],
+)
+def test_the_comparison_can_tell(told, real, agreed):
+    assert agree(told, real) is agreed
+
+
+def test_every_endpoint_is_on_the_page(anybody):
+    document = anybody.get("/openapi.json").json
+    mentioned = set(re.findall(r"\b(GET|PUT|POST|DELETE|PATCH) (/[\w/{}.-]*)", PAGE))
+    there_is = {(method.upper(), path) for path, item in document["paths"].items() for method in item}
+    there_is = {(method, path) for method, path in there_is if method != "PARAMETERS"}
+    written_out = {
+        (method, re.sub(r"\$?[0-9a-f]{8}-[0-9a-f-]{27}", "{session_id}", path)) for method, path in mentioned
+    }
+    assert there_is - written_out == set()
+
+
+def test_every_query_field_is_on_the_page(anybody):
+    document = anybody.get("/openapi.json").json
+    fields = {
+        parameter["name"]
+        for item in document["paths"].values()
+        for method, operation in item.items()
+        if method != "parameters"
+        for parameter in operation.get("parameters", ())
+    }
+    assert {name for name in fields if not re.search(rf"\b{name}\b", PAGE)} == set()
+
+
+def test_every_link_leads_somewhere():
+    headings = {
+        re.sub(r"[^\w -]", "", title).lower().replace(" ", "-") for title in re.findall(r"^## (.+)$", PAGE, re.M)
+    }
+    for target in re.findall(r"\]\(([^)]+)\)", PAGE):
+        if target.startswith("#"):
+            assert target[1:] in headings
+        else:
+            assert (Path(__file__).resolve().parents[2] / "docs" / target).is_file()
+
+
+def test_the_session_of_the_page_has_a_uuid():
+    assert UUID(re.search(r"PUT /api/v1/sessions/(\S+)", PAGE)[1])

@@ -1,0 +1,60 @@
+"""What was answered 201 is there, whatever happens to the server in the next instant."""
+
+import hashlib
+from uuid import uuid4
+
+import orjson
+import pytest
+
+from konectom.storage.objects import open_store
+from tests.api.server_process import serving
+from tests.assessments.examples import example
+
+
+@pytest.fixture
+def body():
+    session = {
+        "schema": "konectom.session/1",
+        "started_at": "2026-11-21T09:12:03.250+01:00",
+        "time_zone": "Europe/Paris",
+        "recordings": [example("balance"), example("u_turn")],
+    }
+    return orjson.dumps(session, option=orjson.OPT_SERIALIZE_NUMPY)
+
+
+def test_a_session_outlives_a_kill_directly_after_its_receipt(settings, phone, body):
+    path = f"/api/v1/sessions/{uuid4()}"
+    with serving(settings) as server:
+        status, receipt = server.ask("PUT", path, phone.token, body)
+        server.kill()
+        assert status == 201
+        assert [each["status"] for each in receipt["recordings"]] == ["processed", "processed"]
+        assert all(each["scores"] for each in receipt["recordings"])
+        server.start()
+        assert server.ask("GET", path, phone.token) == (200, receipt)
+        assert server.ask("PUT", path, phone.token, body) == (200, receipt)
+        assert [each["id"] for each in server.ask("GET", "/api/v1/sessions", phone.token)[1]["items"]] == [
+            receipt["id"]
+        ]
+    digest = hashlib.sha256(body).hexdigest()
+    assert receipt["digest"] == f"sha256:{digest}"
+    assert open_store(settings.object_store_url).get(digest) == body
+
+
+def test_a_kill_in_the_middle_leaves_nothing_half(settings, phone, body):
+    """The connection breaks without an answer; sending again puts all right."""
+    path = f"/api/v1/sessions/{uuid4()}"
+    with serving(settings) as server:
+        connection = server.connect()
+        connection.putrequest("PUT", path)
+        connection.putheader("Authorization", f"Bearer {phone.token}")
+        connection.putheader("Content-Length", str(len(body)))
+        connection.putheader("Expect", "100-continue")
+        connection.endheaders()
+        assert connection.sock.recv(1000).startswith(b"HTTP/1.1 100")  # the server is at it
+        connection.send(body[: len(body) // 2])
+        server.kill()
+        connection.close()
+        server.start()
+        assert server.ask("GET", path, phone.token)[0] == 404
+        assert server.ask("PUT", path, phone.token, body)[0] == 201

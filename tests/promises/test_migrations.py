@@ -1,0 +1,151 @@
+"""The migrations make what the models say, from a checkout and from an installed package."""
+
+import multiprocessing
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import pytest
+from alembic import command
+from sqlalchemy import inspect, text
+
+from konectom.errors import MigrationNeeded
+from konectom.storage import migrate
+from konectom.storage.database import open_engine
+from konectom.storage.models import Base, Study
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@pytest.fixture
+def url(tmp_path):
+    return f"sqlite:///{tmp_path}/konectom.sqlite3"
+
+
+def test_the_migrations_make_what_the_models_say(url):
+    migrate.upgrade(url)
+    assert migrate.differences(url) == []
+    migrate.check(url)
+    assert migrate.current_revision(url) == migrate.head_revision()
+
+
+def test_they_are_checked_without_a_database():
+    migrate.check_scripts()
+
+
+def test_upgrading_again_changes_nothing(url):
+    migrate.upgrade(url)
+    engine = open_engine(url)
+    with engine.begin() as connection:
+        connection.execute(text("INSERT INTO study VALUES ('0', 'A', '', '2026-01-01')"))
+    migrate.upgrade(url)
+    with engine.connect() as connection:
+        assert connection.execute(text("SELECT code FROM study")).scalars().all() == ["A"]
+    engine.dispose()
+
+
+def test_a_database_that_was_never_set_up_does_not_pass(url):
+    assert migrate.current_revision(url) is None
+    with pytest.raises(MigrationNeeded, match="konectom db upgrade"):
+        migrate.check(url)
+
+
+def test_a_database_of_a_later_version_is_left_alone(url):
+    migrate.upgrade(url)
+    engine = open_engine(url)
+    with engine.begin() as connection:
+        connection.execute(text("UPDATE alembic_version SET version_num = 'later'"))
+    engine.dispose()
+    for ask in (migrate.check, migrate.upgrade):
+        with pytest.raises(MigrationNeeded, match="later version of konectom"):
+            ask(url)
+
+
+def test_a_database_that_differs_does_not_pass(url):
+    migrate.upgrade(url)
+    engine = open_engine(url)
+    with engine.begin() as connection:
+        connection.execute(text("DROP INDEX ix_score_patient_id_measure_id_at"))
+    engine.dispose()
+    with pytest.raises(MigrationNeeded, match="ix_score_patient_id_measure_id_at"):
+        migrate.check(url)
+
+
+def test_a_forgotten_migration_does_not_pass(url, monkeypatch):
+    from sqlalchemy import Column, Integer
+
+    migrate.upgrade(url)
+    changed = Base.metadata.tables["study"]
+    column = Column("forgotten", Integer)
+    changed.append_column(column)
+    try:
+        with pytest.raises(MigrationNeeded, match="forgotten"):
+            migrate.check(url)
+    finally:
+        changed._columns.remove(column)
+    assert "forgotten" not in Study.__table__.columns
+
+
+def test_all_the_way_down_and_up_again(url):
+    migrate.upgrade(url)
+    with migrate._connection(url) as connection:
+        command.downgrade(migrate._config(connection), "base")
+    engine = open_engine(url)
+    assert set(inspect(engine).get_table_names()) == {"alembic_version"}
+    engine.dispose()
+    migrate.upgrade(url)
+    migrate.check(url)
+
+
+def test_a_migration_that_fails_leaves_the_database_as_it_was(url, monkeypatch):
+    def fail(*args, **kwargs):
+        with_tables = args[0].attributes["connection"]
+        with_tables.execute(text("CREATE TABLE half_way (id INTEGER)"))
+        raise RuntimeError("half way")
+
+    monkeypatch.setattr(command, "upgrade", fail)
+    with pytest.raises(RuntimeError):
+        migrate.upgrade(url)
+    engine = open_engine(url)
+    assert inspect(engine).get_table_names() == []
+    engine.dispose()
+
+
+def test_several_processes_may_upgrade_at_once(url):
+    context = multiprocessing.get_context("spawn")
+    workers = [context.Process(target=migrate.upgrade, args=(url,)) for _ in range(3)]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join(120)
+    assert [worker.exitcode for worker in workers] == [0, 0, 0]
+    migrate.check(url)
+
+
+def test_each_migration_has_a_name_and_stands_alone():
+    files = sorted((ROOT / "migrations" / "versions").glob("*.py"))
+    assert files
+    for file in files:
+        assert file.name[:10].replace("_", "").isdigit(), "the name begins with a date"
+        assert "konectom" not in file.read_text(), "a migration must not change with the code"
+
+
+@pytest.mark.slow
+def test_an_installed_package_finds_them(tmp_path):
+    """Build the wheel and run it from elsewhere, without the checkout."""
+    build = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(tmp_path / "dist")]
+    subprocess.run(build, cwd=ROOT, check=True, capture_output=True)
+    wheel = next((tmp_path / "dist").glob("*.whl"))
+    with zipfile.ZipFile(wheel) as archive:
+        archive.extractall(tmp_path / "installed")
+    script = "from konectom.storage import migrate; print(migrate.scripts()); migrate.check_scripts()"
+    ran = subprocess.run(
+        [sys.executable, "-c", f"import sys; sys.path.insert(0, {str(tmp_path / 'installed')!r}); {script}"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert ran.returncode == 0, ran.stderr
+    assert ran.stdout.strip() == str(tmp_path / "installed" / "konectom" / "storage" / "migrations")

@@ -1,0 +1,91 @@
+"""Lists and look-ups use an index: none reads a table through."""
+
+from datetime import UTC, datetime
+from uuid import uuid4
+
+import pytest
+from sqlalchemy import event
+
+from konectom.workflows import export, people, sessions, tokens, trends
+from konectom.workflows.ingest import ingest_session
+from tests.probe import session_body
+
+ANY_TIME = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+@pytest.fixture
+def plans(services):
+    """Returns the plan of each SELECT that a question asks of the database."""
+
+    def of(ask):
+        asked = []
+
+        def note(connection, cursor, statement, parameters, context, many):
+            if statement.startswith("SELECT"):
+                asked.append((statement, parameters))
+
+        event.listen(services.db.engine, "before_cursor_execute", note)
+        try:
+            ask()
+        finally:
+            event.remove(services.db.engine, "before_cursor_execute", note)
+        with services.db.engine.connect() as connection:
+            return [
+                step[3]
+                for statement, parameters in asked
+                for step in connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", parameters)
+            ]
+
+    return of
+
+
+def test_questions_are_answered_from_an_index(services, people_of_a_study, plans, probe):
+    study, patient, device, session_id = people_of_a_study
+    page = {"limit": 1}
+    cursor = people.list_patients(services, study_id=study, limit=1)["next"]
+    later = sessions.list_sessions(services, patient_id=patient, limit=1)["next"]
+    questions = {
+        "session": lambda: sessions.get_session(services, session_id, measures=True),
+        "sessions": lambda: sessions.list_sessions(services, cursor=later, **page),
+        "sessions of a patient": lambda: sessions.list_sessions(
+            services, patient_id=patient, since=ANY_TIME, cursor=later, **page
+        ),
+        "patients": lambda: people.list_patients(services, study_id=study, cursor=cursor, **page),
+        "devices": lambda: people.list_devices(services, patient_id=patient, **page),
+        "trend": lambda: trends.patient_trends(services, patient, measure="probe.samples", start=ANY_TIME),
+        "token": lambda: tokens.authenticate(services, tokens.issue_device_token(services, device_id=device).token),
+    }
+    # Keys of measures are a few hundred at most, and catalogues a few.
+    small = ("SCAN measure", "SCAN catalogue")
+    for name, ask in questions.items():
+        scans = [step for step in plans(ask) if step.startswith("SCAN") and not step.startswith(small)]
+        assert scans in ([], [f"SCAN session USING INDEX {RECEIVED}"]), name
+
+
+RECEIVED = "ix_session_received_at_id"
+
+
+def test_pages_are_not_sorted(services, people_of_a_study, plans, probe):
+    patient = people_of_a_study[1]
+    for ask in (
+        lambda: sessions.list_sessions(services, limit=1),
+        lambda: sessions.list_sessions(services, patient_id=patient, limit=1),
+        lambda: trends.patient_trends(services, patient, measure="probe.samples"),
+    ):
+        assert not [step for step in plans(ask) if "USE TEMP B-TREE FOR ORDER BY" in step]
+
+
+def test_an_export_never_reads_all_results_of_all_studies(services, people_of_a_study, plans, probe):
+    study = people_of_a_study[0]
+    steps = plans(lambda: b"".join(export.feature_table(services, study, "probe")))
+    assert not [step for step in steps if step in ("SCAN result", "SCAN recording", "SCAN session")]
+
+
+@pytest.fixture
+def people_of_a_study(services, people, probe):
+    study = people.study()
+    patients = [people.patient(study) for _ in range(3)]
+    sent = [uuid4() for _ in range(3)]
+    for session_id in sent:
+        ingest_session(services, session_id=session_id, patient_id=patients[0], body=session_body())
+    return study, patients[0], people.device(patients[0]), sent[0]
