@@ -35,4 +35,4 @@ def expected(path: Path) -> list[dict[str, str]]:
     if not table.exists():
         return []
     with table.open(newline="") as rows:
-        return [row for row in csv.DictReader(rows) if row.get("measure_id")]
+        return [row for row in csv.DictReader(rows) if row.get("measure_id") and row["value"]]

@@ -2,10 +2,9 @@
 
 The warping is the approximate one of Salvador & Chan 2007 ("FastDTW", Intell. Data Anal. 11:561) with radius 1: both
 curves are halved until one has fewer than three points, warped there, and each coarser path, widened by one cell, is
-the window in which the next finer one is searched. Details in which implementations differ follow ``fastdtw`` 0.3.4 as
-compiled: of ways that cost the same, a step along both curves is taken before one along the second, and that before
-one along the first; the odd last point of the first curve gets the window of the one before; and the window's first
-cell of each row is not entered along both curves at once.
+the window in which the next finer one is searched. Where two ways cost the same, a step along the first curve is taken
+before one along the second, and that before one along both; so does ``fastdtw`` 0.3.4 in Python (its compiled form
+differs in this, and in the edges of the window).
 
 Many pairs are warped at once: the search goes row by row, a row being a point of the second curve, over all pairs
 together. Within a row each cell costs the cheapest way in from the row before, or from its left neighbour::
@@ -130,8 +129,6 @@ class _Level:
         count = (height + 1) // 2
         first = coarse.first[np.clip(np.arange(count) - 1, 0, len(coarse.first) - 1)] - 1
         last = coarse.last[np.clip(np.arange(count) + 1, 0, len(coarse.last) - 1)] + 1
-        end = self.columns // 2
-        last = np.where(last >= end - 1, end, last)
         first, last = np.repeat(2 * first, 2, axis=0)[:height], np.repeat(2 * last + 1, 2, axis=0)[:height]
         first = np.where(whole, 0, np.maximum(first, 0))
         last = np.where(whole, self.columns - 1, np.minimum(last, self.columns - 1))
@@ -152,8 +149,8 @@ def _matches(pair: tuple[FloatArray, FloatArray], path: _Spans | None, index: in
 def _search(level: _Level, window: _Spans) -> _Spans:
     """Return the cheapest path of each pair within its window; after its last row it stays where it ended."""
     height, size = window.first.shape
-    before = np.full((size, 4 + 3), np.inf)
-    before[:, 4] = 0.0  # the corner before (0, 0): it costs nothing to come from there
+    before = np.full((size, 2 * 1 + 5), np.inf)
+    before[:, 0] = before[:, 3] = 0.0  # the corner before (0, 0): it costs nothing to come from there
     begins, blocks = np.zeros(size, dtype=np.intp), []
     for start in range(0, height, _BLOCK_ROWS):
         rows = slice(start, min(start + _BLOCK_ROWS, height))
@@ -215,9 +212,6 @@ def _forward(
     index = place.copy()
     index[1:] += pair * (2 * width + 5)
     index[0] += pair * (2 * width_before + 5)
-    # A row's first cell is entered from the same column only: there the costs themselves stand, not the cheaper of two.
-    index[1:, :, 0] += width + 3
-    index[0, :, 0] += width_before + 3
     costs = np.full((count, size, 2 * width + 5), np.inf)
     inward, reach = np.empty((count, size, width)), np.empty((size, width))
     cheaper, inner = costs[:, :, : width + 2], costs[:, :, width + 3 : -2]
@@ -228,18 +222,15 @@ def _forward(
         np.minimum.accumulate(reach, axis=1, out=reach)
         np.add(reach, total[row], out=inner[row])
         np.minimum(left[row], right[row], out=cheaper[row])
-    from_left = costs[:, :, width + 2 : -3] < inward - _ALIKE
+    from_left = costs[:, :, width + 2 : -3] <= inward + _ALIKE
     entry = np.maximum.accumulate(np.where(from_left, 0, np.arange(width)), axis=2)
-    # The corner is as good as the same column, except for a row's first cell.
     corner_at = index
-    corner_at[1:, :, 1:] += width + 2
-    corner_at[0, :, 1:] += width_before + 2
-    corner_at[:, :, 0] -= 1
+    corner_at[1:] += width + 2
+    corner_at[0] += width_before + 2
     corner_at[1:] += np.arange(count - 1)[:, None, None] * (size * (2 * width + 5))
     corner, same = np.empty((count, size, width)), np.empty((count, size, width))
     for told, offset in ((corner, 0), (same, 1)):
         costs.take(corner_at[1:] + offset, out=told[1:], mode="clip")
         before.take(corner_at[0] + offset, out=told[0], mode="clip")
-    corner[:, :, 0] = np.inf
-    onward = place - (corner <= same + _ALIKE)
+    onward = place - (corner < same - _ALIKE)
     return entry, np.take_along_axis(onward, entry, axis=2), costs[-1]

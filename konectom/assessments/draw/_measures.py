@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 import numpy as np
 
 from konectom.assessments._outcome import Outcome
-from konectom.assessments.draw._trace import INFINITY, SPIRAL, Trace, corner_points
+from konectom.assessments.draw._trace import INFINITY, SPIRAL, Trace, corners
 from konectom.recording import STANDARD_GRAVITY_MPS2, FloatArray
 from konectom.signals.paths import crossings, distances, distinct, share_reached, spectral_arc_length, steps
 from konectom.signals.resample import bin_means
@@ -220,7 +220,7 @@ def _corner_distance(trace: Trace, distance: FloatArray, matched: FloatArray) ->
     low, high = figure.min(axis=0), figure.max(axis=0)
     top = float(figure[0, 1])
     largest = []
-    for corner in figure[corner_points(figure)]:
+    for corner in corners(figure):
         near = np.flatnonzero((distances(against, corner) < CORNER_PT)[matched])
         if not near.size:
             return float("nan")
@@ -265,7 +265,7 @@ def _write_approach(trace: Trace, t_s: FloatArray, drawn: FloatArray, out: Outco
     offset_s = float(clock_s) if isinstance(clock_s, int | float) and 0 <= clock_s < 86_400 else 0.0
     values = np.column_stack([distance, drawn])[near]
     even = bin_means(t_s[near] + offset_s, values, APPROACH_HZ)
-    told = _spectral(even.values, APPROACH_HZ)
+    told = _spectral(even.values, 1e6 / (1e6 // APPROACH_HZ))  # the published frequencies take the period in whole µs
     for name in SPECTRAL:
         for index, signal in enumerate(SIGNALS):
             out(f"approach_{name}", told[name][index], signal=signal)

@@ -11,12 +11,16 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from konectom.assessments._run import find
-from konectom.assessments.base import events, touches
+from konectom.assessments.base import Input, events
 from konectom.recording import Device, FloatArray, Part
-from konectom.signals.paths import BoolArray, IndexArray, distances, distinct, evenly, length, steps
+from konectom.signals.paths import BoolArray, distances, distinct, evenly, length, steps
 from konectom.signals.warping import Matches, warp
 
-TOUCHES = touches(means="The finger on the screen, from where the figure begins to where it ends.")
+TOUCHES = Input(
+    *("touch", ("x", "y", "phase")),
+    texts=("phase",),
+    means="The finger on the screen, from where the figure begins to where it ends.",
+)
 TARGET = events(
     "target",
     ("point", "x", "y"),
@@ -154,8 +158,7 @@ def _figure(
     told = target.matrix("point", "x", "y")
     told = told[np.isfinite(told).all(axis=1)]
     points = told[np.argsort(told[:, 0], kind="stable"), 1:] * scale
-    points = points[np.append(True, steps(points) > 0)] if len(points) else points
-    if len(points) < 2:
+    if len(points) < 2 or not length(points):
         return None
     key = shape, points.tobytes()
     if key not in known:
@@ -166,7 +169,8 @@ def _figure(
 def _completed(points: FloatArray, shape: str) -> FloatArray:
     count = POINTS[shape]
     if len(points) != count:
-        points = evenly(points, count, smooth=shape in (INFINITY, SPIRAL))
+        apart = np.append(True, steps(points) > 0)
+        points = evenly(points[apart], count, smooth=shape in (INFINITY, SPIRAL))
     top = int(np.argmin(points[:, 1]))
     if shape == INFINITY and points[0, 1] - points[top, 1] > 1e-6:
         points = np.roll(points, -top, axis=0)  # some apps list the loop from elsewhere; it is drawn from its top
@@ -212,7 +216,8 @@ def _start_near(figure: FloatArray, place: FloatArray) -> int:
     return int(np.argmin(distances(figure[: outside[0]] if outside.size else figure, place)))
 
 
-def corner_points(figure: FloatArray) -> IndexArray:
-    """Return where a figure of straight sides turns by more than 45 degrees."""
-    heading = np.unwrap(np.arctan2(*np.diff(figure[::1], axis=0).T[::-1]))
-    return np.flatnonzero(np.abs(np.diff(heading)) > np.pi / 4) + 1
+def corners(figure: FloatArray) -> FloatArray:
+    """Return the places (c, 2) where a figure of straight sides turns by more than 45 degrees."""
+    places = figure[np.append(True, steps(figure) > 0)]
+    heading = np.unwrap(np.arctan2(*np.diff(places, axis=0).T))
+    return places[1:-1][np.abs(np.diff(heading)) > np.pi / 4]
