@@ -53,12 +53,21 @@ def evenly(points: FloatArray, count: int, *, smooth: bool) -> FloatArray:
     return spaced
 
 
-def share_reached(figure: FloatArray, drawn: FloatArray, radius: float) -> float:
-    """Return which share of a figure's points has a drawn point nearer than ``radius``."""
+def share_reached(figure: FloatArray, drawn: FloatArray, radius: float, known: IndexArray | None = None) -> float:
+    """Return which share of a figure's points has a drawn point nearer than ``radius``.
+
+    Those that are ``known`` to have one are not looked at again.
+    """
     from scipy.spatial import cKDTree
 
-    distance, _ = cKDTree(drawn).query(figure, distance_upper_bound=radius)
-    return float(np.count_nonzero(distance < radius)) / len(figure)
+    reached = np.zeros(len(figure), dtype=np.bool_)
+    if known is not None:
+        reached[known] = True
+    open_ = np.flatnonzero(~reached)
+    if open_.size:
+        distance, _ = cKDTree(drawn, balanced_tree=False).query(figure[open_], distance_upper_bound=radius)
+        reached[open_] = distance < radius
+    return float(np.count_nonzero(reached)) / len(figure)
 
 
 def crossings(drawn: FloatArray, figure: FloatArray, *, window: float = 0.1, least_angle_deg: float = 0.1) -> IndexArray:

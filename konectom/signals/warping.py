@@ -29,7 +29,7 @@ IndexArray = NDArray[np.intp]
 _ALIKE = 1e-9
 """Ways whose costs differ by less are as cheap: the running minimum is exact to about 1e-12."""
 
-_BLOCK_ROWS = 128
+_BLOCK_ROWS = 32
 """Rows that share one window width: enough to work on together, few enough for their widths to be alike."""
 
 
@@ -80,10 +80,9 @@ class _Spans:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Level:
-    """All pairs at one resolution, padded to one number of points: columns (b, n) and rows (m, b).
+    """All pairs at one resolution, padded to one number of points: columns (n, b) and rows (m, b).
 
-    ``columns`` and ``rows`` (b) are how many points each pair has. ``coarsest`` tells for which this is the last
-    level; pairs that have ended before have no points.
+    ``columns`` and ``rows`` (b) are how many points each pair has, 0 where it is coarse enough already.
     """
 
     x: FloatArray
@@ -92,17 +91,21 @@ class _Level:
     row_y: FloatArray
     columns: IndexArray
     rows: IndexArray
+    out_of_reach: float
 
     @classmethod
     def of(cls, pairs: Sequence[tuple[FloatArray, FloatArray]]) -> _Level:
         columns = np.array([len(first) for first, _ in pairs])
         rows = np.array([len(second) for _, second in pairs])
         size = len(pairs)
-        first, second = np.zeros((2, size, columns.max())), np.zeros((2, rows.max(), size))
+        first, second = np.zeros((2, columns.max(), size)), np.zeros((2, rows.max(), size))
         for index, (along, against) in enumerate(pairs):
-            first[:, index, : len(along)] = along.T
+            first[:, : len(along), index] = along.T
             second[:, : len(against), index] = against.T
-        return cls(*first, *second, columns, rows)
+        both = np.concatenate([first, second], axis=1)
+        # More than any path costs: the largest distance that there can be, for as many points as there are.
+        farthest = float(np.hypot(*np.ptp(both, axis=(1, 2)))) + 1.0
+        return cls(*first, *second, columns, rows, farthest * both.shape[1])
 
     def halves(self) -> NDArray[np.bool_]:
         """Tell which pairs have a coarser level."""
@@ -113,9 +116,9 @@ class _Level:
         go_on = self.halves()
         columns, rows = self.columns // 2 * go_on, self.rows // 2 * go_on
         n, m = 2 * columns.max(), 2 * rows.max()
-        x, y = ((each[:, 0:n:2] + each[:, 1:n:2]) / 2 for each in (self.x, self.y))
+        x, y = ((each[0:n:2] + each[1:n:2]) / 2 for each in (self.x, self.y))
         row_x, row_y = ((each[0:m:2] + each[1:m:2]) / 2 for each in (self.row_x, self.row_y))
-        return _Level(x, y, row_x, row_y, columns, rows)
+        return _Level(x, y, row_x, row_y, columns, rows, self.out_of_reach)
 
     def window(self, coarse: _Spans | None) -> _Spans:
         """Return the cells in which to search: those around a path of half the resolution, or all where none was."""
@@ -147,10 +150,14 @@ def _matches(pair: tuple[FloatArray, FloatArray], path: _Spans | None, index: in
 
 
 def _search(level: _Level, window: _Spans) -> _Spans:
-    """Return the cheapest path of each pair within its window; after its last row it stays where it ended."""
+    """Return the cheapest path of each pair within its window; after its last row it stays where it ended.
+
+    A cell of a row is counted as its place in the window times the number of pairs, plus the pair.
+    """
     height, size = window.first.shape
-    before = np.full((size, 2 * 1 + 5), np.inf)
-    before[:, 0] = before[:, 3] = 0.0  # the corner before (0, 0): it costs nothing to come from there
+    pair = np.arange(size)
+    before = np.full((2 * 1 + 5, size), np.inf)
+    before[0] = before[3] = 0.0  # the corner before (0, 0): it costs nothing to come from there
     begins, blocks = np.zeros(size, dtype=np.intp), []
     for start in range(0, height, _BLOCK_ROWS):
         rows = slice(start, min(start + _BLOCK_ROWS, height))
@@ -159,21 +166,19 @@ def _search(level: _Level, window: _Spans) -> _Spans:
         begins = window.first[rows.stop - 1]
     first, last = np.zeros((height, size), dtype=np.intp), np.zeros((height, size), dtype=np.intp)
     ends = {int(rows) - 1: level.rows == rows for rows in np.unique(level.rows)}
-    at = np.zeros(size, dtype=np.intp)
+    at = pair
     for rows, entry, onward in reversed(blocks):
-        base = np.arange(size) * entry.shape[2]
         for row in range(rows.stop - 1, rows.start - 1, -1):
             if row in ends:
-                at = np.where(ends[row], window.last[row] - window.first[row], at)
+                at = np.where(ends[row], (window.last[row] - window.first[row]) * size + pair, at)
             last[row] = at
-            at = base + at
-            first[row] = entry[row - rows.start].take(at)
-            at = onward[row - rows.start].take(at)
-    first += window.first
-    last += window.first
+            came = entry[row - rows.start].take(at)
+            first[row] = came
+            at = onward[row - rows.start].take(came)
+    first, last = first // size + window.first, last // size + window.first
     after = np.arange(height)[:, None] >= level.rows
     if after.any():
-        end = np.maximum(level.rows - 1, 0), np.arange(size)
+        end = np.maximum(level.rows - 1, 0), pair
         first, last = np.where(after, first[end], first), np.where(after, last[end], last)
     return _Spans(first, last)
 
@@ -183,54 +188,56 @@ def _forward(
 ) -> tuple[IndexArray, IndexArray, FloatArray]:
     """Search a block of rows, given what the row before it costs and the column at which that begins.
 
-    What a row costs is kept as (b, 2 w + 5) for its w cells: the cheaper of each two neighbours (w + 2), then the
-    costs (w + 3) between an infinite one on the left and two on the right, so that what a window does not reach is
+    What a row costs is kept as (2 w + 5, b) for its w cells: the cheaper of each two neighbours (w + 2), then the
+    costs (w + 3) between an infinite one to the left and two to the right, so that what a window does not reach is
     found to be out of reach.
 
-    Returns, for each cell, the cell at which the path that leaves the row there came into it, and the cell of the row
-    before that it came from; then what the last row costs.
+    Returns, for each cell, the cell at which the path that leaves the row there came into it; the cell of the row before
+    from which one comes in there; then what the last row costs.
     """
     first, last = window.first[rows], window.last[rows]
     count, size = first.shape
-    width, width_before = max(1, int((last - first).max()) + 1), (before.shape[1] - 5) // 2
-    pair = np.arange(size)[:, None]
-    column = first[:, :, None] + np.arange(width)
-    held = np.minimum(column, level.x.shape[1] - 1) + pair * level.x.shape[1]
-    cost = (level.x.take(held) - level.row_x[rows][:, :, None]) ** 2
-    cost += (level.y.take(held) - level.row_y[rows][:, :, None]) ** 2
+    width, width_before = max(1, int((last - first).max()) + 1), (before.shape[0] - 5) // 2
+    pair, cells = np.arange(size), np.arange(width)[:, None]
+    column = cells * size + (first * size + pair)[:, None]
+    total = np.zeros((count, width + 1, size))  # what the cells up to each one cost, and nothing before the first
+    cost, apart = total[:, 1:], level.y.take(column, mode="clip")
+    np.subtract(level.x.take(column, mode="clip"), level.row_x[rows][:, None], out=cost)
+    apart -= level.row_y[rows][:, None]
+    cost *= cost
+    apart *= apart
+    cost += apart
     np.sqrt(cost, out=cost)
-    total = np.cumsum(cost, axis=2)
-    less = total - cost
-    total[column > last[:, :, None]] = np.inf
-    # Each cell's place in the row before: that of the corner among the costs with their infinite one on the left.
+    np.copyto(cost, level.out_of_reach, where=cells > (last - first)[:, None])
+    for cell in range(2, width + 1):
+        total[:, cell] += total[:, cell - 1]
+    less, total = total[:, :-1], total[:, 1:]
+    # Each cell's place in the row before: that of the corner, among the costs with their infinite one to the left.
     place = column
-    place[1:] -= first[:-1, :, None]
-    place[0] -= begins[:, None]
-    np.minimum(place[1:], width + 1, out=place[1:])
-    np.minimum(place[0], width_before + 1, out=place[0])
-    np.maximum(place, 0, out=place)
-    index = place.copy()
-    index[1:] += pair * (2 * width + 5)
-    index[0] += pair * (2 * width_before + 5)
-    costs = np.full((count, size, 2 * width + 5), np.inf)
-    inward, reach = np.empty((count, size, width)), np.empty((size, width))
-    cheaper, inner = costs[:, :, : width + 2], costs[:, :, width + 3 : -2]
-    left, right = costs[:, :, width + 2 : -1], costs[:, :, width + 3 :]
+    place -= np.concatenate([begins[None], first[:-1]])[:, None] * size
+    np.minimum(place[1:], (width + 1) * size + pair, out=place[1:])
+    np.minimum(place[0], (width_before + 1) * size + pair, out=place[0])
+    costs = np.empty((count, 2 * width + 5, size))
+    costs[:, width + 2] = costs[:, -2] = costs[:, -1] = np.inf
+    inward, reach = np.empty((count, width, size)), np.empty((width, size))
+    cheaper, inner = costs[:, : width + 2], costs[:, width + 3 : -2]
+    left, right = costs[:, width + 2 : -1], costs[:, width + 3 :]
     for row in range(count):
-        (costs[row - 1] if row else before).take(index[row], out=inward[row], mode="clip")
-        np.subtract(inward[row], less[row], out=reach)
-        np.minimum.accumulate(reach, axis=1, out=reach)
+        into = inward[row]
+        (costs[row - 1] if row else before).take(place[row], out=into, mode="clip")
+        np.subtract(into, less[row], out=reach)
+        np.minimum.accumulate(reach, axis=0, out=reach)
         np.add(reach, total[row], out=inner[row])
         np.minimum(left[row], right[row], out=cheaper[row])
-    from_left = costs[:, :, width + 2 : -3] <= inward + _ALIKE
-    entry = np.maximum.accumulate(np.where(from_left, 0, np.arange(width)), axis=2)
-    corner_at = index
-    corner_at[1:] += width + 2
-    corner_at[0] += width_before + 2
-    corner_at[1:] += np.arange(count - 1)[:, None, None] * (size * (2 * width + 5))
-    corner, same = np.empty((count, size, width)), np.empty((count, size, width))
-    for told, offset in ((corner, 0), (same, 1)):
-        costs.take(corner_at[1:] + offset, out=told[1:], mode="clip")
-        before.take(corner_at[0] + offset, out=told[0], mode="clip")
-    onward = place - (corner < same - _ALIKE)
-    return entry, np.take_along_axis(onward, entry, axis=2), costs[-1]
+    # It came from the corner where the same column would have cost more than the cheaper of the two did.
+    same = np.empty((count, width, size))
+    ahead = place[1:] + (np.arange(count - 1) * ((2 * width + 5) * size) + (width + 3) * size)[:, None, None]
+    costs.take(ahead, out=same[1:], mode="clip")
+    before.take(place[0] + (width_before + 3) * size, out=same[0], mode="clip")
+    inward += _ALIKE
+    onward = np.where(same > inward, place - size, place)
+    from_left = costs[:, width + 2 : -3] <= inward
+    entry = np.broadcast_to(cells * size + pair, from_left.shape).copy()
+    for cell in range(1, width):
+        np.copyto(entry[:, cell], entry[:, cell - 1], where=from_left[:, cell])
+    return entry, onward, costs[-1]

@@ -138,7 +138,8 @@ def write(trace: Trace, out: Outcome) -> None:
     median = out.statistic("distance", "median")
     out("time_and_distance", counted_ms / SPAN_MS[trace.shape] + median / SPAN_PT[trace.shape])
     out("length_ratio", trace.length_ratio)
-    out("reached_share", share_reached(trace.figure, trace.even, FINGERTIP_PT))
+    near = trace.matches.second[trace.matches.distance < FINGERTIP_PT] + len(trace.figure) - len(trace.against)
+    out("reached_share", share_reached(trace.figure, trace.even, FINGERTIP_PT, near))
     if trace.shape == SPIRAL:
         _write_spiral(t_s, drawn, trace.figure, out)
     if trace.is_square:

@@ -35,6 +35,9 @@ POINTS = {"square_clockwise": 1038, "square_counter_clockwise": 1038, INFINITY: 
 ZONE_PT = 44.0
 """Radius of the zones in which a drawing begins and ends: 40 points and a tolerance of a tenth."""
 
+LARGEST_PT = 1e4
+"""No screen is larger."""
+
 DENSER = 5
 """By how much the drawn points are made more, evenly along the curve."""
 
@@ -144,7 +147,7 @@ def points_per_unit(unit: str | None, device: Device) -> float:
 
 
 def _on_screen(drawn: FloatArray, device: Device) -> bool:
-    high = np.array([device.screen.width_pt or np.inf, device.screen.height_pt or np.inf])
+    high = np.array([device.screen.width_pt or LARGEST_PT, device.screen.height_pt or LARGEST_PT])
     return not bool(((drawn < 0) | (drawn > high)).any())
 
 

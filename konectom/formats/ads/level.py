@@ -100,6 +100,7 @@ class Level:
         self._clock_ms = clock_ms
         self._data = data
         self._defects: list[Defect] = []
+        self._tables: dict[str, Table] = {}
         sensors = data.get("sensors")
         self._sensors = {
             sensor["name"]: (sensor, f"{at}/sensors/{index}")
@@ -128,7 +129,9 @@ class Level:
             return {}
         data, at = self._sensors[sensor]
         try:
-            return {name: reader(Table(data, self._clock_ms, at))}
+            if sensor not in self._tables:
+                self._tables[sensor] = Table(data, self._clock_ms, at)
+            return {name: reader(self._tables[sensor])}
         except StreamError as error:
             self._defects.append(Defect(name, error.code, error.detail, error.at or at))
             return {}
