@@ -24,7 +24,8 @@ def length(points: FloatArray) -> float:
 
 def distances(points: FloatArray, target: FloatArray) -> FloatArray:
     """Return how far each point is from one target (2)."""
-    return np.sqrt((points[:, 0] - target[0]) ** 2 + (points[:, 1] - target[1]) ** 2)
+    far: FloatArray = np.sqrt((points[:, 0] - target[0]) ** 2 + (points[:, 1] - target[1]) ** 2)
+    return far
 
 
 def distinct(points: FloatArray, *, last: bool = False) -> BoolArray:
@@ -70,7 +71,9 @@ def share_reached(figure: FloatArray, drawn: FloatArray, radius: float, known: I
     return float(np.count_nonzero(reached)) / len(figure)
 
 
-def crossings(drawn: FloatArray, figure: FloatArray, *, window: float = 0.1, least_angle_deg: float = 0.1) -> IndexArray:
+def crossings(
+    drawn: FloatArray, figure: FloatArray, *, window: float = 0.1, least_angle_deg: float = 0.1
+) -> IndexArray:
     """Return which segments of the drawn curve cross the figure: i stands for the one from point i - 1 to point i.
 
     Segments are compared that come at about the same share of their curve's length (within ``window``), and that do

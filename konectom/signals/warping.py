@@ -105,7 +105,7 @@ class _Level:
         both = np.concatenate([first, second], axis=1)
         # More than any path costs: the largest distance that there can be, for as many points as there are.
         farthest = float(np.hypot(*np.ptp(both, axis=(1, 2)))) + 1.0
-        return cls(*first, *second, columns, rows, farthest * both.shape[1])
+        return cls(first[0], first[1], second[0], second[1], columns, rows, farthest * both.shape[1])
 
     def halves(self) -> NDArray[np.bool_]:
         """Tell which pairs have a coarser level."""
@@ -192,8 +192,8 @@ def _forward(
     costs (w + 3) between an infinite one to the left and two to the right, so that what a window does not reach is
     found to be out of reach.
 
-    Returns, for each cell, the cell at which the path that leaves the row there came into it; the cell of the row before
-    from which one comes in there; then what the last row costs.
+    Returns, for each cell, the cell at which the path that leaves the row there came into it; the cell of the row
+    before from which one comes in there; then what the last row costs.
     """
     first, last = window.first[rows], window.last[rows]
     count, size = first.shape

@@ -135,35 +135,38 @@ OVERSHOOT = Measure(
     *("side_overshoot", "pt", "By how far the curve went beyond each side; mean of three.", None, (-500, 500))
 )
 
-APPROACH = (
-    ("energy", "pt2.Hz", "Power from 2 to 5 Hz, weighted by frequency, nearing the second corner.", "lower", "ene"),
-    ("peak_frequency", "Hz", "Frequency of the strongest movement nearing the second corner.", None, "peak"),
-    ("entropy", "bit", "How evenly movement nearing the second corner spreads over frequency.", None, "ent"),
-    ("peak_power", "pt2", "Power at the strongest frequency nearing the second corner.", None, "amp"),
-)
-MOTION = (
-    ("energy", "{}2.Hz", "Power of the phone's movement from 2 to 5 Hz, weighted by frequency.", "lower", "ene"),
-    ("peak_frequency", "Hz", "Frequency of the phone's strongest movement.", None, "peak"),
-    ("entropy", "bit", "How evenly the phone's movement spreads over frequency.", None, "ent"),
-    ("peak_power", "{}2", "Power of the phone's movement at its strongest frequency.", None, "amp"),
-)
-LIMITS = {"energy": (0.0, 1e6), "peak_frequency": (0.0, 30.0), "entropy": (0.0, 8.0), "peak_power": (0.0, 1e6)}
-PHONE = tuple(
-    Measure(
-        *(f"motion_{name}", unit.format(own), means, better, LIMITS[name], (), (HAND, SENSOR.only(sensor), AXIS)),
-        aliases={"dispel": f"draw-{{hand}}-{{sensor}}_ps_{short}_{{axis}}"},
+
+def spectral(prefix: str, unit: str, what: str) -> tuple[tuple[Measure, str], ...]:
+    """Return what is read off a spectrum, each with the library's abbreviation."""
+    power = f"Power of {what} from 2 to 5 Hz, weighted by frequency."
+    peak, even = f"Frequency of the strongest part of {what}.", f"How evenly {what} spreads over frequency."
+    return (
+        (Measure(f"{prefix}_energy", f"{unit}2.Hz", power, "lower", (0, 1e6)), "ene"),
+        (Measure(f"{prefix}_peak_frequency", "Hz", peak, None, (0, 31)), "peak"),
+        (Measure(f"{prefix}_entropy", "bit", even, None, (0, 8)), "ent"),
+        (Measure(f"{prefix}_peak_power", f"{unit}2", f"Power of that part of {what}.", None, (0, 1e6)), "amp"),
     )
-    for sensor, own in (("user_acceleration", "[g]"), ("gyroscope", "rad/s"))
-    for name, unit, means, better, short in MOTION
+
+
+APPROACH = tuple(
+    each(replace(measure, by=(SIGNAL,)), f"itrem_ps_{short}_{{signal}}", EACH_SQUARE)
+    for measure, short in spectral("approach", "pt", "the movement up to the second corner")
 )
-SPECTRAL_NORM = tuple(
-    Measure(
-        *("spectral_norm", unit, "Largest singular value of the phone's movement: grows with size and duration."),
-        *("lower", (0, 1e4), (), (HAND, SENSOR.only(sensor))),
-        aliases={"dispel": "draw-{hand}-{sensor}_sig_ene"},
+
+
+def phone(sensor: str, unit: str) -> tuple[Measure, ...]:
+    """Return what is measured on the phone's movement in the other hand, or with the hand that draws."""
+    by = (HAND, SENSOR.only(sensor))
+    norm = "Largest singular value of the phone's movement: grows with its size and duration."
+    alias = "draw-{hand}-{sensor}_"
+    return (
+        Measure("spectral_norm", unit, norm, "lower", (0, 1e4), (), by, aliases={"dispel": f"{alias}sig_ene"}),
+        *(
+            replace(measure, by=(*by, AXIS), aliases={"dispel": f"{alias}ps_{short}_{{axis}}"})
+            for measure, short in spectral("motion", unit, "the phone's movement")
+        ),
     )
-    for sensor, unit in (("user_acceleration", "[g]"), ("gyroscope", "rad/s"))
-)
+
 
 MEASURES = (
     *mean_of(DISTANCE, "sim-mean", score=True),
@@ -199,16 +202,9 @@ MEASURES = (
     each(TREMOR, by=EACH_SPIRAL),
     each(CORNER, "corner", EACH_SQUARE),
     each(OVERSHOOT, "axes_over", EACH_SQUARE),
-    *(
-        each(
-            Measure(f"approach_{name}", unit, means, better, LIMITS[name], (), (SIGNAL,)),
-            f"itrem_ps_{short}_{{signal}}",
-            EACH_SQUARE,
-        )
-        for name, unit, means, better, short in APPROACH
-    ),
-    *PHONE,
-    *SPECTRAL_NORM,
+    *APPROACH,
+    *phone("user_acceleration", "[g]"),
+    *phone("gyroscope", "rad/s"),
 )
 
 T, B = "draw-technical-deviation-", "draw-behavioral-deviation-"
@@ -234,11 +230,21 @@ QUALITY = (
         {"dispel": f"{T}excessive_overshoot_removal"},
     ),
     Rule(
-        *("opposite_direction", behavioural, limited, "The loop was drawn the wrong way round. Please follow the arrow."),
+        *(
+            "opposite_direction",
+            behavioural,
+            limited,
+            "The loop was drawn the wrong way. Please follow the arrow.",
+        ),
         {"dispel": f"{B}opp_direction"},
     ),
     Rule(
-        *("wrong_length", behavioural, limited, "A drawing was much shorter or longer than the figure. Please trace it."),
+        *(
+            "wrong_length",
+            behavioural,
+            limited,
+            "A drawing was too short or too long. Please trace the figure.",
+        ),
         {"dispel": f"{B}dist_thresh"},
     ),
     Rule(
@@ -267,7 +273,7 @@ QUALITY = (
     quality=QUALITY,
     source="DISPEL 0.0.3 (MIT), generic/tasks/draw",
 )
-def draw(recording: Recording, out: Outcome) -> None:
+def extract(recording: Recording, out: Outcome) -> None:
     """Trace two squares, an infinity and a spiral with each hand."""
     conditions = (HAND, SHAPE, ATTEMPT)
     parts = parts_by_condition(recording, out, lambda _: conditions, size=lambda part: len(part.streams["touch"]))

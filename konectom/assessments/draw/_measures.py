@@ -9,7 +9,7 @@ import numpy as np
 from konectom.assessments._outcome import Outcome
 from konectom.assessments.draw._trace import INFINITY, SPIRAL, Trace, corners
 from konectom.recording import STANDARD_GRAVITY_MPS2, FloatArray
-from konectom.signals.paths import crossings, distances, distinct, share_reached, spectral_arc_length, steps
+from konectom.signals.paths import IndexArray, crossings, distances, distinct, share_reached, spectral_arc_length, steps
 from konectom.signals.resample import bin_means
 from konectom.signals.spectrum import band_energy, power_spectrum, spectral_entropy_bit
 from konectom.signals.statistics import describe
@@ -214,7 +214,7 @@ def _across(drawn: FloatArray, figure: FloatArray) -> FloatArray:
     return told
 
 
-def _corner_distance(trace: Trace, distance: FloatArray, matched: FloatArray) -> float:
+def _corner_distance(trace: Trace, distance: FloatArray, matched: IndexArray) -> float:
     """Return the mean over the corners of the largest distance near each, negative where that is inside."""
     figure, against, kept = trace.figure, trace.against, trace.kept
     assert figure is not None  # noqa: S101 - the caller saw to it
@@ -305,7 +305,9 @@ def _write_means(drawings: list[Trace], out: Outcome, *, squares: bool) -> None:
     if squares:
         kinds.append((SQUARE_MEANS, lambda trace: trace.is_square))
     for quantities, wanted in kinds:
-        where = [{k: v for k, v in trace.where.items() if k not in out.condition} for trace in drawings if wanted(trace)]
+        where = [
+            {k: v for k, v in trace.where.items() if k not in out.condition} for trace in drawings if wanted(trace)
+        ]
         for quantity, statistic in quantities.items():
             values = np.array([out.statistic(quantity, statistic, **each) for each in where])
             values = values[np.isfinite(values)]

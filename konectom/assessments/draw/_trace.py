@@ -104,9 +104,7 @@ def traces(parts: list[tuple[dict[str, str], Part]], device: Device) -> list[Tra
     return found
 
 
-def _trace(
-    where: Mapping[str, str], part: Part, device: Device, figures: dict[tuple[str, bytes], FloatArray]
-) -> Trace:
+def _trace(where: Mapping[str, str], part: Part, device: Device, figures: dict[tuple[str, bytes], FloatArray]) -> Trace:
     touch = part.streams["touch"]
     scale = points_per_unit(touch.units.get("x"), device)
     places = touch.matrix("x", "y") * scale
@@ -121,7 +119,7 @@ def _trace(
         continuous = bool((fingers == fingers[0]).all())
     else:
         phases = touch["phase"]
-        continuous = np.count_nonzero(phases == "down") == 1 and np.count_nonzero(phases == "up") <= 1
+        continuous = int((phases == "down").sum()) == 1 and int((phases == "up").sum()) <= 1
     figure = None if np.isnan(scale) else _figure(part, where["shape"], scale, figures)
     trace = Trace(where, part, t_s, drawn, figure, continuous, _on_screen(drawn, device), np.ones(t_s.size, np.bool_))
     if figure is not None:
@@ -151,9 +149,7 @@ def _on_screen(drawn: FloatArray, device: Device) -> bool:
     return not bool(((drawn < 0) | (drawn > high)).any())
 
 
-def _figure(
-    part: Part, shape: str, scale: float, known: dict[tuple[str, bytes], FloatArray]
-) -> FloatArray | None:
+def _figure(part: Part, shape: str, scale: float, known: dict[tuple[str, bytes], FloatArray]) -> FloatArray | None:
     """Return the figure to trace with the number of points due; None where fewer than two came."""
     target = find(part, TARGET)
     if target is None or not len(target):
@@ -223,4 +219,5 @@ def corners(figure: FloatArray) -> FloatArray:
     """Return the places (c, 2) where a figure of straight sides turns by more than 45 degrees."""
     places = figure[np.append(True, steps(figure) > 0)]
     heading = np.unwrap(np.arctan2(*np.diff(places, axis=0).T))
-    return places[1:-1][np.abs(np.diff(heading)) > np.pi / 4]
+    found: FloatArray = places[1:-1][np.abs(np.diff(heading)) > np.pi / 4]
+    return found
