@@ -6,6 +6,8 @@ Source: the published definitions of Konectom (DISPEL 0.0.3, generic/tasks/draw/
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 
 from konectom.recording import FloatArray
@@ -28,7 +30,7 @@ def rectangle(*, clockwise: bool) -> FloatArray:
     left, right, top, bottom, end = 56.0, 319.0, 173.0, 689.0, 123.0
     corners = [(left + 50.0, top), (right, top), (right, bottom), (left, bottom), (left, end)]
     sides = []
-    for (x0, y0), (x1, y1) in zip(corners[:-1], corners[1:], strict=True):
+    for (x0, y0), (x1, y1) in pairwise(corners):
         count = int((abs(x1 - x0) + abs(y1 - y0)) / 1.5)
         sides.append(np.column_stack([np.linspace(x0, x1, count), np.linspace(y0, y1, count)]))
     points = np.concatenate(sides)

@@ -120,12 +120,12 @@ def spectral_arc_length(movement: FloatArray, rate_hz: float, highest_hz: float 
     Melendez-Calderon, Burdet 2012 (doi 10.1109/TBME.2011.2179545). NaN where the movement is all zeros.
     """
     n_fft = 2 ** (int(np.ceil(np.log2(max(movement.size, 1)))) + 4)
-    amplitude = np.abs(np.fft.rfft(movement, n_fft))
-    largest = amplitude.max()
+    spectrum = np.fft.rfft(movement, n_fft)
+    largest = float(np.sqrt((spectrum.real**2 + spectrum.imag**2).max()))
     if not largest > 0:
         return float("nan")
     upto = int(highest_hz / rate_hz * n_fft) + 1
-    amplitude = amplitude[:upto] / largest
+    amplitude = np.abs(spectrum[:upto]) / largest
     strong = np.flatnonzero(amplitude >= least)
     if not strong.size or strong[-1] == strong[0]:
         return float("nan")

@@ -199,45 +199,51 @@ def _forward(
     count, size = first.shape
     width, width_before = max(1, int((last - first).max()) + 1), (before.shape[0] - 5) // 2
     pair, cells = np.arange(size), np.arange(width)[:, None]
-    column = cells * size + (first * size + pair)[:, None]
-    total = np.zeros((count, width + 1, size))  # what the cells up to each one cost, and nothing before the first
-    cost, apart = total[:, 1:], level.y.take(column, mode="clip")
-    np.subtract(level.x.take(column, mode="clip"), level.row_x[rows][:, None], out=cost)
-    apart -= level.row_y[rows][:, None]
+    # First with the cells of a row in planes (w, m, b), where these sums are quick.
+    plane = cells[:, None]
+    place = plane * size + (first * size + pair)
+    cost, apart = level.x.take(place, mode="clip"), level.y.take(place, mode="clip")
+    cost -= level.row_x[rows]
+    apart -= level.row_y[rows]
     cost *= cost
     apart *= apart
     cost += apart
     np.sqrt(cost, out=cost)
-    np.copyto(cost, level.out_of_reach, where=cells > (last - first)[:, None])
-    for cell in range(2, width + 1):
-        total[:, cell] += total[:, cell - 1]
-    less, total = total[:, :-1], total[:, 1:]
+    np.copyto(cost, level.out_of_reach, where=plane > last - first)
+    for cell in range(1, width):
+        cost[cell] += cost[cell - 1]
     # Each cell's place in the row before: that of the corner, among the costs with their infinite one to the left.
-    place = column
-    place -= np.concatenate([begins[None], first[:-1]])[:, None] * size
-    np.minimum(place[1:], (width + 1) * size + pair, out=place[1:])
-    np.minimum(place[0], (width_before + 1) * size + pair, out=place[0])
+    place -= np.concatenate([begins[None], first[:-1]]) * size
+    most = np.full((count, 1), width + 1)
+    most[0] = width_before + 1
+    np.minimum(place, most * size + pair, out=place)
+    place = place.transpose(1, 0, 2).copy()
+    total = np.zeros((count, width + 1, size))  # what the cells up to each one cost, and nothing before the first
+    total[:, 1:] = cost.transpose(1, 0, 2)
+    less, total = total[:, :-1], total[:, 1:]
     costs = np.empty((count, 2 * width + 5, size))
     costs[:, width + 2] = costs[:, -2] = costs[:, -1] = np.inf
     inward, reach = np.empty((count, width, size)), np.empty((width, size))
     cheaper, inner = costs[:, : width + 2], costs[:, width + 3 : -2]
     left, right = costs[:, width + 2 : -1], costs[:, width + 3 :]
-    for row in range(count):
-        into = inward[row]
-        (costs[row - 1] if row else before).take(place[row], out=into, mode="clip")
-        np.subtract(into, less[row], out=reach)
+    previous = before
+    each_row = zip(costs, place, inward, less, total, inner, left, right, cheaper, strict=True)
+    for now, at, into, spent, sums, told, one, other, lesser in each_row:
+        previous.take(at, out=into, mode="clip")
+        np.subtract(into, spent, out=reach)
         np.minimum.accumulate(reach, axis=0, out=reach)
-        np.add(reach, total[row], out=inner[row])
-        np.minimum(left[row], right[row], out=cheaper[row])
+        np.add(reach, sums, out=told)
+        np.minimum(one, other, out=lesser)
+        previous = now
     # It came from the corner where the same column would have cost more than the cheaper of the two did.
     same = np.empty((count, width, size))
     ahead = place[1:] + (np.arange(count - 1) * ((2 * width + 5) * size) + (width + 3) * size)[:, None, None]
     costs.take(ahead, out=same[1:], mode="clip")
     before.take(place[0] + (width_before + 3) * size, out=same[0], mode="clip")
     inward += _ALIKE
-    onward = np.where(same > inward, place - size, place)
+    np.subtract(place, size, out=place, where=same > inward)
     from_left = costs[:, width + 2 : -3] <= inward
     entry = np.broadcast_to(cells * size + pair, from_left.shape).copy()
     for cell in range(1, width):
         np.copyto(entry[:, cell], entry[:, cell - 1], where=from_left[:, cell])
-    return entry, onward, costs[-1]
+    return entry, place, costs[-1]

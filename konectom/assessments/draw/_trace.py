@@ -218,6 +218,6 @@ def _start_near(figure: FloatArray, place: FloatArray) -> int:
 def corners(figure: FloatArray) -> FloatArray:
     """Return the places (c, 2) where a figure of straight sides turns by more than 45 degrees."""
     places = figure[np.append(True, steps(figure) > 0)]
-    heading = np.unwrap(np.arctan2(*np.diff(places, axis=0).T))
-    found: FloatArray = places[1:-1][np.abs(np.diff(heading)) > np.pi / 4]
+    way = np.diff(places, axis=0) / steps(places)[:, None]
+    found: FloatArray = places[1:-1][(way[1:] * way[:-1]).sum(axis=1) < np.cos(np.pi / 4)]
     return found
