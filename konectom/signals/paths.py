@@ -13,7 +13,7 @@ BoolArray = NDArray[np.bool_]
 
 def steps(points: FloatArray) -> FloatArray:
     """Return how far each point (n) is from the one before it, shape (n - 1)."""
-    apart = np.diff(points, axis=0)
+    apart = points[1:] - points[:-1]
     return np.sqrt(apart[:, 0] ** 2 + apart[:, 1] ** 2)
 
 
@@ -48,10 +48,37 @@ def evenly(points: FloatArray, count: int, *, smooth: bool) -> FloatArray:
     wanted = np.linspace(0.0, along[-1], count)
     if not smooth or len(points) < 4:
         return np.column_stack([np.interp(wanted, along, column) for column in points.T])
-    from scipy.interpolate import make_interp_spline
+    return _spline(along, points, wanted)
 
-    spaced: FloatArray = make_interp_spline(along, points, k=3)(wanted)
-    return spaced
+
+def _spline(knots: FloatArray, values: FloatArray, wanted: FloatArray) -> FloatArray:
+    """Return the cubic spline (not-a-knot) through values (n, k) at n knots, at sorted places between them.
+
+    With four points it is one parabola or cubic throughout. The slopes at the knots solve a tridiagonal system.
+    """
+    from scipy.linalg.lapack import dgtsv
+
+    columns = np.ascontiguousarray(values.T)  # one row for each of the k: sums along it are quick
+    step = knots[1:] - knots[:-1]
+    chord = (columns[:, 1:] - columns[:, :-1]) / step
+    upper, lower, middle = np.empty(step.size), np.empty(step.size), np.empty(knots.size)
+    upper[1:], lower[:-1], middle[1:-1] = step[:-1], step[1:], 2 * (step[1:] + step[:-1])
+    right = np.empty(columns.shape)
+    right[:, 1:-1] = 3 * (step[1:] * chord[:, :-1] + step[:-1] * chord[:, 1:])
+    # Not a knot: the third derivative goes on through the second point, and through the last but one.
+    for end, (near, far, inner, outer) in ((0, (step[0], step[1], 0, 1)), (-1, (step[-1], step[-2], -1, -2))):
+        both = near + far
+        middle[end] = far
+        right[:, end] = ((near + 2 * both) * far * chord[:, inner] + near**2 * chord[:, outer]) / both
+    upper[0], lower[-1] = step[0] + step[1], step[-1] + step[-2]
+    slope = dgtsv(lower, middle, upper, right.T)[3].T
+    # Between two knots: the chord, and what leans off it at either end.
+    at = np.searchsorted(knots[1:-1], wanted, "right")
+    t = (wanted - knots.take(at)) / step.take(at)
+    leave, arrive = step * (slope[:, :-1] - chord), step * (chord - slope[:, 1:])
+    rise = (columns[:, 1:] - columns[:, :-1]).take(at, axis=1)
+    lean = (1.0 - t) * leave.take(at, axis=1) + t * arrive.take(at, axis=1)
+    return np.ascontiguousarray((columns.take(at, axis=1) + t * (rise + (1.0 - t) * lean)).T)
 
 
 def share_reached(figure: FloatArray, drawn: FloatArray, radius: float, known: IndexArray | None = None) -> float:
@@ -91,7 +118,8 @@ def crossings(
     for axis in (0, 1):
         near = _overlap(drawn[:, axis], segment, figure[:, axis], other)
         segment, other = segment[near], other[near]
-    a, b, c, d = drawn[segment], drawn[segment + 1], figure[other], figure[other + 1]
+    a, b = drawn.take(segment, axis=0), drawn.take(segment + 1, axis=0)
+    c, d = figure.take(other, axis=0), figure.take(other + 1, axis=0)
     u, v = b - a, d - c
     meet = (_side(a, u, c) * _side(a, u, d) <= 0) & (_side(c, v, a) * _side(c, v, b) <= 0)
     cosine = (u * v).sum(axis=1) / np.sqrt((u * u).sum(axis=1) * (v * v).sum(axis=1))
@@ -103,7 +131,8 @@ def _overlap(a: FloatArray, i: IndexArray, b: FloatArray, j: IndexArray) -> Bool
     """Tell where the stretch from a[i] to a[i + 1] overlaps that from b[j] to b[j + 1]."""
     low_a, high_a = np.minimum(a[:-1], a[1:]), np.maximum(a[:-1], a[1:])
     low_b, high_b = np.minimum(b[:-1], b[1:]), np.maximum(b[:-1], b[1:])
-    return (low_a[i] <= high_b[j]) & (low_b[j] <= high_a[i])
+    told: BoolArray = (low_a.take(i) <= high_b.take(j)) & (low_b.take(j) <= high_a.take(i))
+    return told
 
 
 def _side(origin: FloatArray, direction: FloatArray, point: FloatArray) -> FloatArray:

@@ -144,7 +144,7 @@ def _matches(pair: tuple[FloatArray, FloatArray], path: _Spans | None, index: in
     begin, count = path.first[:rows, index], path.last[:rows, index] - path.first[:rows, index] + 1
     second = np.repeat(np.arange(rows), count)
     first = np.arange(count.sum()) - np.repeat(np.cumsum(count) - count - begin, count)
-    apart = pair[0][first] - pair[1][second]
+    apart = pair[0].take(first, axis=0) - pair[1].take(second, axis=0)
     apart *= apart
     return Matches(first, second, np.sqrt(apart[:, 0] + apart[:, 1]))
 
@@ -185,7 +185,7 @@ def _search(level: _Level, window: _Spans) -> _Spans:
 
 def _forward(
     level: _Level, window: _Spans, rows: slice, before: FloatArray, begins: IndexArray
-) -> tuple[IndexArray, IndexArray, FloatArray]:
+) -> tuple[NDArray[np.int32], NDArray[np.int32], FloatArray]:
     """Search a block of rows, given what the row before it costs and the column at which that begins.
 
     What a row costs is kept as (2 w + 5, b) for its w cells: the cheaper of each two neighbours (w + 2), then the
@@ -241,9 +241,10 @@ def _forward(
     costs.take(ahead, out=same[1:], mode="clip")
     before.take(place[0] + (width_before + 3) * size, out=same[0], mode="clip")
     inward += _ALIKE
-    np.subtract(place, size, out=place, where=same > inward)
+    onward = (place - (same > inward) * size).astype(np.int32)
     from_left = costs[:, width + 2 : -3] <= inward
-    entry = np.broadcast_to(cells * size + pair, from_left.shape).copy()
+    entry = np.empty((count, width, size), dtype=np.int32)
+    entry[:] = cells * size + pair
     for cell in range(1, width):
         np.copyto(entry[:, cell], entry[:, cell - 1], where=from_left[:, cell])
-    return entry, place, costs[-1]
+    return entry, onward, costs[-1]

@@ -13,7 +13,7 @@ from konectom.signals.paths import IndexArray, crossings, distances, distinct, s
 from konectom.signals.resample import bin_means
 from konectom.signals.spectrum import band_energy, power_spectrum, spectral_entropy_bit
 from konectom.signals.statistics import describe
-from konectom.signals.timebase import longest_gap_s, median_rate_hz
+from konectom.signals.timebase import longest_gap_s
 
 SPAN_MS = {"square_clockwise": 5699.0, "square_counter_clockwise": 5738.0, INFINITY: 6012.0, SPIRAL: 8671.0}
 SPAN_PT = {"square_clockwise": 8.641, "square_counter_clockwise": 8.952, INFINITY: 8.096, SPIRAL: 6.674}
@@ -58,7 +58,8 @@ def judge(trace: Trace, out: Outcome) -> None:
     out.flag("figure_unknown", when="target" not in part.events, **where)
     finish = part.events.get("finish")
     out.flag("incomplete", when=finish is not None and not len(finish), **where)
-    rate_hz, longest_s = median_rate_hz(trace.t_s), longest_gap_s(trace.t_s)
+    longest_s = longest_gap_s(trace.t_s)
+    rate_hz = (trace.t_s.size - 1) / max(float(np.ptp(trace.t_s)), 1e-9) if trace.t_s.size > 1 else np.nan
     out.flag("slow_sampling", when=rate_hz < SLOWEST_HZ, rate_hz=rate_hz, **where)
     out.flag("paused", when=longest_s > LONGEST_PAUSE_S, longest_s=longest_s, **where)
     pressure = part.streams["touch"].columns.get("pressure")
@@ -208,9 +209,10 @@ def _across(drawn: FloatArray, figure: FloatArray) -> FloatArray:
     from scipy.spatial import cKDTree
 
     _, nearest = cKDTree(figure).query(drawn)
-    ahead = np.gradient(figure, axis=0)[nearest]
-    away = drawn - figure[nearest]
-    told: FloatArray = (ahead[:, 0] * away[:, 1] - ahead[:, 1] * away[:, 0]) / np.hypot(*ahead.T)
+    ahead = figure.take(np.minimum(nearest + 1, len(figure) - 1), axis=0)
+    ahead -= figure.take(np.maximum(nearest - 1, 0), axis=0)
+    away = drawn - figure.take(nearest, axis=0)
+    told: FloatArray = (ahead[:, 0] * away[:, 1] - ahead[:, 1] * away[:, 0]) / np.sqrt((ahead**2).sum(axis=1))
     return told
 
 

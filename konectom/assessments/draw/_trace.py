@@ -88,9 +88,13 @@ class Trace:
         return length(self.even) / length(self.figure) if self.figure is not None else float("nan")
 
 
+Figures = dict[tuple[str, bytes], FloatArray | None]
+"""Figures by their name and the bytes of what the app told."""
+
+
 def traces(parts: list[tuple[dict[str, str], Part]], device: Device) -> list[Trace]:
     """Return what was drawn in each part, warped onto its figure."""
-    figures: dict[tuple[str, bytes], FloatArray] = {}
+    figures: Figures = {}
     found = [_trace(where, part, device, figures) for where, part in parts]
     warped = [trace for trace in found if trace.usable and trace.figure is not None]
     pairs = [(trace.kept, trace.against) for trace in warped]
@@ -104,16 +108,16 @@ def traces(parts: list[tuple[dict[str, str], Part]], device: Device) -> list[Tra
     return found
 
 
-def _trace(where: Mapping[str, str], part: Part, device: Device, figures: dict[tuple[str, bytes], FloatArray]) -> Trace:
+def _trace(where: Mapping[str, str], part: Part, device: Device, figures: Figures) -> Trace:
     touch = part.streams["touch"]
     scale = points_per_unit(touch.units.get("x"), device)
-    places = touch.matrix("x", "y") * scale
-    seen = np.isfinite(touch.matrix("x", "y")).all(axis=1)
+    places = touch.matrix("x", "y")
+    seen = np.isfinite(places).all(axis=1)
     order = np.flatnonzero(seen)[np.argsort(touch.t_s[seen], kind="stable")]
     t_s = touch.t_s[order]
     last = np.diff(t_s, append=np.inf) > 0  # of several samples at one time the last stands
     order, t_s = order[last], t_s[last]
-    drawn, down = places[order], touch["phase"][order] == "down"
+    drawn, down = places.take(order, axis=0) * scale, touch["phase"][order] == "down"
     fingers = touch["finger"][seen] if "finger" in touch else np.empty(0)
     if fingers.size and np.isfinite(fingers).all():
         continuous = bool((fingers == fingers[0]).all())
@@ -149,23 +153,23 @@ def _on_screen(drawn: FloatArray, device: Device) -> bool:
     return not bool(((drawn < 0) | (drawn > high)).any())
 
 
-def _figure(part: Part, shape: str, scale: float, known: dict[tuple[str, bytes], FloatArray]) -> FloatArray | None:
+def _figure(part: Part, shape: str, scale: float, known: Figures) -> FloatArray | None:
     """Return the figure to trace with the number of points due; None where fewer than two came."""
     target = find(part, TARGET)
     if target is None or not len(target):
         return None
     told = target.matrix("point", "x", "y")
+    key = shape, told.tobytes()
+    if key not in known:
+        known[key] = _completed(told, shape, scale)
+    return known[key]
+
+
+def _completed(told: FloatArray, shape: str, scale: float) -> FloatArray | None:
     told = told[np.isfinite(told).all(axis=1)]
     points = told[np.argsort(told[:, 0], kind="stable"), 1:] * scale
     if len(points) < 2 or not length(points):
         return None
-    key = shape, points.tobytes()
-    if key not in known:
-        known[key] = _completed(points, shape)
-    return known[key]
-
-
-def _completed(points: FloatArray, shape: str) -> FloatArray:
     count = POINTS[shape]
     if len(points) != count:
         apart = np.append(True, steps(points) > 0)
