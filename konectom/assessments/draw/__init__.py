@@ -40,7 +40,8 @@ from konectom.assessments.base import (
     noted,
     technical,
 )
-from konectom.assessments.draw._measures import judge, judge_hands, write, write_hand, write_overall
+from konectom.assessments.draw._measures import write, write_hand, write_overall
+from konectom.assessments.draw._quality import judge, judge_hands
 from konectom.assessments.draw._trace import INFINITY, SPIRAL, TARGET, TOUCHES, traces
 from konectom.recording import Recording
 
