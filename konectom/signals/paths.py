@@ -93,7 +93,9 @@ def share_reached(figure: FloatArray, drawn: FloatArray, radius: float, known: I
         reached[known] = True
     open_ = np.flatnonzero(~reached)
     if open_.size:
-        distance, _ = cKDTree(drawn, balanced_tree=False).query(figure[open_], distance_upper_bound=radius)
+        distance, _ = cKDTree(drawn, leafsize=32, balanced_tree=False, compact_nodes=False).query(
+            figure[open_], distance_upper_bound=radius
+        )
         reached[open_] = distance < radius
     return float(np.count_nonzero(reached)) / len(figure)
 

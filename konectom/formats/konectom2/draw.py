@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import replace
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -66,9 +67,9 @@ def _target(level: Level) -> Stream | None:
     if told is None:
         return None
     at = f"{level.at}/configuration/{FIGURE}"
-    if not isinstance(told, list) or not all(isinstance(row, list) and len(row) == 2 for row in told):
+    if not isinstance(told, list) or not set(map(type, told)) <= {list} or not set(map(len, told)) <= {2}:
         raise ColumnInvalid("the figure is a list of positions x, y", at=at)
-    x, y = numbers([value for row in told for value in row], at).reshape(-1, 2).T
+    x, y = numbers(list(chain.from_iterable(told)), at).reshape(-1, 2).T
     return Stream("target", np.zeros(len(told)), {"point": np.arange(len(told), dtype=np.float64), "x": x, "y": y})
 
 
