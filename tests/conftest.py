@@ -1,5 +1,6 @@
 """Fixtures that all tests may use: settings in a directory of their own, services, people, and a small assessment."""
 
+import os
 import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -8,6 +9,7 @@ from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
+from hypothesis import settings as hypothesis_settings
 
 from konectom.assessments import every_assessment
 from konectom.settings import Settings, load_settings
@@ -15,6 +17,12 @@ from konectom.storage import migrate
 from konectom.workflows.people import create_device, create_patient, create_study
 from konectom.workflows.services import Services
 from tests.probe import probe_of
+
+# Continuous integration draws the same examples each time: what it says of a change is of the change. Elsewhere every
+# run draws others.
+hypothesis_settings.register_profile("ci", derandomize=True, database=None)
+if os.environ.get("CI"):
+    hypothesis_settings.load_profile("ci")
 
 
 class Clock:

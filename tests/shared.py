@@ -30,9 +30,14 @@ def inflated(path: Path) -> bytes:
 
 
 def expected(path: Path) -> list[dict[str, str]]:
-    """Return the published library's values for a recording: rows with level, measure_id, value, flags."""
-    table = path.with_name(path.name.split(".json")[0] + ".expected.csv")
-    if not table.exists():
-        return []
-    with table.open(newline="") as rows:
-        return [row for row in csv.DictReader(rows) if row.get("measure_id") and row["value"]]
+    """Return the published library's values for a recording: rows with level, measure_id, value, flags.
+
+    Those of its further processing steps (``.lee``, ``.gps``) lie in tables of their own.
+    """
+    stem = path.name.split(".json")[0].split(".h5")[0]
+    found: list[dict[str, str]] = []
+    for table in (path.with_name(f"{stem}{more}.expected.csv") for more in ("", ".lee", ".gps")):
+        if table.exists():
+            with table.open(newline="") as rows:
+                found += [row for row in csv.DictReader(rows) if row.get("measure_id") and row["value"]]
+    return found

@@ -24,6 +24,8 @@ keepalive = 20
 
 # Loading before the fork would hand one object store, one pool of connections and Arrow's threads to several processes.
 preload_app = False
+# One recording is too small for several threads of linear algebra: starting them costs more than it gains.
+raw_env = ["OPENBLAS_NUM_THREADS=1"]
 # The control socket is a way in that nobody here uses.
 control_socket_disable = True
 

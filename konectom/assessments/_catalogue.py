@@ -25,19 +25,23 @@ STATISTIC_TITLES = {
     "min": "smallest value",
     "max": "largest value",
     "p05": "5th centile",
+    "p90": "90th centile",
     "p95": "95th centile",
     "iqr": "interquartile range",
+    "npcv": "mean distance from the mean, over the mean size",
     "skew": "skewness",
     "kurtosis": "excess kurtosis",
     "cv": "coefficient of variation",
 }
 
-STATISTIC_ALIASES: Mapping[str, Mapping[str, str]] = {"dispel": {"sd": "std", "p05": "q05", "p95": "q95"}}
+STATISTIC_ALIASES: Mapping[str, Mapping[str, str]] = {
+    "dispel": {"sd": "std", "p05": "q05", "p90": "90th", "p95": "q95"}
+}
 """How public libraries abbreviate the statistics, where not as here."""
 
-_LOCATION = frozenset({"", "mean", "median", "min", "max", "p05", "p95"})
+_LOCATION = frozenset({"", "mean", "median", "min", "max", "p05", "p90", "p95"})
 _SPREAD = frozenset({"sd", "iqr"})
-_DIMENSIONLESS = frozenset({"cv", "skew", "kurtosis"})
+_DIMENSIONLESS = frozenset({"cv", "npcv", "skew", "kurtosis"})
 
 
 @dataclass(frozen=True, slots=True)

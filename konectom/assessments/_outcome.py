@@ -26,6 +26,7 @@ REASONS = {
     "too_few_values": "There were too few values to compute this.",
     "undefined": "The value is not defined for these data, such as a ratio to zero.",
     "not_applicable": "The measure does not apply to what was recorded.",
+    "not_answered": "A question that this needs was not answered.",
 }
 """Why a measure can be absent."""
 
@@ -193,10 +194,10 @@ class Outcome:
         self._sheet.reasons.update(dict.fromkeys(range(block.start, block.stop), reason))
 
     def rest_absent(self, reason: str) -> None:
-        """Say why whatever has not been written yet, under any condition, has no value."""
+        """Say why whatever has not been written yet, under this outcome's condition or further ones, has no value."""
         if reason not in REASONS:
             raise ValueError(f"no such reason: {reason}")
-        for block in self._sheet.catalogue.blocks.values():
+        for block in self._sheet.catalogue.under(self._where):
             if block.start not in self._sheet.written:
                 self._claim(block)
                 self._sheet.reasons.update(dict.fromkeys(range(block.start, block.stop), reason))

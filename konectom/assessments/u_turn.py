@@ -46,7 +46,7 @@ from konectom.signals.lee_steps import averaged, find_lee_steps
 from konectom.signals.resample import Even
 from konectom.signals.steps import find_steps
 from konectom.signals.timebase import first_seconds, since
-from konectom.signals.turns import Turn, find_turns, join_u_turns
+from konectom.signals.turns import Turn, find_turns, join_u_turns, rotation_between
 
 INSTRUCTIONS_BEFORE = 2
 INSTRUCTED_S, LONGEST_S = 120.0, 300.0
@@ -247,14 +247,6 @@ def write_lee_steps(upwards: Even, yaw: Even, out: Outcome) -> None:
     rotated_rad = rotation_between(upwards.t_s[steps], yaw)
     out("pelvis_rotation", rotated_rad[rotated_rad > 0], sense="positive")
     out("pelvis_rotation", -rotated_rad[rotated_rad <= 0], sense="negative")
-
-
-def rotation_between(t_s: FloatArray, yaw: Even) -> FloatArray:
-    """Return the angle in rad by which the trunk turned from each time to the next, from the last to the end."""
-    turned_rad = np.concatenate(([0.0], np.cumsum(yaw.values[1:] + yaw.values[:-1]) / 2 / yaw.rate_hz))
-    at = np.rint((t_s - yaw.t_s[0]) * yaw.rate_hz).astype(np.intp).clip(0, len(yaw) - 1)
-    angle_rad: FloatArray = np.diff(turned_rad[at], append=turned_rad[-1])
-    return angle_rad
 
 
 def judge_where_worn(turns: list[Turn], yaw: Even, moved: Motion, out: Outcome) -> None:

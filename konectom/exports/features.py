@@ -35,10 +35,10 @@ FACTS = (
 """The leading columns of every table."""
 
 VALUE_FACTS = (
-    Column("measure", "text", means="Key of the measure, with its condition and statistic."),
-    Column("quantity", "text", means="The measure without condition and statistic."),
+    Column("key", "text", means="The measure with its condition and statistic."),
+    Column("measure", "text", means="The measure without condition and statistic."),
     Column("condition", "text", means="The condition, as name=level, separated by spaces."),
-    Column("statistic", "text", means="The statistic, empty where the quantity is a single value."),
+    Column("statistic", "text", means="The statistic, empty where the measure is a single value."),
     Column("unit", "text", means="Unit of the value (UCUM)."),
 )
 """Further leading columns of the table that has one row for each value."""

@@ -12,7 +12,7 @@ from typing import Any
 import orjson
 
 from konectom.errors import FormatUnknown, NotJson
-from konectom.formats import ads, konectom2, session1
+from konectom.formats import ads, apdm, konectom2, session1
 from konectom.formats._inflate import encoding_of, inflate
 from konectom.formats._limits import Limits
 from konectom.formats._registry import Format
@@ -20,8 +20,8 @@ from konectom.recording import Session
 
 __all__ = ["FORMATS", "Format", "Limits", "read"]
 
-FORMATS: tuple[Format, ...] = (session1.FORMAT, konectom2.FORMAT, ads.FORMAT)
-"""Every format there is; a JSON document belongs to the first that recognises it."""
+FORMATS: tuple[Format, ...] = (session1.FORMAT, konectom2.FORMAT, ads.FORMAT, apdm.FORMAT)
+"""Every format there is; what was sent belongs to the first that recognises it."""
 
 
 def read(
@@ -35,6 +35,9 @@ def read(
     """
     limits = limits or Limits()
     plain = inflate(body, encoding_of(body) if encoding is None else encoding, limits)
+    for known in FORMATS:
+        if known.magic and plain.startswith(known.magic) and known.recognises(plain):
+            return known.read(plain, limits)
     try:
         document = orjson.loads(plain)
     except orjson.JSONDecodeError as error:
@@ -45,12 +48,13 @@ def read(
 
 def _format_of(document: Any, media_type: str | None) -> Format:
     essence = (media_type or "").split(";", 1)[0].strip().lower()
-    for known in FORMATS:
+    documents = [known for known in FORMATS if not known.magic]
+    for known in documents:
         if essence and essence in known.media_types:
             if not known.recognises(document):
                 raise FormatUnknown(f"the document is not {known.name}, as its media type says")
             return known
-    for known in FORMATS:
+    for known in documents:
         if known.recognises(document):
             return known
     names = ", ".join(known.name for known in FORMATS)

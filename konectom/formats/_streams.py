@@ -28,12 +28,20 @@ KINDS = {
     "raw_gyroscope": Kind("angular velocity", AXES, means="Turning rate as the sensor gives it."),
     "magnetometer": Kind("magnetic flux density", AXES, means="Magnetic field, the phone's own taken out."),
     "raw_magnetometer": Kind("magnetic flux density", AXES, means="Magnetic field as the sensor gives it."),
+    "gps": Kind(
+        "position on the ground",
+        ("x", "y"),
+        plain=("accuracy_m",),
+        optional=("accuracy_m",),
+        means="Metres to the east and north of any fixed point; accuracy_m is the radius that holds the true place.",
+    ),
     "touch": Kind(
         "position on the screen",
         ("x", "y"),
-        plain=("finger", "pressure"),
+        plain=("finger", "pressure", "led_to_success", "valid_pinch"),
         words=(("phase", (DOWN, MOVE, UP)),),
-        optional=("finger", "pressure"),
-        means="Each sample of each finger on the screen; finger tells fingers apart, pressure is the device's own.",
+        optional=("finger", "pressure", "led_to_success", "valid_pinch"),
+        means="Each sample of each finger on the screen; finger tells fingers apart, pressure is the device's own. "
+        "In pinching, led_to_success and valid_pinch are 1 where the app says so.",
     ),
 }

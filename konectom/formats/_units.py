@@ -25,6 +25,7 @@ UNITS = {
     "deg/s": Unit("angular velocity", "rad/s", pi / 180),
     "T": Unit("magnetic flux density", "T", 1.0),
     "uT": Unit("magnetic flux density", "T", 1e-6),
+    "m": Unit("position on the ground", "m", 1.0),
     "mm": Unit("position on the screen", "mm", 1.0),
     "pt": Unit("position on the screen", "pt", 1.0),
     "px": Unit("position on the screen", "px", 1.0),

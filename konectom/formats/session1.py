@@ -74,7 +74,7 @@ class PartSchema(_Lenient):
     duration_s = fields.Float(allow_none=True, validate=validate.Range(min=0, max=1e9))
     streams = fields.Dict(keys=fields.String(), values=fields.Raw())
     events = fields.List(fields.Raw())
-    answers = fields.Dict(keys=fields.String(), values=fields.Raw())
+    answers = fields.Dict(keys=fields.String(), values=fields.Raw(allow_none=True))
 
 
 class RecordingSchema(PartSchema):

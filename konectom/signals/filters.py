@@ -10,6 +10,7 @@ from functools import lru_cache
 from typing import Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
 from konectom.recording import FloatArray
 
@@ -54,6 +55,34 @@ def _both_ways(
     return filtered
 
 
+def low_pass_rows(
+    rows: FloatArray, lengths: NDArray[np.int64], cutoff_hz: float, order: int, rate_hz: float
+) -> FloatArray:
+    """Return :func:`low_pass` of k signals of different lengths at once: row i of (k, m) holds ``lengths[i]`` values.
+
+    What stands after a row's length is of no meaning, there and in what is returned. Every length is greater than
+    3 (order + 1), the filter's padding.
+    """
+    from scipy.signal import lfilter, lfilter_zi
+
+    numerator, denominator = _butterworth("lowpass", cutoff_hz, order, rate_hz)
+    padding = 3 * max(numerator.size, denominator.size)
+    settled = lfilter_zi(numerator, denominator)
+    last = lengths[:, None] - 1
+    # Each row is continued at both ends by its reflection through the end's value (odd extension).
+    place = np.arange(-padding, rows.shape[1] + padding)[None, :]
+    mirrored = np.where(place < 0, -place, np.where(place > last, 2 * last - place, place)).clip(0)
+    held = np.take_along_axis(rows, mirrored, axis=1)
+    ends = np.take_along_axis(rows, np.where(place < 0, 0, last), axis=1)
+    extended = np.where((place < 0) | (place > last), 2 * ends - held, held)
+    backwards = (last + 2 * padding - np.arange(place.size)).clip(0)
+    for _ in range(2):
+        filtered, _ = lfilter(numerator, denominator, extended, axis=1, zi=settled * extended[:, :1])
+        extended = np.take_along_axis(filtered, backwards, axis=1)
+    result: FloatArray = extended[:, padding : padding + rows.shape[1]]
+    return result
+
+
 @lru_cache(maxsize=128)
 def _butterworth(
     kind: Literal["lowpass", "highpass"], cutoff_hz: float, order: int, rate_hz: float
@@ -62,6 +91,11 @@ def _butterworth(
 
     numerator, denominator = butter(order, cutoff_hz / (rate_hz / 2), btype=kind)
     return np.asarray(numerator), np.asarray(denominator)
+
+
+def butterworth_low_pass(cutoff_hz: float, order: int, rate_hz: float) -> tuple[FloatArray, FloatArray]:
+    """Return numerator and denominator of the Butterworth low-pass filter; the cutoff is below half the rate."""
+    return _butterworth("lowpass", cutoff_hz, order, rate_hz)
 
 
 def smooth(signal: FloatArray, window: int = 41, order: int = 3) -> FloatArray:
@@ -82,7 +116,8 @@ def detrend(signal: FloatArray) -> FloatArray:
         return signal - signal
     time = np.arange(n) - (n - 1) / 2
     centred = signal - signal.mean(axis=0)
-    slope = time @ centred / (time @ time)
+    # Sums by einsum: a product of matrices would wake the threads of the linear algebra library for this little.
+    slope = np.einsum("i,i...->...", time, centred) / np.einsum("i,i->", time, time)
     detrended: FloatArray = centred - np.multiply.outer(time, slope)
     return detrended
 

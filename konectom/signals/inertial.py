@@ -24,12 +24,22 @@ class Motion:
     def __len__(self) -> int:
         return int(self.t_s.size)
 
-    def upright(self) -> Even:
+    @property
+    def grid_rate_hz(self) -> float:
+        """Return the rate of the even grid on which the recording is analysed, unless told otherwise."""
+        return grid_rate_hz(median_rate_hz(self.t_s))
+
+    def upright(self, rate_hz: float | None = None) -> Even:
         """Return the user acceleration (m, 3) in g, x vertical, on an even grid."""
         turned = turned_upright(self.user_g, self.gravity_g)
-        return bin_means(self.t_s, turned, grid_rate_hz(median_rate_hz(self.t_s)))
+        return bin_means(self.t_s, turned, rate_hz or self.grid_rate_hz)
 
-    def rotation(self, gyroscope: Stream) -> Even:
+    def total_upright(self, rate_hz: float | None = None) -> Even:
+        """Return the acceleration with gravity (m, 3) in g, x vertical, on an even grid."""
+        turned = turned_upright(self.user_g + self.gravity_g, self.gravity_g)
+        return bin_means(self.t_s, turned, rate_hz or self.grid_rate_hz)
+
+    def rotation(self, gyroscope: Stream, rate_hz: float | None = None) -> Even:
         """Return the rotation (m, 3) in rad/s, x about the vertical, on an even grid.
 
         Each acceleration sample takes the gyroscope's nearest in time. Where most time stamps of the two are equal
@@ -37,12 +47,12 @@ class Motion:
         """
         t_s, rotation_radps = samples(gyroscope)
         if not t_s.size or not len(self):
-            return Even(np.empty(0), np.empty((0, 3)), grid_rate_hz(float("nan")))
+            return Even(np.empty(0), np.empty((0, 3)), rate_hz or grid_rate_hz(float("nan")))
         partner = nearest(t_s, self.t_s)
         alike = nanoseconds(t_s[partner]) == nanoseconds(self.t_s)
         own = alike if alike.mean() > 0.5 else np.ones(len(self), dtype=bool)
         turned = turned_upright(rotation_radps[partner[own]], self.gravity_g[own])
-        return bin_means(self.t_s[own], turned, grid_rate_hz(median_rate_hz(self.t_s[own])))
+        return bin_means(self.t_s[own], turned, rate_hz or grid_rate_hz(median_rate_hz(self.t_s[own])))
 
 
 def motion(streams: Mapping[str, Stream]) -> Motion:

@@ -13,7 +13,6 @@ not suffer from that.
 from __future__ import annotations
 
 import math
-from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -38,19 +37,21 @@ def averaged(vertical_g: FloatArray) -> FloatArray:
 def find_lee_steps(averaged_g: FloatArray, rate_hz: float) -> NDArray[np.intp]:
     """Return the samples at which steps were made: the peaks of the upward acceleration, :func:`averaged`.
 
+    It may be a stretch of a longer one; values that are not known (NaN) stand at its ends only.
     As in the paper the second sample opens the sequence and counts as a step. Peaks and valleys alternate. A candidate
     must stand out from the level half-way between the last peak and the last valley by a quarter of the recent
     standard deviation. If it comes later after the last of its kind than the usual interval less three of its
     standard deviations, it is a new one; if sooner, it replaces the last of its kind where that is less extreme.
     """
-    if averaged_g.size <= AVERAGED_SAMPLES:
+    known = np.flatnonzero(np.isfinite(averaged_g))
+    if known.size < 2:
         return np.empty(0, dtype=np.intp)
     peaks, valleys = [1], [0]
-    peak_g, valley_g = float("nan"), 0.0
-    level_g = float(np.nanmean(averaged_g))
+    peak_g, valley_g = float(averaged_g[1]), 0.0
+    level_g = float(averaged_g[known].mean())
     peak_after, valley_after = FIRST_INTERVAL_S * rate_hz, FIRST_VALLEY_AFTER_S * rate_hz
     on_peak = True
-    for at, value_g, is_peak, margin_g in _candidates(averaged_g):
+    for at, value_g, is_peak, margin_g in _candidates(averaged_g, known):
         # Comparisons with NaN are false: a level that is not known yet turns no candidate away.
         if is_peak:
             if value_g <= level_g + margin_g:
@@ -81,14 +82,17 @@ def find_lee_steps(averaged_g: FloatArray, rate_hz: float) -> NDArray[np.intp]:
     return np.asarray(peaks, dtype=np.intp)
 
 
-def _candidates(averaged_g: FloatArray) -> zip[tuple[int, float, bool, float]]:
+def _candidates(averaged_g: FloatArray, known: NDArray[np.intp]) -> zip[tuple[int, float, bool, float]]:
     """Return each local extremum: its sample, value, whether it is a peak, and by how much it must stand out."""
-    edge = AVERAGED_SAMPLES // 2
-    inner = averaged_g[edge:-edge]
+    lead = int(known[0])
+    inner = averaged_g[lead : known[-1] + 1]
     rise = np.diff(inner)
-    after = np.append(rise[1:], -rise[-1:])  # the last value has nothing after it, and is taken as extreme
+    after = np.append(rise[1:], -rise[-1:])  # the last known value has nothing after it, and is taken as extreme
+    if known[-1] == averaged_g.size - 1:
+        after[-1] = np.nan  # unless the sequence ends there: its last sample is never judged
     is_peak, is_valley = (rise > 0) & (after < 0), (rise < 0) & (after > 0)
     at = np.flatnonzero(is_peak | is_valley)
+    at = at[at + 1 + lead > 1]  # the second sample has opened the sequence
     # The deviation is that of the 25 values that end two before the candidate.
     last = at
     first = (last - DEVIATION_SAMPLES).clip(0)
@@ -98,17 +102,18 @@ def _candidates(averaged_g: FloatArray) -> zip[tuple[int, float, bool, float]]:
     total, squares = (sums[last] - sums[first]).T
     with np.errstate(invalid="ignore", divide="ignore"):
         deviation = np.sqrt(((squares - total**2 / n) / (n - 1)).clip(0))
-    margin = np.where(n > 1, deviation, np.nan) / ALPHA
-    return zip((at + edge + 1).tolist(), inner[at + 1].tolist(), is_peak[at].tolist(), margin.tolist(), strict=True)
+    margin = np.where(n > 1, deviation, 0.0 if lead == 0 else np.nan) / ALPHA
+    return zip((at + lead + 1).tolist(), inner[at + 1].tolist(), is_peak[at].tolist(), margin.tolist(), strict=True)
 
 
 def _soonest(found: list[int], rate_hz: float) -> float:
     """Return after how many samples the next may come: mean less 3 SD of the last ten intervals."""
-    intervals = [later - earlier for earlier, later in pairwise(found[-INTERVALS - 1 :])]
-    if not intervals:
+    recent = found[-INTERVALS - 1 :]
+    n = len(recent) - 1
+    if n < 1:
         return FIRST_INTERVAL_S * rate_hz
-    mean = sum(intervals) / len(intervals)
-    if len(intervals) == 1:
-        return mean
-    variance = sum((interval - mean) ** 2 for interval in intervals) / (len(intervals) - 1)
-    return mean - math.sqrt(variance) / BETA
+    total = recent[-1] - recent[0]
+    if n == 1:
+        return total
+    squares = round(math.dist(recent[1:], recent[:-1]) ** 2)
+    return total / n - math.sqrt((n * squares - total * total) / (n * (n - 1))) / BETA

@@ -64,17 +64,20 @@ def turned_upright(vectors: FloatArray, gravity: FloatArray) -> FloatArray:
     return upright
 
 
-def placements(gravity_g: FloatArray, user_g: FloatArray, rate_hz: float) -> NDArray[np.str_]:
-    """Return where the phone was in each 0.1 s: belt, pants, table, handheld or else.
+def placements(
+    gravity_g: FloatArray, user_g: FloatArray, rate_hz: float, at: NDArray[np.intp] | None = None
+) -> NDArray[np.str_]:
+    """Return where the phone was in each 0.1 s, or at the samples ``at``: belt, pants, table, handheld or else.
 
-    ``gravity_g`` and ``user_g`` (n, 3) are evenly sampled. Each 0.1 s is judged by the mean of gravity and the
+    ``gravity_g`` and ``user_g`` (n, 3) are evenly sampled. Each time is judged by the mean of gravity and the
     standard deviation of the user acceleration's norm over the 4 s around it: belt is landscape within 53 degrees,
     pants upright within 45 degrees, table flat and still within 18 degrees or flat within 8, handheld facing up.
     """
     if not len(gravity_g):
         return np.empty(0, dtype="<U8")
-    at = np.unique((np.arange(0, len(gravity_g) / rate_hz, STEP_S) * rate_hz).round().astype(np.intp))
-    at = at[at < len(gravity_g)]
+    if at is None:
+        at = np.unique((np.arange(0, len(gravity_g) / rate_hz, STEP_S) * rate_hz).round().astype(np.intp))
+        at = at[at < len(gravity_g)]
     norm = np.linalg.norm(user_g, axis=1)
     norm = norm - norm.mean()  # sums of squares stay exact
     columns = np.column_stack([gravity_g, norm, norm**2])

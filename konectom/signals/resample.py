@@ -15,7 +15,7 @@ GRID_RATES_HZ = (20.0, 50.0, 100.0, 128.0)
 REFERENCE_RATE_HZ = 50.0
 """The rate for which filter windows counted in samples were chosen."""
 
-_TOLERANCE_HZ = 5.0
+TOLERANCE_HZ = 5.0
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -30,14 +30,14 @@ class Even:
         return int(self.t_s.size)
 
 
-def grid_rate_hz(median_rate_hz: float) -> float:
+def grid_rate_hz(median_rate_hz: float, within_hz: float = TOLERANCE_HZ) -> float:
     """Return the rate of the grid on which a recording is analysed.
 
-    The usual rate within 5 Hz of the recording's; for any other, the reference rate of 50 Hz if the recording is
-    faster than that, else 20 Hz. So 60, 75 and 200 Hz are analysed at 50 Hz.
+    The usual rate ``within_hz`` of the recording's; for any other, the reference rate of 50 Hz if the recording is
+    faster than that, else 20 Hz. So within 5 Hz, 60, 75 and 200 Hz are analysed at 50 Hz.
     """
     usual = min(GRID_RATES_HZ, key=lambda rate: abs(rate - median_rate_hz))
-    if abs(usual - median_rate_hz) <= _TOLERANCE_HZ:
+    if abs(usual - median_rate_hz) <= within_hz:
         return usual
     return REFERENCE_RATE_HZ if median_rate_hz > REFERENCE_RATE_HZ else GRID_RATES_HZ[0]
 

@@ -51,3 +51,9 @@ def spectral_entropy_bit(power: FloatArray) -> FloatArray:
     logarithm = np.log2(share, out=np.zeros_like(share), where=share > 0)
     entropy: FloatArray = -(share * logarithm).sum(axis=0)
     return entropy
+
+
+def spectral_norm(signal: FloatArray) -> float:
+    """Return the largest singular value of a signal (n, k)."""
+    product = np.einsum("ni,nj->ij", signal, signal)
+    return float(np.sqrt(np.linalg.eigvalsh(product)[-1]))

@@ -2,7 +2,7 @@
 
 Definitions: ``sd`` has n - 1 in the denominator; quantiles are linear between order statistics (Hyndman & Fan 1996,
 type 7); ``iqr`` is p75 - p25; ``skew`` and ``kurtosis`` are the bias-corrected sample coefficients G1 and excess G2
-(Joanes & Gill 1998); ``cv`` is sd / mean.
+(Joanes & Gill 1998); ``cv`` is sd / mean; ``npcv`` is the mean distance from the mean over the mean size.
 """
 
 from __future__ import annotations
@@ -21,8 +21,10 @@ LEAST_VALUES = {
     "min": 1,
     "max": 1,
     "p05": 1,
+    "p90": 1,
     "p95": 1,
     "iqr": 1,
+    "npcv": 1,
     "sd": 2,
     "cv": 2,
     "skew": 3,
@@ -30,7 +32,7 @@ LEAST_VALUES = {
 }
 """Every statistic there is, and the fewest values from which it is defined."""
 
-_QUANTILES = {"min": 0.0, "p05": 0.05, "median": 0.5, "p95": 0.95, "max": 1.0}
+_QUANTILES = {"min": 0.0, "p05": 0.05, "median": 0.5, "p90": 0.9, "p95": 0.95, "max": 1.0}
 
 
 def describe(values: ArrayLike, statistics: Sequence[str]) -> FloatArray:
@@ -68,6 +70,8 @@ def describe(values: ArrayLike, statistics: Sequence[str]) -> FloatArray:
             value = _quantile(ordered, 0.75) - _quantile(ordered, 0.25)
         elif name == "cv":
             value = sd / mean if mean != 0 else nan
+        elif name == "npcv":
+            value = _relative_deviation(x, centred)
         elif not constant:
             value = _skew(centred, m2, n) if name == "skew" else _kurtosis(centred, m2, n)
         out.append(value)
@@ -89,6 +93,11 @@ def _quantile(ordered: FloatArray, q: float) -> float:
     below = int(position)
     low, fraction = ordered.item(below), position - below
     return low + (ordered.item(below + 1) - low) * fraction if fraction else low
+
+
+def _relative_deviation(x: FloatArray, centred: FloatArray) -> float:
+    size = float(np.abs(x).sum())
+    return float(np.abs(centred).sum()) / size if size > 0 else nan
 
 
 def _skew(centred: FloatArray, m2: float, n: int) -> float:

@@ -20,8 +20,9 @@ def tidy(t_s: FloatArray, values: FloatArray) -> tuple[FloatArray, FloatArray]:
 
     Of several samples at one time the first recorded is kept. What is in order already comes back as it is.
     """
-    complete = np.isfinite(values).all(axis=1)
-    if not complete.all():
+    finite = np.isfinite(values)
+    if not finite.all():
+        complete = finite.all(axis=1)
         t_s, values = t_s[complete], values[complete]
     if (np.diff(t_s) > 0).all():
         return t_s, values

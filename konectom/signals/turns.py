@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from konectom.recording import FloatArray
+from konectom.signals.resample import Even
 
 PEAK_RADPS = np.radians(15)
 EDGE_RADPS = np.radians(5)
@@ -77,6 +78,21 @@ def join_u_turns(turns: list[Turn], yaw_radps: FloatArray, rate_hz: float) -> li
         else:
             joined.append(turn)
     return [turn for turn in joined if abs(turn.angle_rad) > U_SMALLEST_RAD]
+
+
+def rotation_between(t_s: FloatArray, yaw: Even) -> FloatArray:
+    """Return the angle in rad by which the trunk turned from each time to the next, from the last to the end.
+
+    NaN where the rotation about the vertical (n), ``yaw``, was not recorded.
+    """
+    if len(yaw) < 2:
+        return np.full(t_s.size, np.nan)
+    turned_rad = np.concatenate(([0.0], np.cumsum(yaw.values[1:] + yaw.values[:-1]) / 2 / yaw.rate_hz))
+    at = np.rint((t_s - yaw.t_s[0]) * yaw.rate_hz).astype(np.intp).clip(0, len(yaw) - 1)
+    angle_rad: FloatArray = np.diff(turned_rad[at], append=turned_rad[-1])
+    if at.size and at[-1] == len(yaw) - 1:
+        angle_rad[-1] = np.nan
+    return angle_rad
 
 
 def _pieces(before: Turn, turn: Turn, rate_hz: float) -> bool:

@@ -171,11 +171,6 @@ def annual_slope(course: Course, quantity: Quantity) -> float:
     return -course.worsening_per_year if quantity.higher_is_better else course.worsening_per_year
 
 
-def percent_per_year(slope: float) -> float:
-    """Return a logarithmic slope as a percentage of change per year."""
-    return 100.0 * (exp(slope) - 1.0)
-
-
 def half_way(runs: float) -> float:
     """Return the practice constant of a gain that is half made after ``runs`` sessions."""
     return runs / log(2)

@@ -109,14 +109,14 @@ def open_engine(url: str, *, foreign_keys: bool = True) -> Engine:
     """Return an engine on ``url``, set up as the module says. A new SQLite file is for its owner only."""
     options: dict[str, Any] = {"json_serializer": _dumps, "json_deserializer": orjson.loads}
     if make_url(url).get_backend_name() != "sqlite":
-        return create_engine(url, pool_pre_ping=True, **options)
+        return create_engine(url, pool_pre_ping=True, hide_parameters=True, **options)
     file = Path(make_url(url).database or "")
     try:
         file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         file.touch(mode=0o600)
     except OSError as error:
         raise StoreUnavailable(f"the database cannot be opened: {error.strerror}") from error
-    engine = create_engine(url, pool_size=8, max_overflow=24, **options)
+    engine = create_engine(url, pool_size=8, max_overflow=24, hide_parameters=True, **options)
 
     @event.listens_for(engine, "connect")
     def set_up(connection: Any, record: Any) -> None:

@@ -75,7 +75,7 @@ def test_features_come_as_a_row_for_each_result(sender, staff, study):
 def test_features_come_as_a_row_for_each_value(sender, staff, study):
     sender.put(session_body())
     rows = rows_of(staff.get(f"/studies/{study}/features"))
-    assert {row["measure"] for row in rows} >= {"probe.samples", "probe.level[left].mean"}
+    assert {row["key"] for row in rows} >= {"probe.samples", "probe.level[left].mean"}
 
 
 @pytest.mark.parametrize(

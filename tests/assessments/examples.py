@@ -58,7 +58,7 @@ def tables(wire: Wire) -> Iterator[tuple[Wire, str]]:
 def sensors(wire: Wire) -> Iterator[Wire]:
     """Yield the streams of motion sensors."""
     for streams, name in tables(wire):
-        if name != "touch":
+        if name not in ("touch", "gps"):
             yield streams[name]
 
 

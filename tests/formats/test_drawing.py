@@ -42,7 +42,7 @@ def test_the_screen_of_konectom_2_is_told_in_pixels_points_and_millimetres() -> 
     assert isinstance(recording, Recording)
     screen = recording.device.screen
     assert (screen.width_px, screen.height_px, screen.width_pt, screen.height_pt) == (750, 1334, 375, 667)
-    assert screen.pt_per_mm == pytest.approx(667 / 104)
+    assert screen.pt_per_mm == pytest.approx(375 / 58)
 
 
 def test_the_time_of_day_at_which_the_clock_starts() -> None:

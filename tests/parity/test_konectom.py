@@ -2,7 +2,8 @@
 
 A value counts as equal at a relative tolerance of 1e-6, or 1e-3 in tests whose signals are filtered or resampled.
 Whatever is not equal, or not carried at all, must match a row of the table in docs/deviations.md; a row that no
-recording needs is as wrong as a missing one.
+recording needs is as wrong as a missing one. Of each file's values 95 % must be equal, apart from those that the table
+calls corrected: there the library is at fault, and a right value cannot be equal.
 """
 
 from __future__ import annotations
@@ -18,10 +19,13 @@ import pytest
 from konectom import formats
 from konectom.assessments import get_assessment
 from konectom.recording import Recording
-from tests.shared import expected, inflated, needs_shared, recordings
+from tests.shared import KONECTOM, expected, inflated, needs_shared, recordings
 
-TASKS = ("bdh/CPS", "bdh/FINGERTAP", "bdh/SBT-UTT", "ads/CPS", "ads/SBT-UTT", "bdh/DRAW", "ads/DRAW")
-RELATIVE = {"cps": 1e-6, "tap": 1e-6, "balance": 1e-3, "u_turn": 1e-3, "draw": 1e-3}
+BDH = ("6MWT", "ALSFRS", "CPS", "DRAW", "FINGERTAP", "MOOD", "MSIS29", "NEUROQOL", "PDQ39", "PINCH", "PS", "SBT-UTT", "TYPING")
+ADS = ("6MWT", "CPS", "DRAW", "GRIP", "MOOD", "MSIS29", "PASSIVE", "PINCH", "SBT-UTT")
+TASKS = (*(f"bdh/{task}" for task in BDH), *(f"ads/{task}" for task in ADS))
+RELATIVE = dict.fromkeys(("balance", "draw", "grip", "pinch", "pronation", "typing", "u_turn", "walk"), 1e-3)
+EXACT = 1e-6
 LEAST_EQUAL = 0.95
 
 pytestmark = needs_shared
@@ -29,15 +33,24 @@ pytestmark = needs_shared
 
 @dataclass(frozen=True)
 class Deviation:
-    """A row of the table: which values (a pattern), and whether they differ or are not carried."""
+    """A row of the table: which values (a pattern), and whether they differ, are not carried, or are corrected.
+
+    The pattern may begin with the folder of the recordings of which it speaks.
+    """
 
     pattern: str
     kind: str
 
+    def covers(self, path: Path, name: str, kind: str) -> bool:
+        """Tell whether a value that is not equal is one of the row's."""
+        place = path.parent.relative_to(KONECTOM) / name
+        matches = fnmatchcase(name, self.pattern) or fnmatchcase(str(place), self.pattern)
+        return matches and kind != "equal" and self.kind in (kind, "corrected")
+
 
 def deviations() -> list[Deviation]:
     page = (Path(__file__).resolve().parents[2] / "docs" / "deviations.md").read_text()
-    rows = re.findall(r"^\| `([^`]+)` \| (differs|not carried) \|", page, flags=re.MULTILINE)
+    rows = re.findall(r"^\| `([^`]+)` \| (differs|not carried|corrected) \|", page, flags=re.MULTILINE)
     return [Deviation(pattern, kind) for pattern, kind in rows]
 
 
@@ -49,7 +62,7 @@ def ours(path: Path) -> dict[str, tuple[float, float]]:
         for entry, value in get_assessment(recording.assessment).run(recording).measures():
             if "dispel" in entry.aliases:
                 assert entry.aliases["dispel"] not in found, entry.key
-                found[entry.aliases["dispel"]] = (value, RELATIVE[recording.assessment])
+                found[entry.aliases["dispel"]] = (value, RELATIVE.get(recording.assessment, EXACT))
     return found
 
 
@@ -74,23 +87,16 @@ FILES = [path for path in recordings(*TASKS) if expected(path)]
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.name)
 def test_at_least_95_percent_are_equal_and_the_rest_is_explained(path: Path) -> None:
     told = compare(path)
-    unexplained = {
-        name: kind
-        for name, kind in told.items()
-        if kind != "equal" and not any(row.kind == kind and fnmatchcase(name, row.pattern) for row in deviations())
-    }
-    assert not unexplained
+    rows = {name: [row for row in deviations() if row.covers(path, name, kind)] for name, kind in told.items()}
+    assert not {name: kind for name, kind in told.items() if kind != "equal" and not rows[name]}
     equal = sum(kind == "equal" for kind in told.values())
-    assert equal >= LEAST_EQUAL * len(told), f"{equal} of {len(told)}"
+    corrected = sum(any(row.kind == "corrected" for row in found) for found in rows.values())
+    assert equal >= LEAST_EQUAL * (len(told) - corrected), f"{equal} of {len(told)}, {corrected} corrected"
 
 
 def test_every_row_of_the_table_is_needed() -> None:
-    told = [item for path in FILES for item in compare(path).items()]
-    idle = [
-        row.pattern
-        for row in deviations()
-        if not any(row.kind == kind and fnmatchcase(name, row.pattern) for name, kind in told)
-    ]
+    told = [(path, name, kind) for path in FILES for name, kind in compare(path).items()]
+    idle = [row.pattern for row in deviations() if not any(row.covers(*each) for each in told)]
     assert not idle
 
 

@@ -20,13 +20,15 @@ PANDAS = {
     "min": pd.Series.min,
     "max": pd.Series.max,
     "p05": lambda series: series.quantile(0.05),
+    "p90": lambda series: series.quantile(0.90),
     "p95": lambda series: series.quantile(0.95),
     "iqr": lambda series: series.quantile(0.75) - series.quantile(0.25),
     "skew": pd.Series.skew,
     "kurtosis": pd.Series.kurt,
     "cv": lambda series: series.std() / series.mean(),
+    "npcv": lambda series: (series - series.mean()).abs().mean() / series.abs().mean(),
 }
-LEVEL = ("mean", "sd", "median", "min", "max", "p05", "p95", "iqr")
+LEVEL = ("mean", "sd", "median", "min", "max", "p05", "p90", "p95", "iqr")
 values = st.floats(-1e6, 1e6, allow_nan=False).map(lambda value: round(value, 6))
 
 
@@ -61,6 +63,11 @@ def test_shape_is_that_of_pandas_and_scipy(series: list[int]) -> None:
 @given(st.lists(st.floats(0.01, 1e3), min_size=2, max_size=60))
 def test_cv_is_that_of_scipy(series: list[float]) -> None:
     assert one(series, "cv") == pytest.approx(scipy.stats.variation(series, ddof=1), rel=1e-7, abs=1e-9)
+
+
+@given(st.lists(values, min_size=1, max_size=60).filter(lambda series: sum(map(abs, series)) > 1))
+def test_npcv_is_that_of_pandas(series: list[float]) -> None:
+    assert one(series, "npcv") == pytest.approx(PANDAS["npcv"](pd.Series(series)), rel=1e-7, abs=1e-9)
 
 
 @given(st.lists(st.one_of(values, st.just(math.nan)), max_size=40))

@@ -98,14 +98,14 @@ def test_the_values_are_those_of_the_api_bit_by_bit(services, study, sent, form)
     }
     assert exported == told_by_api(services, sent)
     tidy = frame(services, study, form=form)
-    values = zip(tidy["session"], tidy["recording"], tidy["measure"], tidy["value"], strict=True)
+    values = zip(tidy["session"], tidy["recording"], tidy["key"], tidy["value"], strict=True)
     assert {(session, recording, key): value for session, recording, key, value in values} == exported
 
 
 def test_without_an_assessment_there_is_a_row_for_each_value(services, study, sent):
     table = frame(services, study)
-    row = table[(table["patient"] == "B") & (table["measure"] == "probe.level[right].mean")].iloc[0]
-    assert (row["quantity"], row["condition"], row["statistic"], row["unit"]) == (
+    row = table[(table["patient"] == "B") & (table["key"] == "probe.level[right].mean")].iloc[0]
+    assert (row["measure"], row["condition"], row["statistic"], row["unit"]) == (
         "probe.level",
         "hand=right",
         "mean",

@@ -53,7 +53,9 @@ def read(document: Any, limits: Limits) -> Session:
         if not isinstance(code, str) or code not in TASKS:
             known = ", ".join(TASKS)
             raise AssessmentUnknown(f"no such task: {str(code)[:60]!r}; known are: {known}", at=f"/{_EVALUATION}/code")
-        levels = [Level(level, clock_ms, f"/{_EVALUATION}/levels/{index}") for index, level in enumerate(data)]
+        levels = [
+            Level(level, clock_ms, f"/{_EVALUATION}/levels/{index}", device.app) for index, level in enumerate(data)
+        ]
         recordings = tuple(_recording(evaluation, name, parts, device) for name, parts in TASKS[code](levels).items())
     except DataError as error:
         recordings = (Rejected(None, error.as_dict()),)

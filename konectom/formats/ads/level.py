@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
+import orjson
 
 from konectom.errors import ColumnInvalid, ColumnMissing, StreamError, TimeNotFinite, UnitInvalid
 from konectom.formats._streams import DOWN, KINDS, MOVE, UP
@@ -30,6 +31,7 @@ class Table:
     def __init__(self, sensor: Mapping[str, Any], clock_ms: float, at: str) -> None:
         self.at = at
         self._clock_ms = clock_ms
+        self._numbers: dict[str, FloatArray] = {}
         rows = sensor.get("measurements")
         if not isinstance(rows, list):
             raise ColumnInvalid("measurements is a list", at=f"{at}/measurements")
@@ -55,23 +57,18 @@ class Table:
 
     def numbers(self, name: str) -> FloatArray:
         """Return a column as numbers; a value that was not sent is NaN."""
-        held = self._held(name)
-        if not held:
-            return np.empty(0)
-        try:
-            return np.frombuffer(array("d", map(float, held)), dtype=np.float64)
-        except (TypeError, ValueError):
-            return np.array([_number(value, f"{self.at}/{name}") for value in held], dtype=np.float64)
+        if name not in self._numbers:
+            self._numbers[name] = _numbers(self._held(name), f"{self.at}/{name}")
+        return self._numbers[name]
 
     def truths(self, name: str) -> FloatArray:
         """Return a column of truth values as 1 and 0; one that was not sent is NaN."""
         return np.array([TRUTH.get(str(value).lower(), np.nan) for value in self._held(name)], dtype=np.float64)
 
-    def seconds(self, name: str) -> FloatArray:
-        """Return a column of time stamps on the recording's clock."""
-        unit = UNIT_NAMES.get(str(self.units.get(name)))
-        if name in self.units and unit != "ms":
-            raise UnitInvalid(f"the unit of {name} is {self.units[name]!r}; expected 'ms'", at=f"{self.at}/{name}")
+    def seconds(self, name: str, unit: str = "ms") -> FloatArray:
+        """Return a column of time stamps on the recording's clock; ``unit`` is the one as which they are declared."""
+        if name in self.units and self.units[name] != unit:
+            raise UnitInvalid(f"the unit of {name} is {self.units[name]!r}; expected {unit!r}", at=f"{self.at}/{name}")
         stamps = self.numbers(name)
         if not np.isfinite(stamps).all():
             raise TimeNotFinite("a time stamp is missing", at=f"{self.at}/{name}")
@@ -95,8 +92,9 @@ class Table:
 class Level:
     """A level while it is being read. Pointers go into the document as it was sent."""
 
-    def __init__(self, data: Mapping[str, Any], clock_ms: float, at: str) -> None:
+    def __init__(self, data: Mapping[str, Any], clock_ms: float, at: str, app: str | None = None) -> None:
         self.at = at
+        self.app = app
         self._clock_ms = clock_ms
         self._data = data
         self._defects: list[Defect] = []
@@ -123,18 +121,61 @@ class Level:
         """Tell whether a context is told and true."""
         return str(self.context.get(name)).lower() == "true"
 
+    @property
+    def start_s(self) -> float:
+        """When the level began on the recording's clock; 0 where it does not tell."""
+        begin_ms = epoch_ms(self._data.get("beginTimestamp"))
+        return 0.0 if begin_ms is None else (begin_ms - self._clock_ms) / 1000.0
+
+    @property
+    def end_s(self) -> float:
+        """When the level ended on the recording's clock; NaN where it does not tell."""
+        end_ms = epoch_ms(self._data.get("endTimestamp"))
+        return float("nan") if end_ms is None else (end_ms - self._clock_ms) / 1000.0
+
+    def rows(self, sensor: str) -> list[Any]:
+        """Return a sensor's measurements as they were sent."""
+        held = self._sensors.get(sensor, ({}, ""))[0].get("measurements")
+        return held if isinstance(held, list) else []
+
+    def number(self, name: str) -> float:
+        """Return what a context tells as a number, NaN where it does not."""
+        try:
+            return float(self.context[name])
+        except (KeyError, TypeError, ValueError):
+            return float("nan")
+
     def take(self, name: str, sensor: str, reader: Reader) -> dict[str, Stream]:
-        """Return what ``reader`` makes of a sensor, by name; nothing where it did not come or is defective."""
+        """Return what ``reader`` makes of a sensor, by name; nothing where it did not come, is empty or defective."""
         if sensor not in self._sensors:
             return {}
         data, at = self._sensors[sensor]
+        if data.get("measurements") == []:
+            return {}
         try:
-            if sensor not in self._tables:
+            if sensor not in self._tables:  # of one sensor several streams can be read
                 self._tables[sensor] = Table(data, self._clock_ms, at)
             return {name: reader(self._tables[sensor])}
         except StreamError as error:
             self._defects.append(Defect(name, error.code, error.detail, error.at or at))
             return {}
+
+    def tables(self, name: str, sensor: str) -> list[Table]:
+        """Return each table of a sensor that can come more than once; what is defective is noted under ``name``."""
+        sensors = self._data.get("sensors")
+        found: list[Table] = []
+        for index, data in enumerate(sensors if isinstance(sensors, list) else ()):
+            if isinstance(data, dict) and data.get("name") == sensor:
+                at = f"{self.at}/sensors/{index}"
+                try:
+                    found.append(Table(data, self._clock_ms, at))
+                except StreamError as error:
+                    self.note(name, error)
+        return found
+
+    def note(self, name: str, error: StreamError) -> None:
+        """Note that the stream or event ``name`` could not be read."""
+        self._defects.append(Defect(name, error.code, error.detail, error.at or self.at))
 
     def sensors(self) -> dict[str, Stream]:
         """Return the motion sensors: the acceleration in its two shares, and the turning rate."""
@@ -150,6 +191,19 @@ class Level:
         start_s = 0.0 if begin_ms is None else (begin_ms - self._clock_ms) / 1000.0
         duration_s = None if begin_ms is None or end_ms is None or end_ms < begin_ms else (end_ms - begin_ms) / 1000.0
         return Part(condition, start_s, duration_s, streams, events, defects=tuple(self._defects))
+
+
+def joined(levels: Sequence[Level]) -> Level:
+    """Return several levels, one after the other, as one without a context: read so, they cost a fraction."""
+    first, last = levels[0], levels[-1]
+    names = dict.fromkeys(name for level in levels for name in level._sensors)
+    sensors = [{"name": name, "measurements": [row for level in levels for row in level.rows(name)]} for name in names]
+    data = {
+        "sensors": sensors,
+        "beginTimestamp": first._data.get("beginTimestamp"),
+        "endTimestamp": last._data.get("endTimestamp"),
+    }
+    return Level(data, first._clock_ms, first.at.rsplit("/", 1)[0], first.app)
 
 
 def epoch_ms(value: Any) -> float | None:
@@ -199,8 +253,19 @@ def _columns(rows: list[Any], names: tuple[str, ...]) -> dict[str, list[Any]]:
     return {name: [row.get(name) for row in by_name] for name in names}
 
 
+def _numbers(values: list[Any], at: str) -> FloatArray:
+    """Return texts of numbers as numbers: the JSON parser reads a joined list several times as fast as ``float``."""
+    try:
+        parsed = orjson.loads(f"[{','.join(values)}]")
+        if len(parsed) == len(values):
+            return np.array(array("d", parsed))
+    except (TypeError, orjson.JSONDecodeError):
+        pass  # a value that is missing, no text, or spelled otherwise: one by one
+    return np.array([_number(value, at) for value in values], dtype=np.float64)
+
+
 def _number(value: Any, at: str) -> float:
-    if value is None or value == "":
+    if value in (None, "", "null"):
         return float("nan")
     try:
         return float(value)

@@ -11,8 +11,11 @@ from typing import Any
 import numpy as np
 
 from konectom.errors import ColumnInvalid, FieldInvalid
+from konectom.formats.ads import surveys
 from konectom.formats.ads.draw import draw
+from konectom.formats.ads.grip import grip
 from konectom.formats.ads.level import Level, Table, read_touches
+from konectom.formats.ads.pinch import pinch
 from konectom.recording import FloatArray, Part, Stream
 
 Parts = dict[str, list[Part]]
@@ -52,6 +55,16 @@ def balance_and_u_turn(levels: list[Level]) -> Parts:
     return held
 
 
+def walk(levels: list[Level]) -> Parts:
+    """Walk for six minutes, the phone in a belt."""
+    condition = {"protocol": "6mwt", "placement": "belt"}
+    return {
+        "walk": [
+            level.part(condition, level.sensors() | level.take("gps", "gps", read_positions), {}) for level in levels
+        ]
+    }
+
+
 def _told(level: Level, name: str, words: Mapping[str, str]) -> str:
     """Return our word for what a context tells."""
     told = str(level.context.get(name))
@@ -60,7 +73,18 @@ def _told(level: Level, name: str, words: Mapping[str, str]) -> str:
     return words[told]
 
 
-TASKS: dict[str, Callable[[list[Level]], Parts]] = {"cps": cps, "drawing": draw, "sbtUtt": balance_and_u_turn}
+TASKS: dict[str, Callable[[list[Level]], Parts]] = {
+    "cps": cps,
+    "drawing": draw,
+    "pinch": pinch,
+    "6mwt": walk,
+    "gripForce": grip,
+    "gripForce-test": grip,
+    "sbtUtt": balance_and_u_turn,
+    "mood": surveys.mood,
+    "msis29": surveys.msis29,
+    "passive": surveys.passive,
+}
 
 
 def read_answers(table: Table) -> Stream:
@@ -86,3 +110,14 @@ def _symbols(table: Table, name: str) -> FloatArray:
             raise ColumnInvalid(f"{str(word)[:40]!r} is no symbol", at=f"{table.at}/{name}")
         numbers.append(float(digits) if digits else np.nan)
     return np.array(numbers, dtype=np.float64)
+
+
+def read_positions(table: Table) -> Stream:
+    """Read the positions, with the radius of their uncertainty where it is told in metres."""
+    columns: dict[str, Any] = {}
+    kept_as: dict[str, str] = {}
+    for axis in ("x", "y"):
+        columns[axis], kept_as[axis] = table.measured(axis, "position on the ground")
+    if table.units.get("horizontalAccuracy") == "m":
+        columns["accuracy_m"] = table.numbers("horizontalAccuracy")
+    return Stream("gps", table.seconds("ts"), columns, kept_as)

@@ -161,9 +161,9 @@ def _device(header: Mapping[str, Any]) -> Device:
         screen=Screen(
             width_px=size("screen_width_pixels"),
             height_px=size("screen_height_pixels"),
-            width_pt=size("screen_width_pt_dp"),
-            height_pt=(height_pt := size("screen_height_pt_dp")),
-            pt_per_mm=height_pt / height_mm if height_pt and (height_mm := size("screen_height_mm")) else None,
+            width_pt=(width_pt := size("screen_width_pt_dp")),
+            height_pt=size("screen_height_pt_dp"),
+            pt_per_mm=width_pt / width_mm if width_pt and (width_mm := size("screen_width_mm")) else None,
         ),
     )
 

@@ -24,8 +24,15 @@ SENSORS = {
 }
 """Konectom's tables of sensors, and our names of the streams."""
 
-UNIT_NAMES = {"G": "g", "RPS": "rad/s", "μT": "uT", "px": "px", "pixels": "px", "ms": "ms"}
-UNIT_NAMES["point (iOS) / dp (android)"] = "pt"
+UNIT_NAMES = {
+    "G": "g",
+    "RPS": "rad/s",
+    "μT": "uT",
+    "px": "px",
+    "pixels": "px",
+    "point (iOS) / dp (android)": "pt",
+    "ms": "ms",
+}
 TOUCH_PHASES = {"start": DOWN, "move": MOVE, "end": UP}
 
 Reader = Callable[["Level", str], Stream]
@@ -37,8 +44,10 @@ class Level:
     """A level while it is being read. Pointers go into the document as it was sent."""
 
     def __init__(self, data: Mapping[str, Any], declared: Mapping[str, Any], clock_ms: float, at: str) -> None:
-        raw, configured = data.get("raw_data"), data.get("configuration")
+        raw, configured, computed = (data.get(key) for key in ("raw_data", "configuration", "mobile_computed_measures"))
         self.at = at
+        self.name = data.get("name")
+        self.computed: Mapping[str, Any] = computed if isinstance(computed, dict) else {}
         self.raw: Mapping[str, Any] = raw if isinstance(raw, dict) else {}
         self.configuration: Mapping[str, Any] = configured if isinstance(configured, dict) else {}
         self._frame = data.get("effective_time_frame")

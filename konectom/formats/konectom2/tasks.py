@@ -12,8 +12,12 @@ from typing import Any
 import numpy as np
 
 from konectom.errors import FieldInvalid
+from konectom.formats.konectom2 import surveys
 from konectom.formats.konectom2.draw import draw
 from konectom.formats.konectom2.level import Level, keys_of, read_instructions, read_touches
+from konectom.formats.konectom2.pinch import pinch
+from konectom.formats.konectom2.typing import typing
+from konectom.formats.konectom2.walk import read_positions
 from konectom.recording import FloatArray, Part, Stream
 
 SYMBOLS, DIGITS = "symbol-to-digit", "digit-to-digit"
@@ -63,6 +67,14 @@ def tap(levels: list[Level]) -> Parts:
     return {"tap": parts}
 
 
+def pronation(levels: list[Level]) -> Parts:
+    """Turning of the forearm, a level for each hand."""
+    hands = {"left": "left", "right": "right"}
+    return {
+        "pronation": [level.part({"hand": _configured(level, "hand", hands)}, level.sensors(), {}) for level in levels]
+    }
+
+
 def balance_and_u_turn(levels: list[Level]) -> Parts:
     """Two tests that are performed in one go, the phone in a belt."""
     held: Parts = {}
@@ -73,12 +85,33 @@ def balance_and_u_turn(levels: list[Level]) -> Parts:
     return held
 
 
+def walk(levels: list[Level]) -> Parts:
+    """Walk for six minutes, the phone in a belt."""
+    parts = []
+    for level in levels:
+        streams = level.sensors() | level.take("gps", "gps", read_positions)
+        instructions = level.take("instruction", "voice_instructions", read_instructions)
+        parts.append(level.part({"protocol": "6mwt", "placement": "belt"}, streams, instructions))
+    return {"walk": parts}
+
+
 TASKS: dict[str, Callable[[list[Level]], Parts]] = {
     "cps-activity": cps,
     "drawing-activity": draw,
     "fingertap-activity": tap,
+    "pinch-activity": pinch,
+    "sp-activity": pronation,
+    "typing-activity": typing,
+    "typing": typing,
     "sbut-activity": balance_and_u_turn,
     "sbtUtt-activity": balance_and_u_turn,
+    "mood-activity": surveys.mood,
+    "msis29-activity": surveys.msis29,
+    "neuroqol-activity": surveys.neuroqol,
+    "pdq39-activity": surveys.pdq39,
+    "alsfrs-activity": surveys.alsfrs_r,
+    "6mw-activity": walk,
+    "6mwt-activity": walk,
 }
 
 

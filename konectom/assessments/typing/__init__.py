@@ -1,0 +1,252 @@
+"""Typing: type the word that is shown, on the phone's own keyboard, before its time runs out, for a minute.
+
+What the recording carries, in one part:
+
+* event ``word`` for each word, at its appearance: the ``word``, the time ``limit`` given for it (s), when it
+  disappeared (``ends_at``), and whether it was typed in time (``right``, 1 or 0). The limit falls as words succeed.
+* event ``key`` for each key: the ``key`` (a letter, "Backspace", or what the keyboard suggested) and the ``input`` that
+  it led to.
+* optional: ``user_acceleration`` or ``accelerometer``, and ``gyroscope``, for tremor.
+
+Source: the published definitions of Konectom (DISPEL 0.0.3, bdh/tasks/typing), written afresh. Deviations: a word that
+is shown twice counts as two, not as one; a test that was not finished is measured and flagged; accents count neither
+in the word nor in what was typed. What the library calls letters are letters and Backspace, so here they are keys; the
+intervals between letters proper stand beside them. What it calls reaction time is the time to the first key under a
+word: phones tell the last key of a word only after the next has appeared, so that it is a few milliseconds. The time
+to the first right letter is not affected.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Literal
+
+from konectom.assessments._outcome import Outcome
+from konectom.assessments._tremor import MOTION_INPUTS, tremor_measures, write_tremor
+from konectom.assessments.base import (
+    CENTRE_AND_RANGE,
+    Condition,
+    Measure,
+    Rule,
+    assessment,
+    behavioural,
+    events,
+    limited,
+    technical,
+)
+from konectom.assessments.typing._judge import judge
+from konectom.assessments.typing._keys import Keys
+from konectom.assessments.typing._write import (
+    DIFFICULTIES,
+    write_errors,
+    write_intervals,
+    write_letters,
+    write_reactions,
+    write_words,
+)
+from konectom.recording import Recording
+
+WORDS = events(
+    "word",
+    ("word", "limit", "ends_at_s", "right"),
+    texts=("word",),
+    means="Each word, at its appearance; until when it was shown, the time given, and whether it was typed in time.",
+)
+KEYS = events("key", ("key", "input"), texts=("key", "input"), means="Each key, and the input that it led to.")
+
+DIFFICULTY = Condition("difficulty", DIFFICULTIES, means="How often the time given for a word had been shortened.")
+KIND = Condition(
+    *("words", ("all", "right", "wrong"), {"dispel": ("", "correct", "incorrect")}),
+    means="All words, those typed in time, or those not.",
+)
+
+Better = Literal["higher", "lower"]
+
+
+def told(quantity: str, unit: str, means: str, better: Better | None, dispel: str = "") -> Measure:
+    """Declare a measure with the library's name of it."""
+    return Measure(quantity, unit, means, better, aliases={"dispel": f"tt-{dispel}"} if dispel else {})
+
+
+def series(
+    quantity: str, means: str, better: Better | None, dispel: str = "", high: float = 60.0, unit: str = "s"
+) -> Measure:
+    """Declare a measure with its usual statistics, from 0 to ``high``."""
+    alias = f"{dispel}-{{statistic}}" if dispel else ""
+    return replace(told(quantity, unit, means, better, alias), plausible=(0, high), statistics=CENTRE_AND_RANGE)
+
+
+def count(quantity: str, means: str, better: Better | None, dispel: str = "") -> Measure:
+    """Declare a count."""
+    return replace(told(quantity, "1", means, better, dispel), plausible=(0, 2000))
+
+
+WORD_DURATION = series(
+    "word_duration", "How long a word was shown until it was typed or its time ran out.", "lower", "word_duration"
+)
+REACTION = series("reaction_time", "From a word's appearance to the first key under it.", "lower", "rt")
+FIRST_RIGHT = series("first_right_letter_time", "From a word's appearance to its first letter.", "lower", "rt_fc")
+SLOPE = told(
+    "reaction_time_slope", "1", "Mean change of the reaction time from word to word, by second.", "lower", "rt_slope"
+)
+KEY_INTERVAL = series(
+    "key_interval", "From one key to the next, both letters or Backspace.", "lower", "letter_intervals_{words}"
+)
+SLOWEST = series(
+    "slowest_key_interval", "The slowest tenth of the times between keys.", "lower", "top_10_letter_intervals_{words}"
+)
+CHANGE = series(
+    *("word_duration_change", "Mean duration of right words at a difficulty minus that at the one before.", None),
+    *("word_duration_slope",),
+)
+INTERVAL_CHANGE = series(
+    *("key_interval_change_before_mistake", "Change from a time between keys to the next, before a mistake.", None),
+    *("derived_interval_until_mistake",),
+)
+DEVIATION = series(
+    "key_interval_deviation",
+    "Largest squared deviation of a time between keys from their mean under a word.",
+    "lower",
+    "letter_interval_max_dev",
+    high=3600,
+    unit="s2",
+)
+QUARTILES = (*CENTRE_AND_RANGE, "iqr")
+
+MEASURES = (
+    replace(count("words_right", "Words typed in time.", "higher", "n_correct_words"), score=True),
+    count("words_wrong", "Words not typed in time.", "lower", "n_incorrect_words"),
+    replace(FIRST_RIGHT, score=("median",)),
+    replace(series("letter_interval", "From one right letter to the next within a word.", "lower"), score=("median",)),
+    replace(
+        told("rhythm_irregularity", "1", "Coefficient of variation of the time between right letters.", "lower"),
+        plausible=(0, 10),
+        score=True,
+    ),
+    replace(
+        told("wrong_letter_share", "%", "Letters that made the input wrong, among all.", "lower"),
+        plausible=(0, 100),
+        score=True,
+    ),
+    replace(
+        series("keys_per_letter", "Keys for each letter of a right word.", "lower", "ratio_letters_typed_len", 20, "1"),
+        score=("mean",),
+    ),
+    REACTION,
+    replace(SLOPE, plausible=(-10, 10)),
+    replace(
+        SLOPE,
+        quantity="first_right_letter_time_slope",
+        means="Mean change of the time to the first right letter from word to word, by second.",
+        aliases={"dispel": "tt-rt_fc_slope"},
+        plausible=(-10, 10),
+    ),
+    WORD_DURATION,
+    replace(
+        WORD_DURATION,
+        means="How long right words were shown.",
+        by=(DIFFICULTY,),
+        statistics=("mean", "median", "sd"),
+        aliases={"dispel": "tt-word_duration-{difficulty}-{statistic}"},
+    ),
+    replace(
+        WORD_DURATION,
+        quantity="last_words_duration",
+        means="How long the last three right words were shown.",
+        statistics=("mean", "median", "sd"),
+        aliases={"dispel": "tt-word_duration-last_three-{statistic}"},
+    ),
+    replace(CHANGE, plausible=(-60, 60)),
+    series("error_duration", "Time in which the input of a right word was wrong.", "lower", "reaction_duration"),
+    series("correction_duration", "Time in which a right word was corrected.", "lower", "correcting_duration"),
+    series(
+        "error_recognition_time",
+        "From a wrong key to a Backspace that does not yet make the input right.",
+        "lower",
+        "reacting_time",
+    ),
+    count("words_without_error", "Right words without a wrong key.", "higher", "words_typed_without_error"),
+    count("words_with_error", "Right words with a wrong key.", "lower", "words_typed_with_error"),
+    count(
+        *("run_without_error", "Longest run of words without a wrong key.", "higher"),
+        "consecutive_words_typed_without_error",
+    ),
+    count(*("run_with_error", "Longest run of words with a wrong key.", "lower"), "consecutive_words_typed_with_error"),
+    series("likeness", "Likeness of the input to a word that it never became.", "higher", "sim_ratio", 1, "1"),
+    count("right_keys", "Letters and Backspaces that led to a right input.", "higher", "correct_letters"),
+    replace(KEY_INTERVAL, by=(KIND,)),
+    replace(SLOWEST, by=(KIND.only("all", "right"),), statistics=QUARTILES),
+    replace(DEVIATION, statistics=QUARTILES),
+    series(
+        *("key_interval_before_mistake", "Time between keys under a word, up to the first mistake.", "lower"),
+        "interval_until_mistake",
+    ),
+    replace(INTERVAL_CHANGE, plausible=(-60, 60)),
+    replace(
+        told(
+            "words_per_key",
+            "1",
+            "Right words over all letters and Backspaces.",
+            "higher",
+            "ratio_correct_words_letters",
+        ),
+        plausible=(0, 1),
+    ),
+    replace(
+        told(
+            *("typing_slowing", "1", "Mean change of the time between keys from word to word, by second.", "lower"),
+            "typing_speed_slope",
+        ),
+        plausible=(-10, 10),
+    ),
+    count("autocompletions", "Words or letters that the keyboard completed.", None, "n_autocompletion"),
+    *tremor_measures("tt", norm=False),
+)
+
+QUALITY = (
+    Rule(
+        "auto_completed",
+        behavioural,
+        limited,
+        "The keyboard completed words for you. Please type every letter yourself, or turn suggestions off.",
+        {"dispel": "tt-behavioral-deviation-auto_complete"},
+    ),
+    Rule("too_few_words", behavioural, limited, "Few words were typed. Please type the words as fast as you can."),
+    Rule("pause", behavioural, limited, "For some seconds you did not type. Please repeat the test without a pause."),
+    Rule(
+        "many_errors",
+        behavioural,
+        limited,
+        "Many letters were other than those shown. Please type the words that the phone shows.",
+    ),
+    Rule("wrong_duration", technical, limited, "The test was shorter or longer than it should be. Please repeat it."),
+    Rule(
+        "keys_without_word",
+        technical,
+        limited,
+        "Some keys came while no word was shown. Please update the app and repeat the test.",
+    ),
+)
+
+
+@assessment(
+    "typing",
+    version=1,
+    title="Typing",
+    domain="upper limb",
+    inputs=(WORDS, KEYS, *MOTION_INPUTS),
+    measures=MEASURES,
+    quality=QUALITY,
+    source="Konectom typing test (TT); DISPEL 0.0.3 (MIT), bdh/tasks/typing",
+)
+def extract(recording: Recording, out: Outcome) -> None:
+    """Type the words that are shown, on the phone's own keyboard, for a minute."""
+    part = recording.parts[-1]
+    keys = Keys.of(part)
+    judge(keys, part, out)
+    write_words(keys.words, out)
+    write_reactions(keys, out)
+    write_errors(keys, out)
+    write_letters(keys, out)
+    write_intervals(keys, out)
+    write_tremor(part.streams, out, rate_hz=None, norm=False, last=False)

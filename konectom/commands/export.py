@@ -1,0 +1,63 @@
+"""``konectom export``: what a researcher takes home."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+import click
+
+from konectom.commands._installation import installation, study_named
+from konectom.commands._output import format_option, whole_file
+
+study_option = click.option("--study", required=True, metavar="STUDY", help="Code or id of the study.")
+output_option = click.option(
+    "--output",
+    "-o",
+    metavar="PATH",
+    help="Write to a file, which appears when it is complete. [default: standard output]",
+)
+
+
+@click.group("export")
+def command() -> None:
+    """Write a study's feature tables and their dictionary."""
+
+
+@command.command("features", epilog="Example: konectom export features --study demo --assessment tap -o tap.csv")
+@study_option
+@click.option(
+    "--assessment", metavar="NAME", help="One row for each recording of this test, one column for each measure."
+)
+@click.option("--version", type=int, help="The results of this version of the test, current or not.")
+@format_option("csv", "parquet", default="csv")
+@output_option
+def features(study: str, assessment: str | None, version: int | None, form: str, output: str | None) -> None:
+    """Write a study's features, with quality and versions.
+
+    Without --assessment: one row for each value of each test.
+    """
+    from konectom.workflows.export import feature_table
+
+    with installation() as services:
+        study_id = UUID(study_named(services, study)["id"])
+        pieces = feature_table(services, study_id, assessment, version, "parquet" if form == "parquet" else "csv")
+        with whole_file(output) as out:
+            for piece in pieces:
+                out.write(piece)
+
+
+@command.command("dictionary")
+@study_option
+@format_option("csv", "json", default="csv")
+@output_option
+def dictionary(study: str, form: str, output: str | None) -> None:
+    """Write what each column of a study's tables means: unit, direction, plausible range, aliases."""
+    import orjson
+
+    from konectom.workflows.export import dictionary_csv, feature_dictionary
+
+    with installation() as services:
+        rows = feature_dictionary(services, UUID(study_named(services, study)["id"]))
+    body = dictionary_csv(rows) if form == "csv" else orjson.dumps(rows, option=orjson.OPT_INDENT_2) + b"\n"
+    with whole_file(output) as out:
+        out.write(body)

@@ -1,0 +1,66 @@
+"""``docs/commands.md``, written from the commands themselves::
+
+python -m konectom.commands._reference > docs/commands.md
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from inspect import cleandoc
+
+import click
+
+HEAD = """# Commands
+
+This page is written from the commands themselves, by `konectom reference > docs/commands.md`.
+
+Every command ends with exit status 0, 1 where something was refused or could not be used (told as one line on standard
+error), 2 where the command was called wrongly, 130 where it was interrupted. Those that work on an installation find it
+by [settings](settings.md): `KONECTOM_DATA_DIR` at the least. `extract`, `catalogue`, `simulate` and `demo` need none.
+"""
+
+
+@click.command("reference", hidden=True)
+@click.pass_context
+def command(ctx: click.Context) -> None:
+    """Print the page of all commands, as markdown."""
+    click.echo(page(ctx.find_root().command), nl=False)
+
+
+def every_command(each: click.Command, words: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], click.Command]]:
+    """Yield a command and all below it, each with the words by which it is called."""
+    yield words, each
+    if isinstance(each, click.Group):
+        context = click.Context(each, info_name=words[-1])
+        for name in each.list_commands(context):
+            inner = each.get_command(context, name)
+            if inner is not None and not inner.hidden:
+                yield from every_command(inner, (*words, name))
+
+
+def page(root: click.Command) -> str:
+    """Return the page on everything below ``root``."""
+    sections = (section(words, each) for words, each in every_command(root, ("konectom",)) if len(words) > 1)
+    return HEAD + "".join(sections)
+
+
+def section(words: tuple[str, ...], each: click.Command) -> str:
+    """Return what is told of one command."""
+    context = click.Context(each, info_name=" ".join(words))
+    lines = [f"\n{'#' * len(words)} {' '.join(words)}\n", cleandoc(each.help or ""), ""]
+    if not isinstance(each, click.Group):
+        lines += ["```", " ".join((*words, *each.collect_usage_pieces(context))), "```", ""]
+    options = [option.get_help_record(context) for option in each.params if isinstance(option, click.Option)]
+    told = [record for record in options if record is not None]
+    if told:
+        lines += ["| option | |", "|---|---|"]
+        lines += [f"| `{_cell(names)}` | {_cell(meaning)} |" for names, meaning in told]
+        lines.append("")
+    if each.epilog:
+        what, _, example = each.epilog.partition(": ")
+        lines += [f"{what}:", "", f"    {example}", ""]
+    return "\n".join(lines)
+
+
+def _cell(text: str) -> str:
+    return " ".join(text.replace("|", "\\|").split())

@@ -1,0 +1,68 @@
+"""``konectom serve`` and ``konectom simulate``."""
+
+import sys
+
+import orjson
+import pytest
+
+from konectom.commands._server import ServerFailed, free_port, running
+
+
+@pytest.fixture
+def executed(monkeypatch):
+    """What the command would become."""
+    calls = []
+    monkeypatch.setattr("konectom.commands.serve.os.execv", lambda path, words: calls.append((path, words)))
+    return calls
+
+
+def test_it_becomes_gunicorn_with_what_was_asked_for(konectom, executed):
+    konectom("serve", "--host", "0.0.0.0", "--port", 9000, "--workers", 3, "--threads", 5)
+    ((path, words),) = executed
+    assert path == words[0] == sys.executable
+    text = " ".join(words)
+    assert "--bind 0.0.0.0:9000 --workers 3 --threads 5" in text
+    assert "konectom.api.server" in text
+
+
+def test_by_default_only_this_machine_is_served(konectom, executed):
+    konectom("serve")
+    assert "--bind 127.0.0.1:8000" in " ".join(executed[0][1])
+
+
+def test_an_ipv6_address_is_bracketed(konectom, executed):
+    konectom("serve", "--host", "::1")
+    assert "--bind [::1]:8000" in " ".join(executed[0][1])
+
+
+def test_it_does_not_start_on_a_database_that_is_not_set_up(offline, tmp_path, executed):
+    offline.environ["KONECTOM_DATA_DIR"] = str(tmp_path)
+    assert "konectom db upgrade" in offline("serve", status=1).stderr
+    assert executed == []
+
+
+def test_a_server_that_cannot_start_is_told_with_its_log(tmp_path):
+    log = tmp_path / "server.log"
+    wrong = {"KONECTOM_DATABASE_URL": "nonsense"}
+    with (
+        pytest.raises(ServerFailed, match="stopped by itself") as raised,
+        running(wrong, free_port(0), workers=1, log=log),
+    ):
+        pass
+    assert str(log) in str(raised.value)
+    assert "KONECTOM_DATABASE_URL" in log.read_text()
+
+
+def test_simulated_sessions_are_files_with_their_truth(offline, tmp_path):
+    words = ("--course", "worsening", "--weeks", 2, "--seed", 5)
+    assert "2 sessions of 1 patient " in offline("simulate", *words, "--output", tmp_path / "one").stdout
+    told = orjson.loads((tmp_path / "one" / "truth.json").read_bytes())
+    files = sorted((tmp_path / "one").glob("*.json.gz"))
+    assert sorted(each["session"] for each in told["sessions"]) == [path.name.split(".")[0] for path in files]
+    assert told["log_slope_per_year"]["u_turn.turn_speed_radps"] < 0 < told["log_slope_per_year"]["balance.sway_rms_mg"]
+    extracted = offline.json("extract", *files)["recordings"]
+    assert [each["assessment"] for each in extracted] == ["cps", "tap", "balance", "u_turn"] * 2
+
+    offline("simulate", *words, "--output", tmp_path / "two")
+    again = sorted((tmp_path / "two").glob("*.json.gz"))
+    assert [path.read_bytes() for path in again] == [path.read_bytes() for path in files]
