@@ -27,7 +27,8 @@ from konectom.errors import KonectomError
 from konectom.recording import Recording, Rejected, Session
 
 SHARED = Path(__file__).resolve().parents[2] / "shared"
-ALLOWANCE_MS = {"cps": 5.0, "tap": 5.0, "balance": 15.0, "u_turn": 15.0}
+ALLOWANCE_MS = {"cps": 5.0, "tap": 5.0, "balance": 15.0, "u_turn": 15.0, "pinch": 60.0, "draw": 60.0}
+USUAL_ALLOWANCE_MS = 20.0
 """What an assessment may take on top of twice the floor. A file with several has the largest of theirs."""
 
 
@@ -99,7 +100,7 @@ def measure(path: Path, name: str, runs: int, library: dict[str, float]) -> Line
     ]  # fmt: skip
     floor_ms, decode_ms, extract_ms, total_ms = medians_ms(steps, runs)
     names = {each.assessment for each in session.recordings if each.assessment}
-    allowance_ms = max(ALLOWANCE_MS[each] for each in names)
+    allowance_ms = max(ALLOWANCE_MS.get(each, USUAL_ALLOWANCE_MS) for each in names)
     return Line(
         name, len(plain), floor_ms, decode_ms, extract_ms, total_ms, 2 * floor_ms + allowance_ms, library.get(name)
     )

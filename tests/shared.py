@@ -39,5 +39,5 @@ def expected(path: Path) -> list[dict[str, str]]:
     for table in (path.with_name(f"{stem}{more}.expected.csv") for more in ("", ".lee", ".gps")):
         if table.exists():
             with table.open(newline="") as rows:
-                found += [row for row in csv.DictReader(rows) if row.get("measure_id")]
+                found += [row for row in csv.DictReader(rows) if row.get("measure_id") and row["value"]]
     return found

@@ -167,8 +167,8 @@ class Catalogue:
 
     @cached_property
     def digest(self) -> str:
-        """Return a hash over keys, units and directions: it changes with whatever a stored vector depends on."""
-        told = [(entry.key, entry.unit, entry.better, entry.score) for entry in self.entries]
+        """Return a hash over keys, units, directions, bounds and scores: whatever a stored result depends on."""
+        told = [(entry.key, entry.unit, entry.better, entry.plausible, entry.score) for entry in self.entries]
         return hashlib.sha256(json.dumps(told).encode()).hexdigest()
 
 

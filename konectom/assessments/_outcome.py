@@ -118,6 +118,11 @@ class Outcome:
         """Return an outcome with nothing in it."""
         return cls(_Sheet(catalogue, rules, np.full(len(catalogue), np.nan)))
 
+    @property
+    def condition(self) -> Mapping[str, str]:
+        """Return the condition under which this outcome is written."""
+        return self._condition
+
     def at(self, **condition: str) -> Outcome:
         """Return this outcome under a further condition, and note that the condition was recorded."""
         narrowed = Outcome(self._sheet, self._condition | condition)

@@ -30,6 +30,10 @@ class Even:
         return int(self.t_s.size)
 
 
+MOST_BINS = 1_000_000
+"""Longer than any test at any rate here (almost three hours at 100 Hz): what lies beyond is a clock that leapt."""
+
+
 def grid_rate_hz(median_rate_hz: float, within_hz: float = TOLERANCE_HZ) -> float:
     """Return the rate of the grid on which a recording is analysed.
 
@@ -46,14 +50,18 @@ def bin_means(t_s: FloatArray, values: FloatArray, rate_hz: float) -> Even:
     """Return the mean of the samples in each interval of 1 / ``rate_hz``, empty intervals filled from the one before.
 
     ``t_s`` are tidy times (n), ``values`` (n, k). The intervals start at whole multiples of 1 / ``rate_hz`` on the
-    recording's clock, so that the result does not depend on where within an interval the recording began.
+    recording's clock, so that the result does not depend on where within an interval the recording began. Samples
+    more than :data:`MOST_BINS` intervals after the first are left aside.
     """
     if t_s.size == 0:
         return Even(t_s, values, rate_hz)
     period_ns = round(1e9 / rate_hz)
     bins = nanoseconds(t_s) // period_ns
+    if bins[-1] - bins[0] >= MOST_BINS:
+        near = np.searchsorted(bins, bins[0] + MOST_BINS)
+        bins, values = bins[:near], values[:near]
     starts = np.flatnonzero(np.diff(bins, prepend=bins[0] - 1))
-    counts = np.diff(starts, append=t_s.size)
+    counts = np.diff(starts, append=bins.size)
     means = np.add.reduceat(values, starts, axis=0) / counts[:, None]
     filled = bins[starts]
     lasting = np.diff(filled, append=filled[-1] + 1)

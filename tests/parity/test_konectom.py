@@ -21,10 +21,24 @@ from konectom.assessments import get_assessment
 from konectom.recording import Recording
 from tests.shared import KONECTOM, expected, inflated, needs_shared, recordings
 
-BDH = ("6MWT", "ALSFRS", "CPS", "FINGERTAP", "MOOD", "MSIS29", "NEUROQOL", "PDQ39", "PINCH", "PS", "SBT-UTT", "TYPING")
-ADS = ("6MWT", "CPS", "GRIP", "MOOD", "MSIS29", "PASSIVE", "PINCH", "SBT-UTT")
+BDH = (
+    "6MWT",
+    "ALSFRS",
+    "CPS",
+    "DRAW",
+    "FINGERTAP",
+    "MOOD",
+    "MSIS29",
+    "NEUROQOL",
+    "PDQ39",
+    "PINCH",
+    "PS",
+    "SBT-UTT",
+    "TYPING",
+)
+ADS = ("6MWT", "CPS", "DRAW", "GRIP", "MOOD", "MSIS29", "PASSIVE", "PINCH", "SBT-UTT")
 TASKS = (*(f"bdh/{task}" for task in BDH), *(f"ads/{task}" for task in ADS))
-RELATIVE = dict.fromkeys(("balance", "grip", "pinch", "pronation", "typing", "u_turn", "walk"), 1e-3)
+RELATIVE = dict.fromkeys(("balance", "draw", "grip", "pinch", "pronation", "typing", "u_turn", "walk"), 1e-3)
 EXACT = 1e-6
 LEAST_EQUAL = 0.95
 

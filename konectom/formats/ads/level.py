@@ -19,6 +19,7 @@ from konectom.recording import Defect, FloatArray, Part, Stream
 UNIT_NAMES = {"G": "g", "rad/s": "rad/s", "point": "pt", "points": "pt", "ms": "ms"}
 TOUCH_PHASES = {"down": DOWN, "move": MOVE, "up": UP}
 TRUTH = {"true": 1.0, "false": 0.0}
+SECONDS_PER_DAY = 86_400
 
 Reader = Callable[["Table"], Stream]
 
@@ -124,6 +125,11 @@ class Level:
             for context in (contexts if isinstance(contexts, list) else ())
             if isinstance(context, dict) and isinstance(context.get("name"), str)
         }
+
+    @property
+    def clock_utc_s(self) -> float:
+        """The time of day (UTC) at which the recording's clock starts, in seconds."""
+        return self._clock_ms / 1000.0 % SECONDS_PER_DAY
 
     def is_true(self, name: str) -> bool:
         """Tell whether a context is told and true."""

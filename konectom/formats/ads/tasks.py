@@ -13,6 +13,7 @@ import numpy as np
 from konectom.errors import ColumnInvalid, FieldInvalid
 from konectom.formats._shared import named
 from konectom.formats.ads import surveys
+from konectom.formats.ads.draw import draw
 from konectom.formats.ads.grip import grip
 from konectom.formats.ads.level import Level, Table, read_touches
 from konectom.formats.ads.pinch import pinch
@@ -75,6 +76,7 @@ def _told(level: Level, name: str, words: Mapping[str, str]) -> str:
 
 TASKS: dict[str, Callable[[list[Level]], Parts]] = {
     "cps": cps,
+    "drawing": draw,
     "pinch": pinch,
     "6mwt": walk,
     "gripForce": grip,

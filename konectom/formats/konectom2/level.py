@@ -39,6 +39,8 @@ TOUCH_PHASES = {"start": DOWN, "move": MOVE, "end": UP}
 
 Reader = Callable[["Level", str], Stream]
 
+SECONDS_PER_DAY = 86_400
+
 
 class Level:
     """A level while it is being read. Pointers go into the document as it was sent."""
@@ -120,6 +122,23 @@ class Level:
         except StreamError as error:
             self._defects.append(Defect(name, error.code, error.detail, error.at or self.at))
             return {}
+
+    def noting(self, name: str, reader: Callable[[Level], Stream | None]) -> Stream | None:
+        """Return what ``reader`` makes of the level; None, and a defect noted under ``name``, where that fails."""
+        try:
+            return reader(self)
+        except StreamError as error:
+            self._defects.append(Defect(name, error.code, error.detail, error.at or self.at))
+            return None
+
+    @property
+    def clock_utc_s(self) -> float:
+        """The time of day (UTC) at which the recording's clock starts, in seconds."""
+        return self._clock_ms / 1000.0 % SECONDS_PER_DAY
+
+    def on_clock(self, stamp_ms: float) -> float:
+        """Return an epoch time stamp as seconds on the recording's clock."""
+        return (stamp_ms - self._clock_ms) / 1000.0
 
     def sensors(self) -> dict[str, Stream]:
         """Return every sensor's stream."""

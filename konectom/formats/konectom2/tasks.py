@@ -14,6 +14,7 @@ import numpy as np
 from konectom.errors import FieldInvalid
 from konectom.formats._shared import named
 from konectom.formats.konectom2 import surveys
+from konectom.formats.konectom2.draw import draw
 from konectom.formats.konectom2.level import Level, keys_of, read_instructions, read_touches
 from konectom.formats.konectom2.pinch import pinch
 from konectom.formats.konectom2.typing import typing
@@ -101,6 +102,7 @@ def walk(levels: list[Level]) -> Parts:
 
 TASKS: dict[str, Callable[[list[Level]], Parts]] = {
     "cps-activity": cps,
+    "drawing-activity": draw,
     "fingertap-activity": tap,
     "pinch-activity": pinch,
     "sp-activity": pronation,
