@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from uuid import UUID
 
 import click
@@ -41,7 +42,7 @@ def features(study: str, assessment: str | None, version: int | None, form: str,
     with installation() as services:
         study_id = UUID(study_named(services, study)["id"])
         pieces = feature_table(services, study_id, assessment, version, "parquet" if form == "parquet" else "csv")
-        with whole_file(output) as out:
+        with closing(pieces), whole_file(output) as out:
             for piece in pieces:
                 out.write(piece)
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
+from contextlib import closing
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
@@ -35,7 +36,7 @@ def feature_table(
     assessment: str | None = None,
     version: int | None = None,
     form: Form = "csv",
-) -> Iterator[bytes]:
+) -> Generator[bytes, None, None]:
     """Return a study's features as CSV or Parquet, a piece at a time.
 
     With ``assessment``: one row for each recording's current result, one column for each catalogue entry; with
@@ -61,7 +62,7 @@ def feature_dictionary(services: Services, study_id: UUID) -> list[dict[str, Any
 
 def _pieces(
     services: Services, study_id: UUID, assessment: str | None, version: int | None, form: Form
-) -> Iterator[bytes]:
+) -> Generator[bytes, None, None]:
     if form not in ("csv", "parquet"):
         raise FieldInvalid("form must be csv or parquet", at="/query/format")
     if version is not None and assessment is None:
@@ -81,9 +82,10 @@ def _pieces(
             yield from table(form, FACTS, wide.columns, batches, about)
 
 
-def _resumed(first: bytes, rest: Iterator[bytes]) -> Iterator[bytes]:
-    yield first
-    yield from rest
+def _resumed(first: bytes, rest: Generator[bytes, None, None]) -> Generator[bytes, None, None]:
+    with closing(rest):  # whoever stops reading early gives the database back
+        yield first
+        yield from rest
 
 
 def _study(db: Session, study_id: UUID) -> Study:

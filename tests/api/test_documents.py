@@ -4,6 +4,7 @@ import json
 import re
 import subprocess
 import sys
+from contextlib import closing
 from uuid import uuid4
 
 import pytest
@@ -16,6 +17,7 @@ from konectom.assessments import every_assessment
 from konectom.errors import CatalogueChanged, every_error
 from konectom.settings import load_settings
 from konectom.workflows.ingest import ingest_session
+from konectom.workflows.services import Services
 from tests.api.client import first_error
 from tests.probe import session_body
 
@@ -213,9 +215,11 @@ def test_not_ready_and_not_started_on_a_declaration_that_changed(anybody, servic
 
 
 def test_the_application_starts_where_no_database_is_set_up_yet(tmp_path):
-    app = create_app(load_settings({}, data_dir=tmp_path / "none"))
-    assert app.test_client().get("/healthz").status_code == 200
-    answer = app.test_client().get("/readyz")
+    services = Services.open(load_settings({}, data_dir=tmp_path / "none"))
+    with closing(services):
+        app = create_app(services=services)
+        assert app.test_client().get("/healthz").status_code == 200
+        answer = app.test_client().get("/readyz")
     assert first_error(answer)[:2] == (503, "migration_needed")
     assert answer.json["detail"] == "the database is not set up yet; run: konectom db upgrade"
 
@@ -224,6 +228,7 @@ def test_health_does_not_pay_for_the_maths(settings):
     """A process of its own: here scipy has long been imported."""
     script = f"""
 import sys
+from contextlib import closing
 from konectom import create_app
 from konectom.settings import load_settings
 client = create_app(load_settings({{}}, data_dir={str(settings.data_dir)!r})).test_client()
