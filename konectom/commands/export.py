@@ -41,8 +41,12 @@ def features(study: str, assessment: str | None, version: int | None, form: str,
 
     with installation() as services:
         study_id = UUID(study_named(services, study)["id"])
-        pieces = feature_table(services, study_id, assessment, version, "parquet" if form == "parquet" else "csv")
-        with closing(pieces), whole_file(output) as out:
+        with (
+            whole_file(output) as out,
+            closing(
+                feature_table(services, study_id, assessment, version, "parquet" if form == "parquet" else "csv")
+            ) as pieces,
+        ):
             for piece in pieces:
                 out.write(piece)
 
