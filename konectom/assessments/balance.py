@@ -157,7 +157,6 @@ ELLIPSE_AREA = Measure(
     "Area of the ellipse over the sway's 5 % to 95 % ranges.",
     better="lower",
     plausible=(0, 1e5),
-    evidence=SCHUBERT,
 )
 QUIET_SHARE = Measure(
     "quiet_share",
