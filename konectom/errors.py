@@ -35,7 +35,8 @@
     ├── ConflictError              409
     │   ├── DigestConflict              session_digest_conflict
     │   ├── SessionIdTaken              session_id_taken
-    │   └── AlreadyExists               already_exists
+    │   ├── AlreadyExists               already_exists
+    │   └── ObservationConflict         observation_conflict
     └── OperationError             the operator has to act
         ├── SettingInvalid         500  setting_invalid
         ├── MigrationNeeded        503  migration_needed
@@ -264,6 +265,12 @@ class AlreadyExists(ConflictError):
     """Something of that name exists already."""
 
     code, title = "already_exists", "Already exists"
+
+
+class ObservationConflict(ConflictError):
+    """Another value of the same scale, time and source is stored already."""
+
+    code, title = "observation_conflict", "Contradicts a stored observation"
 
 
 class OperationError(KonectomError):

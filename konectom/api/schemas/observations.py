@@ -1,0 +1,144 @@
+"""What others found: clinical scales, laboratory values, relapses, treatments."""
+
+from __future__ import annotations
+
+from marshmallow import Schema, fields, validate
+
+from konectom.api.schemas import Described
+from konectom.api.schemas.pages import Instant, Page, PageQuery, Query
+
+CODE = {"description": "A scale's code; `/scales` lists them.", "example": "edss"}
+
+
+class NewObservation(Schema):
+    """An observation to be kept."""
+
+    code = fields.String(required=True, metadata=CODE)
+    at = Instant(required=True, metadata={"description": "When it was found, with the offset from UTC."})
+    until = Instant(allow_none=True, metadata={"description": "The end of what lasts: a relapse, a treatment."})
+    values = fields.Dict(
+        keys=fields.String(),
+        required=True,
+        metadata={
+            "description": "Each component's value: a number, a text, or `{value, unit}` in another accepted unit.",
+            "example": {"step": 3.5},
+        },
+    )
+    source = fields.String(metadata={"description": "Who or what it comes from.", "maxLength": 200})
+    note = fields.String(metadata={"maxLength": 2000})
+
+
+class ObservedScore(Described):
+    """A number that follows from an observation, in the scale's own unit."""
+
+    key = fields.String(required=True, metadata={"example": "obs.edss.step"})
+    value = fields.Float(required=True)
+
+
+class Observation(Described):
+    """What was found, as it was given, and what follows from it."""
+
+    id = fields.UUID(required=True)
+    patient = fields.UUID(required=True)
+    code = fields.String(required=True, metadata=CODE)
+    at = fields.AwareDateTime(required=True)
+    until = fields.AwareDateTime(required=True, allow_none=True)
+    values = fields.Dict(keys=fields.String(), required=True)
+    scores = fields.List(fields.Nested(ObservedScore), required=True)
+    version = fields.Integer(required=True, metadata={"description": "Version of the scale's rules."})
+    absent = fields.Dict(
+        keys=fields.String(),
+        values=fields.String(),
+        required=True,
+        metadata={"description": "Why a number of the scale could not be had."},
+    )
+    flags = fields.List(fields.Dict(), required=True)
+    source = fields.String(required=True)
+    note = fields.String(required=True)
+    entered_at = fields.AwareDateTime(required=True)
+    retracted_at = fields.AwareDateTime(required=True, allow_none=True)
+    retracted_for = fields.String(required=True, allow_none=True)
+
+
+class ObservationPage(Page):
+    """A page of observations, oldest first."""
+
+    items = fields.List(fields.Nested(Observation), required=True)
+
+
+class ObservationsQuery(PageQuery):
+    """Which observations."""
+
+    code = fields.String(metadata=CODE)
+    retracted = fields.Boolean(metadata={"description": "Also those that were taken back."})
+
+
+class Retraction(Schema):
+    """Why an observation is taken back."""
+
+    reason = fields.String(required=True, validate=validate.Length(min=1, max=200))
+
+
+class ImportQuery(Query):
+    """How to read what is imported."""
+
+    time_zone = fields.String(
+        metadata={
+            "description": "IANA zone of times that carry no offset, and of plain dates.",
+            "example": "Europe/Paris",
+        },
+    )
+
+
+class ImportProblem(Described):
+    """A row that could not be used."""
+
+    at = fields.String(required=True, metadata={"description": "Where it stands, such as `line 7`."})
+    code = fields.String(required=True, metadata={"description": "The error's code."})
+    detail = fields.String(required=True)
+
+
+class Imported(Described):
+    """What came of an import. Rows that cannot be used never cost the others."""
+
+    entered = fields.Integer(required=True)
+    already_there = fields.Integer(required=True)
+    problems = fields.List(fields.Nested(ImportProblem), required=True)
+
+
+class Component(Described):
+    """One value that a scale takes."""
+
+    name = fields.String(required=True)
+    title = fields.String(required=True)
+    unit = fields.String(required=True, allow_none=True)
+    units = fields.List(fields.String(), required=True, metadata={"description": "Units that are converted."})
+    possible = fields.List(fields.Float(), required=True, allow_none=True)
+    choices = fields.List(fields.String(), required=True, allow_none=True)
+    required = fields.Boolean(required=True)
+
+
+class Quantity(Described):
+    """One number that follows from a scale."""
+
+    key = fields.String(required=True, metadata={"example": "obs.edss.step"})
+    unit = fields.String(required=True)
+    better = fields.String(required=True, allow_none=True, validate=validate.OneOf(("higher", "lower", None)))
+    means = fields.String(required=True)
+    evidence = fields.String(required=True)
+
+
+class Scale(Described):
+    """What can be observed."""
+
+    code = fields.String(required=True, metadata=CODE)
+    title = fields.String(required=True)
+    version = fields.Integer(required=True)
+    components = fields.List(fields.Nested(Component), required=True)
+    quantities = fields.List(fields.Nested(Quantity), required=True)
+
+
+class Scales(Described):
+    """All scales, by code."""
+
+    items = fields.List(fields.Nested(Scale), required=True)
