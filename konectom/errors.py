@@ -3,44 +3,14 @@
 ::
 
     KonectomError
-    ├── BodyError                  the request body as a whole cannot be used
-    │   ├── BodyTooLarge           413  body_too_large
-    │   ├── InflatedTooLarge       413  inflated_too_large
-    │   ├── InflationRatioExceeded 413  inflation_ratio_exceeded
-    │   ├── CompressionCorrupt     400  compression_corrupt
-    │   ├── EncodingUnsupported    415  encoding_unsupported
-    │   ├── NotJson                400  not_json
-    │   └── FormatUnknown          415  format_unknown
-    ├── DataError                  422  what the body says is wrong somewhere
-    │   ├── FieldMissing                field_missing
-    │   ├── FieldInvalid                field_invalid
-    │   ├── AssessmentUnknown           assessment_unknown
-    │   ├── NothingUsable               nothing_usable
-    │   ├── TooManyRecordings           too_many_recordings
-    │   ├── TooManySamples              too_many_samples
-    │   └── StreamError                 a stream of samples or events is wrong
-    │       ├── StreamMissing           stream_missing
-    │       ├── StreamUnknown           stream_unknown
-    │       ├── ColumnMissing           column_missing
-    │       ├── ColumnInvalid           column_invalid
-    │       ├── LengthMismatch          stream_length_mismatch
-    │       ├── TimeMissing             time_missing
-    │       ├── TimeNotFinite           time_not_finite
-    │       ├── UnitMissing             unit_missing
-    │       └── UnitInvalid             unit_invalid
-    ├── AccessError
-    │   ├── NotAuthenticated       401  not_authenticated
-    │   ├── NotPermitted           403  not_permitted
-    │   └── NotFound               404  not_found
-    ├── ConflictError              409
-    │   ├── DigestConflict              session_digest_conflict
-    │   ├── SessionIdTaken              session_id_taken
-    │   └── AlreadyExists               already_exists
-    └── OperationError             the operator has to act
-        ├── SettingInvalid         500  setting_invalid
-        ├── MigrationNeeded        503  migration_needed
-        ├── CatalogueChanged       503  catalogue_changed
-        └── StoreUnavailable       503  store_unavailable
+    ├── BodyError            4xx   the request body as a whole cannot be used
+    ├── DataError            422   what the body says is wrong somewhere
+    │   └── StreamError            a stream of samples or events is wrong
+    ├── AccessError          40x   the caller may not do this
+    ├── ConflictError        409   it contradicts what is already stored
+    └── OperationError       50x   the operator has to act
+
+The leaves, with their codes, are in docs/errors.md: a test compares them.
 
 ``code`` never changes once released; ``detail`` is for people and may. ``at`` is a JSON pointer (RFC 6901) into the
 body that was sent, or into the query (``/query/limit``).
