@@ -15,6 +15,7 @@
     │   ├── FieldMissing                field_missing
     │   ├── FieldInvalid                field_invalid
     │   ├── AssessmentUnknown           assessment_unknown
+    │   ├── ScaleUnknown                scale_unknown
     │   ├── NothingUsable               nothing_usable
     │   ├── TooManyRecordings           too_many_recordings
     │   ├── TooManySamples              too_many_samples
@@ -143,6 +144,12 @@ class AssessmentUnknown(DataError):
     """The named assessment does not exist here."""
 
     code, title = "assessment_unknown", "Assessment unknown"
+
+
+class ScaleUnknown(DataError):
+    """The named clinical scale does not exist here."""
+
+    code, title = "scale_unknown", "Scale unknown"
 
 
 class NothingUsable(DataError):
