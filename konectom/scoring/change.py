@@ -172,9 +172,7 @@ def own_noise(aggregates: Aggregates, at_day: FloatArray, value: FloatArray) -> 
     return Noise(sem, "patient", f"This patient's own spread over {known.size} windows.", n=int(known.size))
 
 
-def chosen_noise(
-    score: Score, given: Sequence[Noise], own: Noise | None, order: Sequence[str]
-) -> Noise | None:
+def chosen_noise(score: Score, given: Sequence[Noise], own: Noise | None, order: Sequence[str]) -> Noise | None:
     """Return the noise from the first basis of ``order`` that is known: of the study, published, of the patient."""
     known: dict[str, Noise] = {each.basis: each for each in reversed(given)}
     if score.key in PUBLISHED:

@@ -78,7 +78,9 @@ class Policy:
         told: dict[str, Any] = {"version": POLICY_VERSION}
         for each in fields(self):
             value = getattr(self, each.name)
-            told[each.name] = dict(value) if isinstance(value, Mapping) else list(value) if isinstance(value, tuple) else value
+            told[each.name] = (
+                dict(value) if isinstance(value, Mapping) else list(value) if isinstance(value, tuple) else value
+            )
         return told
 
     def run_in_of(self, score: Score) -> RunIn:

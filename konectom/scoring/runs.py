@@ -36,7 +36,9 @@ _WALKING = (
     "konectom's choice: one run. Three days in a row showed practice in walking tests of 10 people with MS "
     "(doi:10.1177/1352458519845839), and no run from which they are free of it is published."
 )
-_QUESTIONS = RunIn(0, "konectom's choice: a questionnaire is not practised, and is asked too rarely to be put together.", "each")
+_QUESTIONS = RunIn(
+    0, "konectom's choice: a questionnaire is not practised, and is asked too rarely to be put together.", "each"
+)
 
 RUN_INS: Mapping[str, RunIn] = {
     "cps": RunIn(
