@@ -1,1 +1,6 @@
-"""What values mean over years: clinical scales, baselines, change, trends. Pure: numpy in, frozen results out."""
+"""Scores over years: clinical scales, windows, baseline, practice, noise, change, trend, confirmed progression,
+adherence, norms, reliability.
+
+Numbers in, frozen results out: nothing here reads a database, a clock or a file. Time is ``at_day``: float64 days since
+1970-01-01T00:00Z, an instant, so that no clock change moves anything.
+"""
