@@ -1,0 +1,1 @@
+"""What scores say over years: baseline, change, trend, confirmed progression, norms, reliability."""
