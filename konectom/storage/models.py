@@ -240,7 +240,6 @@ class Observation(Base):
     patient_id: Mapped[UUID] = mapped_column(ForeignKey("patient.id"))
     code: Mapped[str]
     at: Mapped[datetime]
-    until: Mapped[datetime | None]
     utc_offset_s: Mapped[int]
     values: Mapped[Json]
     version: Mapped[int]

@@ -18,8 +18,8 @@ import orjson
 from sqlalchemy import delete, insert, select
 from sqlalchemy.orm import Session
 
-from konectom.errors import FieldInvalid, NotFound, ObservationConflict
-from konectom.scoring.scales import Scored, find_scale
+from konectom.errors import FieldInvalid, NotFound, ObservationConflict, ScaleUnknown
+from konectom.scoring.scales import Scale, Scored, find_scale
 from konectom.storage.models import Observation, ObservedRow, Patient
 from konectom.workflows.entries import measure_ids
 from konectom.workflows.pages import BY_TIME_AND_ID, Asked, page, told
@@ -38,18 +38,16 @@ class Finding:
 
     code: str
     at: datetime
-    until: datetime | None
     values: Mapping[str, Any]
     source: str
     note: str
+    scale: Scale
     scored: Scored
-    version: int
-    repeatable: bool
 
     @property
     def digest(self) -> str:
         """Return a hash over all that tells this observation of a patient from others."""
-        identity = [self.code, self.at.astimezone(UTC), self.until and self.until.astimezone(UTC), self.source]
+        identity = [self.code, self.at.astimezone(UTC), self.source]
         told_once = orjson.dumps([*identity, self.values], option=orjson.OPT_SORT_KEYS)
         return hashlib.sha256(told_once).hexdigest()
 
@@ -69,7 +67,6 @@ def enter_observation(
     code: str,
     at: datetime,
     values: Mapping[str, Any],
-    until: datetime | None = None,
     source: str = "",
     note: str = "",
 ) -> Entered:
@@ -79,7 +76,7 @@ def enter_observation(
     :class:`ObservationConflict`, :class:`NotFound` for the patient.
     """
     finding = check_finding(
-        services.clock(), code=code, at=at, values=values, until=until, source=source, note=note
+        services.clock(), code=code, at=at, values=values, source=source, note=note
     )
     with services.db.write() as db:
         return keep_finding(db, find_patient(db, patient_id), finding, services.clock())
@@ -91,29 +88,23 @@ def check_finding(
     code: str,
     at: datetime,
     values: Mapping[str, Any],
-    until: datetime | None = None,
     source: str = "",
     note: str = "",
 ) -> Finding:
     """Check and score what was found; raises as :func:`enter_observation` does."""
     scale = find_scale(code)
-    for name, each in (("at", at), ("until", until)):
-        if each is not None and not EARLIEST <= each <= now + AHEAD:
-            raise FieldInvalid("this lies before 1900 or in the future", at=f"/{name}")
-    if until is not None and until < at:
-        raise FieldInvalid("the end lies before the beginning", at="/until")
+    if not EARLIEST <= at <= now + AHEAD:
+        raise FieldInvalid("this lies before 1900 or in the future", at="/at")
     if len(note) > 2000 or "\0" in note:
         raise FieldInvalid("a note is text of at most 2,000 characters", at="/note")
     return Finding(
         code=code,
         at=at,
-        until=until,
         values=dict(values),
         source=checked_text(source, "source"),
         note=note,
-        scored=scale.score(values),
-        version=scale.version,
-        repeatable=scale.repeatable,
+        scale=scale,
+        scored=scale.score(values, on=at.date()),
     )
 
 
@@ -127,10 +118,9 @@ def keep_finding(db: Session, patient: Patient, finding: Finding, now: datetime)
         patient_id=patient.id,
         code=finding.code,
         at=finding.at,
-        until=finding.until,
         utc_offset_s=round((finding.at.utcoffset() or timedelta()).total_seconds()),
         values=dict(finding.values),
-        version=finding.version,
+        version=finding.scale.version,
         scores=dict(finding.scored.values),
         absent=dict(finding.scored.absent),
         flags=[flag.as_dict() for flag in finding.scored.flags],
@@ -143,15 +133,15 @@ def keep_finding(db: Session, patient: Patient, finding: Finding, now: datetime)
     )
     db.add(row)
     db.flush()
-    keys = {quantity: f"obs.{finding.code}.{quantity}" for quantity in finding.scored.values}
-    numbers = measure_ids(db, keys.values())
-    same = {"patient_id": patient.id, "at": finding.at, "observation_id": row.id, "version": finding.version}
-    if keys:
+    followed = {name: value for name, value in finding.scored.values.items() if finding.scale.quantity[name].score}
+    if followed:
+        numbers = measure_ids(db, map(finding.scale.key, followed))
+        same = {"patient_id": patient.id, "at": finding.at, "observation_id": row.id, "version": finding.scale.version}
         db.execute(
             insert(ObservedRow),
             [
-                same | {"measure_id": numbers[key], "value": finding.scored.values[quantity]}
-                for quantity, key in keys.items()
+                same | {"measure_id": numbers[finding.scale.key(name)], "value": value}
+                for name, value in followed.items()
             ],
         )
     return Entered(True, show_observation(row))
@@ -169,7 +159,7 @@ def list_observations(
     """Return a page of a patient's observations, oldest first; with ``retracted`` also those that were taken back."""
     statement = select(Observation).where(Observation.patient_id == patient_id)
     if code is not None:
-        find_scale(code, at="/query/code")
+        _known(code)
         statement = statement.where(Observation.code == code)
     if not retracted:
         statement = statement.where(Observation.retracted_at.is_(None))
@@ -209,7 +199,6 @@ def show_observation(row: Observation) -> dict[str, Any]:
         "patient": str(row.patient_id),
         "code": row.code,
         "at": told(row.at, row.utc_offset_s),
-        "until": None if row.until is None else told(row.until, row.utc_offset_s),
         "values": row.values,
         "scores": [{"key": f"obs.{row.code}.{quantity}", "value": value} for quantity, value in row.scores.items()],
         "version": row.version,
@@ -226,7 +215,7 @@ def show_observation(row: Observation) -> dict[str, Any]:
 def _there(db: Session, patient_id: UUID, finding: Finding) -> Observation | None:
     valid = select(Observation).where(Observation.patient_id == patient_id, Observation.retracted_at.is_(None))
     same = db.scalars(valid.where(Observation.digest == finding.digest)).first()
-    if same is not None or finding.repeatable:
+    if same is not None or finding.scale.domain == "event":  # of events several may be told at once
         return same
     at_once = valid.where(
         Observation.code == finding.code, Observation.at == finding.at, Observation.source == finding.source
@@ -239,6 +228,14 @@ def _there(db: Session, patient_id: UUID, finding: Finding) -> Observation | Non
             observation=str(other.id),
         )
     return None
+
+
+def _known(code: str) -> None:
+    try:
+        find_scale(code)
+    except ScaleUnknown as error:
+        error.at = "/query/code"
+        raise
 
 
 def _find(db: Session, patient_id: UUID, observation_id: UUID) -> Observation:

@@ -59,7 +59,6 @@ def _create_observations() -> None:
         sa.Column("patient_id", sa.Uuid(), nullable=False),
         sa.Column("code", sa.String(), nullable=False),
         sa.Column("at", INSTANT, nullable=False),
-        sa.Column("until", INSTANT, nullable=True),
         sa.Column("utc_offset_s", sa.Integer(), nullable=False),
         sa.Column("values", sa.JSON(), nullable=False),
         sa.Column("version", sa.Integer(), nullable=False),

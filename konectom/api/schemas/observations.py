@@ -15,7 +15,6 @@ class NewObservation(Schema):
 
     code = fields.String(required=True, metadata=CODE)
     at = Instant(required=True, metadata={"description": "When it was found, with the offset from UTC."})
-    until = Instant(allow_none=True, metadata={"description": "The end of what lasts: a relapse, a treatment."})
     values = fields.Dict(
         keys=fields.String(),
         required=True,
@@ -42,7 +41,6 @@ class Observation(Described):
     patient = fields.UUID(required=True)
     code = fields.String(required=True, metadata=CODE)
     at = fields.AwareDateTime(required=True)
-    until = fields.AwareDateTime(required=True, allow_none=True)
     values = fields.Dict(keys=fields.String(), required=True)
     scores = fields.List(fields.Nested(ObservedScore), required=True)
     version = fields.Integer(required=True, metadata={"description": "Version of the scale's rules."})
