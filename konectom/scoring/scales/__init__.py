@@ -38,6 +38,5 @@ def find_scale(code: str) -> Scale:
     try:
         return every_scale()[code]
     except KeyError:
-        raise ScaleUnknown(
-            f"there is no scale {code[:40]!r}; there are: {', '.join(every_scale())}", at="/code"
-        ) from None
+        known = ", ".join(every_scale())
+        raise ScaleUnknown(f"there is no scale {code[:40]!r}; there are: {known}", at="/code") from None

@@ -15,6 +15,7 @@ from konectom.scoring.scales._units import ONE
 Kind = Literal["number", "whole", "choice", "yes_no", "text", "date"]
 
 LONGEST_TEXT = 200
+EARLIEST_YEAR = 1900
 _WORDS = {"yes": True, "true": True, "no": False, "false": False}
 
 
@@ -23,7 +24,7 @@ class Component:
     """One thing that is entered.
 
     ``units`` gives each accepted unit with its factor to the kept one, which is the first; ``possible`` bounds what is
-    accepted, in the kept unit, ``plausible`` what is accepted without a flag. ``step`` is the grid of a number.
+    accepted, in the kept unit, ``plausible`` what is accepted without a flag. ``among`` are the only values there are.
     """
 
     name: str
@@ -33,7 +34,7 @@ class Component:
     units: Mapping[str, float] | None = None
     possible: tuple[float, float] | None = None
     plausible: tuple[float, float] | None = None
-    step: float | None = None
+    among: tuple[float, ...] = ()
     choices: tuple[str, ...] = ()
     required: bool = False
     loinc: str = ""
@@ -85,7 +86,7 @@ class Given:
 
 
 def read_values(components: Mapping[str, Component], values: Mapping[str, Any], on: date | None) -> Given:
-    """Return the values after checks; raise a :class:`~konectom.errors.DataError` that points to the first wrong one."""
+    """Return the checked values; raise a :class:`~konectom.errors.DataError` that points to the first wrong one."""
     told = {name: value for name, value in values.items() if value is not None}
     for name in told:
         if name not in components:
@@ -124,9 +125,11 @@ def _number(component: Component, value: Any) -> float:
     if not low <= kept <= high:
         span = f"{low:g} to {high:g}" + (f" {component.unit}" if component.units else "")
         raise FieldInvalid(f"{component.name} is {kept:g}; possible is {span}", at=component.at)
-    step = 1.0 if component.kind == "whole" else component.step
-    if step is not None and abs(kept / step - round(kept / step)) > 1e-9:
-        raise FieldInvalid(f"{component.name} is {kept:g}, which is no multiple of {step:g}", at=component.at)
+    if component.kind == "whole" and kept != math.floor(kept):
+        raise FieldInvalid(f"{component.name} is {kept:g}, which is no whole number", at=component.at)
+    if component.among and kept not in component.among:
+        known = ", ".join(f"{each:g}" for each in component.among)
+        raise FieldInvalid(f"{component.name} is {kept:g}; there are only: {known}", at=component.at)
     return kept
 
 
@@ -156,9 +159,12 @@ def _factor(component: Component, unit: Any) -> float:
 def _date(component: Component, value: Any) -> date:
     if isinstance(value, str) and re.fullmatch(r"\d{4}-\d\d-\d\d", value.strip()):
         try:
-            return date.fromisoformat(value.strip())
+            day = date.fromisoformat(value.strip())
         except ValueError as error:
             raise FieldInvalid(f"{component.name} is no date: {error}", at=component.at) from None
+        if day.year < EARLIEST_YEAR:
+            raise FieldInvalid(f"{component.name} is {day}, before {EARLIEST_YEAR}", at=component.at)
+        return day
     raise FieldInvalid(f"{component.name} is no date like 2026-03-31: {_shown(value)}", at=component.at)
 
 

@@ -25,4 +25,4 @@ KILOGRAMS = {
     "lb": POUND_KG,
     "[lbf_av]": POUND_KG,
 }
-NEWTONS = {unit: factor * STANDARD_GRAVITY_MPS2 for unit, factor in KILOGRAMS.items()} | {"N": 1.0}
+NEWTONS = {"N": 1.0} | {unit: factor * STANDARD_GRAVITY_MPS2 for unit, factor in KILOGRAMS.items() if unit != "N"}

@@ -19,6 +19,9 @@ from collections.abc import Mapping
 
 from konectom.scoring.scales.base import Component, Given, Notice, Outcome, Quantity, scale
 
+STEPS = (0.0, *(half / 2 for half in range(2, 21)))
+"""Every step there is."""
+
 SYSTEMS = {
     "visual": 6,
     "brainstem": 5,
@@ -102,12 +105,12 @@ def _counted(name: str) -> Quantity:
     title="Expanded Disability Status Scale (EDSS)",
     domain="clinician-rated",
     components=(
-        Component("step", "The step as the rater set it.", possible=(0.0, 10.0), step=0.5, loinc="64632-3"),
+        Component("step", "The step as the rater set it.", possible=(0.0, 10.0), among=STEPS),
         *(_grade(name, highest) for name, highest in SYSTEMS.items()),
         Component("ambulation", "Ambulation grade, 0 to 16.", "whole", possible=(0.0, 16.0)),
     ),
     quantities=(
-        Quantity("step", "1", "Disability, 0 to 10.", better="lower", plausible=(0.0, 9.5), loinc="64632-3"),
+        Quantity("step", "1", "Disability, 0 to 10.", better="lower", plausible=(0.0, 9.5)),
         Quantity(
             "computed_step",
             "1",
@@ -120,10 +123,7 @@ def _counted(name: str) -> Quantity:
         Quantity("ambulation", "1", "Ambulation grade.", better="lower", plausible=(0.0, 16.0), score=False),
     ),
     notices=(
-        Notice(
-            "step_disagrees", "The step is not the one that follows from the functional systems. It stands as given."
-        ),
-        Notice("step_not_on_scale", "There is no step 0.5; the value stands as given."),
+        Notice("step_disagrees", "The step that was given is not the one that the functional systems give. It stands."),
     ),
     source="Kurtzke 1983, Neurology 33:1444-1452; rule as in github.com/adobrasinovic/edss (MIT)",
     licence="Neurostatus definitions and forms are registered and licensed; none of their text is here.",

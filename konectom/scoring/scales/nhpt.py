@@ -18,7 +18,7 @@ from konectom.scoring.scales.base import Component, Given, Notice, Outcome, Quan
 UNABLE_S = 777.0
 POSSIBLE_S, PLAUSIBLE_S = (5.0, 300.0), (10.0, 180.0)
 HANDS = ("left", "right")
-EVIDENCE = "A change by 20 % is beyond day-to-day variation (Kaufman et al. 2000, Mult Scler 6:286-290)."
+EVIDENCE = "A change by 20 % is beyond day-to-day variation (Schwid et al. 2002, Neurology 58:1294-1296)."
 
 
 def mean_reciprocal(hands_s: tuple[float | None, float | None]) -> float:
@@ -30,7 +30,7 @@ def _trials(hand: str) -> tuple[str, str]:
     return f"{hand}_trial_1", f"{hand}_trial_2"
 
 
-def _time(name: str, means: str, **more: object) -> Quantity:
+def _time(name: str, means: str) -> Quantity:
     return Quantity(name, "s", means, better="lower", plausible=PLAUSIBLE_S, evidence=EVIDENCE)
 
 

@@ -5,10 +5,11 @@ Source: Smith 1982 (manual); its symbols and norms are licensed and not here.
 
 from __future__ import annotations
 
+from konectom.errors import FieldInvalid
 from konectom.scoring.scales.base import Component, Given, Outcome, Quantity, scale
 
 HIGHEST = 110.0
-IMPORTANT = "4 points: clinically important; 8 points: reliable decline (doi:10.1016/j.msard.2021.103241, abstract)."
+IMPORTANT = "4 points: clinically important; 8 points: reliable decline (PubMed 34612114)."
 
 
 @scale(
@@ -22,7 +23,9 @@ IMPORTANT = "4 points: clinically important; 8 points: reliable decline (doi:10.
         Component("form", "The form that was used.", "text"),
     ),
     quantities=(
-        Quantity("correct", "1", "Correct answers in 90 s.", better="higher", plausible=(5.0, 95.0)),
+        Quantity(
+            "correct", "1", "Correct answers in 90 s.", better="higher", plausible=(5.0, 95.0), evidence=IMPORTANT
+        ),
         Quantity("errors", "1", "Wrong answers in 90 s.", better="lower", plausible=(0.0, 20.0), score=False),
     ),
     source="Smith 1982, Symbol Digit Modalities Test manual",
@@ -32,6 +35,6 @@ def sdmt(given: Given, out: Outcome) -> None:
     """Speed of processing: symbols are turned into digits by a key for 90 seconds."""
     correct, attempted = given.number("correct"), given.number("attempted")
     out("correct", correct)
-    known = correct is not None and attempted is not None
-    out("errors", max(attempted - correct, 0.0) if correct is not None and attempted is not None else None)
-    del known
+    if correct is not None and attempted is not None and correct > attempted:
+        raise FieldInvalid(f"correct is {correct:g}, more than attempted", at="/values/correct")
+    out("errors", None if correct is None or attempted is None else attempted - correct)

@@ -36,7 +36,7 @@ AIDS = ("none", "cane", "crutch", "walker", "two canes", "two crutches", "orthos
             "Mean time of the trials over 25 feet.",
             better="lower",
             plausible=PLAUSIBLE_S,
-            evidence="A change by 20 % is beyond day-to-day variation (Kaufman et al. 2000, Mult Scler 6:286-290).",
+            evidence="A change by 20 % is beyond day-to-day variation (Schwid et al. 2002, Neurology 58:1294-1296).",
         ),
         Quantity("speed", "m/s", "Mean speed, 7.62 m by the time.", better="higher", plausible=(0.1, 3.1), score=False),
     ),
