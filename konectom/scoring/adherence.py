@@ -100,8 +100,8 @@ class Adherence:
 
     ``share`` is (done + late) / due, None while nothing was due. More than was asked for does not make up for less at
     another time. ``extra`` counts the days with a test beyond what was due, over all periods. ``lapsed_since`` is the
-    last day with a test (the schedule's start if there was none), where the closed periods of the last 14 days, at least
-    two, went by without any.
+    last day with a test (the schedule's start if there was none), where the closed periods of the last 14 days, at
+    least two, went by without any.
     """
 
     due: int

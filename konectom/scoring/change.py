@@ -15,14 +15,18 @@ from typing import Any, Literal
 
 import numpy as np
 
-from konectom.recording import EMPTY, FloatArray
+from konectom.recording import EMPTY
 from konectom.scoring.series import Score
+from konectom.scoring.thresholds import Threshold
 from konectom.scoring.windows import MAD_TO_SD, Aggregates
 
 Basis = Literal["study", "published", "patient"]
 Direction = Literal["worse", "better", "same", "changed"]
 
 Z95, Z90 = 1.959963984540054, 1.6448536269514722
+
+NEAR_ZERO_SEMS = 2.0
+"""A baseline within so many standard errors of zero carries no per cent."""
 
 LEAST_STEPS = 6
 """Fewest steps between neighbouring windows from which a patient's own noise is taken."""
@@ -55,6 +59,10 @@ class Noise:
     def sem_at(self, reference: float) -> float:
         """Return the standard error beside a reference value, in the score's unit."""
         return self.sem * abs(reference) if self.relative else self.sem
+
+    def mdc95_at(self, reference: float) -> float:
+        """Return the smallest detectable change beside a reference value, in the score's unit."""
+        return detectable_change(self.sem_at(reference))
 
     def as_dict(self) -> dict[str, Any]:
         """Return the noise as JSON."""
@@ -99,8 +107,8 @@ class Change:
 
     ``amount`` is signed as the score is, in its unit; ``share`` is over the baseline (0.1 is 10 %). ``reliable`` says
     whether it exceeds ``mdc95``; ``rci`` and ``rci_practised`` are the plain and the practice-corrected reliable change
-    index. ``important`` says whether it reaches a clinically important change, ``threshold`` which one. What is None has
-    its reason in ``absent``.
+    index. ``important`` says whether it reaches the clinically important change of this score. What is None has its
+    reason in ``absent``.
     """
 
     direction: Direction
@@ -113,7 +121,6 @@ class Change:
     rci: float | None
     rci_practised: float | None
     important: bool | None
-    threshold: str | None
     absent: Mapping[str, str] = EMPTY
 
 
@@ -146,7 +153,7 @@ def reliable_change(change: float, sem: float, *, retest_sem: float | None = Non
     return (change - gain) / error
 
 
-def own_noise(aggregates: Aggregates, at_day: FloatArray, value: FloatArray) -> Noise | None:
+def own_noise(aggregates: Aggregates) -> Noise | None:
     """Return the noise of a window's value as the patient's own values tell it, None from too few.
 
     Two estimates, the greater of which counts. The steps between neighbouring windows (their median size, so that a
@@ -189,3 +196,43 @@ def direction_of(score: Score, amount: float) -> Direction:
     if score.better is None:
         return "changed"
     return "better" if (amount > 0) == (score.better == "higher") else "worse"
+
+
+def change_between(
+    score: Score,
+    baseline: float,
+    now: float,
+    noise: Noise | None,
+    practice: Practice | None = None,
+    important: Threshold | None = None,
+) -> Change:
+    """Compare two values of a score."""
+    amount, absent = now - baseline, {}
+    direction = direction_of(score, amount)
+    sem = None if noise is None else noise.sem_at(baseline)
+    share = None
+    if not score.ratio:
+        absent["share"] = "not_a_ratio"
+    elif baseline <= (NEAR_ZERO_SEMS * sem if sem else 0.0):
+        absent["share"] = "baseline_near_zero"
+    else:
+        share = amount / baseline
+    mdc95 = mdc90 = rci = practised = reliable = None
+    if not sem:
+        absent |= dict.fromkeys(("sem", "mdc95", "mdc90", "reliable", "rci", "rci_practised"), "noise_unknown")
+    else:
+        mdc95, mdc90 = detectable_change(sem), detectable_change(sem, Z90)
+        reliable, rci = abs(amount) > mdc95, reliable_change(amount, sem)
+        if practice is None:
+            absent["rci_practised"] = "practice_unknown"
+        else:
+            practised = reliable_change(amount, sem, gain=practice.gain)
+    reached = None
+    if important is None or score.better is None:
+        absent["important"] = "no_threshold" if important is None else "no_direction"
+    elif direction == "same":
+        reached = False
+    else:
+        way: Literal["worsening", "improvement"] = "worsening" if direction == "worse" else "improvement"
+        reached = bool(important.reached(np.array([abs(amount)]), baseline, way)[0])
+    return Change(direction, amount, share, sem or None, mdc95, mdc90, reliable, rci, practised, reached, absent)

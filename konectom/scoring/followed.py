@@ -44,6 +44,7 @@ REASONS: Mapping[str, str] = {
     "no_direction": "Neither more nor less of this is better, so nothing can worsen.",
     "too_few_aggregates": "There are too few values for a trend.",
     "no_definition": "No definition of confirmed change applies to this score.",
+    "not_practised": "This is not a test that one gets better at by doing it.",
     "too_few_runs": "Too few runs were done to tell practice.",
     "start_not_seen": "The first runs are not known, in which most is learned.",
     "no_practice_seen": "No gain by practice stands out from the noise.",
@@ -83,10 +84,9 @@ class Followed:
     """One score of one patient, from single values to the verdict.
 
     ``fate`` and ``of`` have one element per value of ``series``: the index into :data:`FATES`, and the index of the
-    aggregate into which it went (-1: none). ``version`` is the assessment's version whose values are followed, ``versions`` all
-    that occur. What is None has its reason, a code of :data:`REASONS`, in ``absent`` under its name. ``notes`` are
-    sentences about choices that were made on the way. ``definition`` is the key of the definition of ``events``, which
-    are sorted by onset.
+    aggregate into which it went (-1: none). ``version`` is the assessment's version whose values are followed,
+    ``versions`` all that occur. What is None has its reason, a code of :data:`REASONS`, in ``absent`` under its name.
+    ``notes`` are sentences about choices that were made on the way. ``definition`` is the key of the definition of ``events``.
     """
 
     series: Series

@@ -2,8 +2,8 @@
 
 Two curves, both linear in what is left once their shape is fixed, so that no iterative optimiser is needed:
 
-* ``inverse``: ``y = plateau - gain / x`` over the run ``x`` (from 1), the form of the published Konectom library: half of
-  the gain is made by run 2, 90 % by run 10, whoever learns.
+* ``inverse``: ``y = plateau - gain / x`` over the run ``x`` (from 1), the form of the published Konectom library: half
+  of the gain is made by run 2, 90 % by run 10, whoever learns.
 * ``exponential``: ``y = plateau - gain * 2 ** (-(x - 1) / half_runs)``, the bounded growth of Woelfle et al. (2021,
   doi:10.2196/30394): ``half_runs`` further runs make half of what is left.
 

@@ -1,7 +1,7 @@
 """Practice: how many runs of each test come before the first that counts, and how runs are counted.
 
-A run is a test that the patient performed, usable or not: a spoiled recording teaches as well as a good one. Two runs on
-one day are two runs.
+A run is a test that the patient performed, usable or not: a spoiled recording teaches as well as a good one. Two runs
+on one day are two runs.
 """
 
 from __future__ import annotations

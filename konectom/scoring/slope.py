@@ -1,9 +1,9 @@
 """The trend of a score: Theil-Sen slope per year, and the Mann-Kendall test.
 
-The slope is the median over all pairs of points of the change between them per time (Theil 1950, Sen 1968): up to 29 % of
-the points may be anything without moving it far. Its interval and the test rest on Kendall's S, whose variance allows for
-ties (Kendall 1970) and for autocorrelation (Hamed & Rao 1998, doi:10.1016/S0022-1694(97)00125-X): points that lie beside
-one another resemble each other, which makes chance look like a trend.
+The slope is the median over all pairs of points of the change between them per time (Theil 1950, Sen 1968): up to 29 %
+of the points may be anything without moving it far. Its interval and the test rest on Kendall's S, whose variance
+allows for ties (Kendall 1970) and for autocorrelation (Hamed & Rao 1998, doi:10.1016/S0022-1694(97)00125-X): points
+that lie beside one another resemble each other, which makes chance look like a trend.
 
 Deviation: Hamed and Rao's factor is never let below 1, so that the correction can make a trend less sure but not surer;
 and the interval of the slope is widened by it as well.

@@ -56,9 +56,9 @@ class Aggregates:
 def window_length(at_day: FloatArray, window_days: float, tests_min: int, widest_days: float) -> float:
     """Return the length of windows that suits how often a patient tests.
 
-    With the usual gap between tests (the median of the first 8 gaps, at least two of them), a window shall hold one test
-    more than ``tests_min``, so that one may be missed; it is widened in whole multiples up to ``widest_days``. Only the
-    first gaps are looked at: windows that are once made stay as they are.
+    With the usual gap between tests (the median of the first 8 gaps, at least two of them), a window shall hold one
+    test more than ``tests_min``, so that one may be missed; it is widened in whole multiples up to ``widest_days``.
+    Only the first gaps are looked at: after nine tests the windows stay as they are.
     """
     gaps = np.diff(at_day[: _RHYTHM_GAPS + 1])
     if gaps.size < 2 or widest_days <= window_days:
@@ -86,7 +86,7 @@ def aggregate(
     centre = middle if statistic == "median" else np.add.reduceat(value, first) / count
     deviation = np.abs(value - middle[of])
     spread = MAD_TO_SD * _medians(deviation, window, first, count)
-    start = origin + window[first] * window_days
+    start: FloatArray = np.asarray(origin + window[first] * window_days, dtype=np.float64)
     return Aggregates(
         window_days=window_days,
         tests_min=tests_min,
@@ -102,20 +102,16 @@ def aggregate(
 
 
 def each_alone(at_day: FloatArray, value: FloatArray) -> Aggregates:
-    """Return every value as an aggregate of its own."""
+    """Return every value as an aggregate of its own; several of one instant are one, their median."""
     n = value.size
-    return Aggregates(
-        window_days=0.0,
-        tests_min=1,
-        start_day=at_day,
-        end_day=at_day,
-        at_day=at_day,
-        value=value,
-        n=np.ones(n, dtype=np.int64),
-        spread=np.full(n, np.nan),
-        empty=0,
-        of=np.arange(n),
-    )
+    if n == 0:
+        return aggregate(at_day, value, window_days=0.0, tests_min=1)
+    first = np.flatnonzero(np.r_[True, at_day[1:] != at_day[:-1]])
+    count = np.diff(np.r_[first, n])
+    of = np.repeat(np.arange(first.size), count)
+    time = at_day[first]
+    middle = value if first.size == n else _medians(value, of, first, count)
+    return Aggregates(0.0, 1, time, time, time, middle, count, np.full(first.size, np.nan), 0, of)
 
 
 def _medians(value: FloatArray, window: IntArray, first: IntArray, count: IntArray) -> FloatArray:
