@@ -82,7 +82,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--patients", type=int, default=10_000)
     parser.add_argument("--small", type=int, default=92, help="patients of the small database (100,000 rows)")
     parser.add_argument("--weeks", type=int, default=156)
-    parser.add_argument("--questions", type=int, default=200, help="how often each question is asked, of other patients")
+    parser.add_argument(
+        "--questions", type=int, default=200, help="how often each question is asked, of other patients"
+    )
     parser.add_argument("--postgres", help="postgresql+psycopg://… of an empty database, or: embedded")
     parser.add_argument("--keep", type=Path, help="where the databases are made and kept, to be timed again")
     told = parser.parse_args(arguments)
@@ -123,9 +125,7 @@ def measure(name: str, url: str, patients: int, told: argparse.Namespace) -> lis
             services.close()
 
 
-def ask(
-    name: str, rows: int, question: str, answer: Callable[[UUID], Any], patients: int, times: int
-) -> Timed:
+def ask(name: str, rows: int, question: str, answer: Callable[[UUID], Any], patients: int, times: int) -> Timed:
     """Ask about patients drawn at random; the first questions, which read the code, do not count."""
     drawn = np.random.default_rng(7).integers(0, patients, times + 5)
     spent = []

@@ -225,8 +225,8 @@ class ScoreRow(Base):
 class Observation(Base):
     """What a clinician or a laboratory found: the values as they were given, in their units.
 
-    ``scores``, ``absent`` and ``flags`` are what ``version`` of its scale made of them. ``digest`` is over all that tells it from others, so that the same import twice is one row. A wrong one is
-    retracted, never changed.
+    ``scores``, ``absent`` and ``flags`` are what ``version`` of the scale's rules made of them. ``digest`` is over all
+    that tells it from others, so that the same import twice is one row. A wrong one is retracted, never changed.
     """
 
     __tablename__ = "observation"

@@ -12,7 +12,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import func, select
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from konectom.assessments import every_assessment
@@ -64,33 +64,34 @@ def follow_patient(
     patient: Patient,
     *,
     now: datetime,
+    end: datetime | None = None,
     keys: Collection[str] | None = None,
     asked: Asked | None = None,
 ) -> list[Track]:
-    """Return the patient's scores of these keys (None: all), as they stood at ``now``.
+    """Return the patient's scores of these keys (None: all), as they stand ``now`` or stood at the earlier ``end``.
 
     Computed scores come first, in the order in which they are declared, then those of observations. Raises
     :class:`FieldInvalid` at ``/query/window`` and ``/query/definition``.
     """
     asked = asked or Asked()
     policy = _policy(db, patient, asked)
-    histories = read_histories(db, patient.id, keys=keys, until=now)
+    # Without an end, nothing is left out: what is dated in the future is there to be told.
+    histories = read_histories(db, patient.id, keys=keys, until=end)
+    as_of = now if end is None else min(end, now)
     noise = _noise_of(db, patient.study_id)
-    relapses = _relapses(db, patient.id, now)
+    relapses = _relapses(db, patient.id, as_of)
     told = {
         "policy": policy,
         "relapse_day": relapses,
         "relapses_since_day": relapses[0] if relapses else None,
         "definition": asked.definition,
-        "today_day": day_of(now),
+        "today_day": day_of(as_of),
     }
     tracks = [_track(db, patient, history, noise.get(history.measure_id, ()), told) for history in histories]
     return sorted(tracks, key=_place)
 
 
-def _track(
-    db: Session, patient: Patient, history: History, noise: Sequence[Noise], told: Mapping[str, Any]
-) -> Track:
+def _track(db: Session, patient: Patient, history: History, noise: Sequence[Noise], told: Mapping[str, Any]) -> Track:
     score, entry = _declared(db, history)
     series = Series.of(
         score, history.at_day, history.value, verdict=history.verdict, run=history.run, version=history.version
@@ -153,18 +154,12 @@ def _policy(db: Session, patient: Patient, asked: Asked) -> Policy:
 
 def _noise_of(db: Session, study_id: UUID) -> dict[int, tuple[Noise, ...]]:
     """Return what the study's own repeats told last of each score's noise."""
-    newest = (
-        select(NoiseRow.measure_id, func.max(NoiseRow.computed_at).label("at"))
+    told_in_order = (
+        select(NoiseRow.measure_id, NoiseRow.told)
         .where(NoiseRow.study_id == study_id)
-        .group_by(NoiseRow.measure_id)
-        .subquery()
+        .order_by(NoiseRow.measure_id, NoiseRow.computed_at)
     )
-    rows = db.scalars(
-        select(NoiseRow)
-        .join(newest, (newest.c.measure_id == NoiseRow.measure_id) & (newest.c.at == NoiseRow.computed_at))
-        .where(NoiseRow.study_id == study_id)
-    )
-    return {row.measure_id: (Noise(**row.told),) for row in rows}
+    return {number: (Noise(**told),) for number, told in db.execute(told_in_order)}
 
 
 def _relapses(db: Session, patient_id: UUID, now: datetime) -> list[float]:

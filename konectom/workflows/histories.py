@@ -20,7 +20,6 @@ from sqlalchemy.orm import Session
 
 from konectom.recording import FloatArray
 from konectom.storage.models import CatalogueRow, MeasureRow, ObservedRow, ResultRow, ScoreRow
-from konectom.storage.types import microseconds
 
 IntArray = npt.NDArray[np.int64]
 OBSERVED = "obs."
@@ -105,7 +104,7 @@ def _computed(
     if len(numbers) < len(known):
         statement = statement.where(ScoreRow.measure_id.in_(numbers))
     if until is not None:
-        statement = statement.where(_AT <= microseconds(until))
+        statement = statement.where(ScoreRow.at <= until)
     rows = [tuple(row) for row in db.execute(statement)]
     rows = _newest(db, rows, versions)
     by_measure = {number: list(group) for number, group in groupby(rows, key=itemgetter(0))}
@@ -139,9 +138,7 @@ def _history(
     )
 
 
-def _newest(
-    db: Session, rows: list[tuple[Any, ...]], versions: dict[int, _Version]
-) -> list[tuple[Any, ...]]:
+def _newest(db: Session, rows: list[tuple[Any, ...]], versions: dict[int, _Version]) -> list[tuple[Any, ...]]:
     """Return the rows that belong to the newest result of their recording.
 
     Only where a row is of a version that is not the newest stored can another result stand above it; then, and only
@@ -171,7 +168,7 @@ def _observed(db: Session, patient_id: UUID, wanted: dict[int, str], until: date
         .order_by(ObservedRow.measure_id, ObservedRow.at, ObservedRow.observation_id)
     )
     if until is not None:
-        statement = statement.where(_OBSERVED_AT <= microseconds(until))
+        statement = statement.where(ObservedRow.at <= until)
     rows = (tuple(row) for row in db.execute(statement) if row.measure_id in wanted)
     found = []
     for number, group in groupby(rows, key=itemgetter(0)):

@@ -75,9 +75,7 @@ def enter_observation(
     Raises :class:`FieldInvalid` and its kin with a pointer (``/code``, ``/at``, ``/values/…``),
     :class:`ObservationConflict`, :class:`NotFound` for the patient.
     """
-    finding = check_finding(
-        services.clock(), code=code, at=at, values=values, source=source, note=note
-    )
+    finding = check_finding(services.clock(), code=code, at=at, values=values, source=source, note=note)
     with services.db.write() as db:
         return keep_finding(db, find_patient(db, patient_id), finding, services.clock())
 
@@ -176,9 +174,7 @@ def get_observation(services: Services, patient_id: UUID, observation_id: UUID) 
         return show_observation(_find(db, patient_id, observation_id))
 
 
-def retract_observation(
-    services: Services, patient_id: UUID, observation_id: UUID, *, reason: str
-) -> dict[str, Any]:
+def retract_observation(services: Services, patient_id: UUID, observation_id: UUID, *, reason: str) -> dict[str, Any]:
     """Take an observation back: it no longer counts, and stays to be seen with the reason first given."""
     if not reason.strip():
         raise FieldInvalid("say why the observation is taken back", at="/reason")

@@ -21,7 +21,7 @@ def patient_summary(
     as_of = min(end, now) if end else now
     with services.db.read() as db:
         patient = find_patient(db, patient_id, study_id=study_id)
-        tracks = follow_patient(db, patient, now=as_of)
+        tracks = follow_patient(db, patient, now=now, end=end)
     return {"patient": str(patient_id), "as_of": told(as_of), "scores": [_line(track) for track in tracks]}
 
 

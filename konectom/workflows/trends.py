@@ -50,9 +50,7 @@ def patient_trends(
     with services.db.read() as db:
         patient = find_patient(db, patient_id, study_id=study_id)
         keys = None if measure is None else _keys(db, measure)
-        tracks = follow_patient(
-            db, patient, now=min(end, now) if end else now, keys=keys, asked=Asked(window, definition)
-        )
+        tracks = follow_patient(db, patient, now=now, end=end, keys=keys, asked=Asked(window, definition))
         origins = _Origins(db, patient_id, {track.score.of for track in tracks})
         since = None if start is None else day_of(start)
         trends = [_trend(track, origins, since) for track in tracks]
@@ -163,7 +161,9 @@ def followed_told(track: Track) -> Json:
     return {
         "baseline": _point_told(followed.baseline),
         "now": _point_told(followed.now),
-        "change": None if followed.change is None else asdict(followed.change) | {"absent": dict(followed.change.absent)},
+        "change": None
+        if followed.change is None
+        else asdict(followed.change) | {"absent": dict(followed.change.absent)},
         "slope": None if slope is None else _with_instants(asdict(slope)),
         "verdict": _with_instants(verdict),
     }

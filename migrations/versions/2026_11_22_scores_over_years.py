@@ -10,7 +10,8 @@ depends_on = None
 
 INSTANT = sa.DateTime(timezone=True)
 MICROSECONDS = {
-    "sqlite": "CAST(strftime('%s', s.at) AS INTEGER) * 1000000 + CAST(substr(s.at || '000000', 21, 6) AS INTEGER)",
+    "sqlite": "CAST(strftime('%s', substr(s.at, 1, 19)) AS INTEGER) * 1000000"
+    " + CAST(substr(s.at || '000000', 21, 6) AS INTEGER)",
     "postgresql": "(extract(epoch from s.at) * 1000000)::bigint",
 }
 INSTANTS = {

@@ -97,10 +97,8 @@ class Slope(Described):
     variance = fields.Float(required=True)
     z = fields.Float(required=True)
     p = fields.Float(required=True)
-    tau = fields.Float(required=True)
-    lag_1 = fields.Float(required=True, allow_none=True)
-    inflation = fields.Float(required=True)
-    effective_n = fields.Float(required=True)
+    inflation = fields.Float(required=True, metadata={"description": "Of the variance, by autocorrelation."})
+    lag1 = fields.Float(required=True, allow_none=True, metadata={"description": "Autocorrelation at one step."})
     thinned_from = fields.Integer(required=True, allow_none=True)
 
 
@@ -150,9 +148,7 @@ class Point(Described):
     """One value in time, and what became of it."""
 
     session = fields.UUID(required=True, allow_none=True)
-    recording = fields.Integer(
-        required=True, allow_none=True, metadata={"description": "Its index in the session."}
-    )
+    recording = fields.Integer(required=True, allow_none=True, metadata={"description": "Its index in the session."})
     observation = fields.UUID(required=True, allow_none=True)
     source = fields.String(required=True, allow_none=True, metadata={"description": "The observation's."})
     at = fields.AwareDateTime(required=True, metadata={"description": "When it was taken, local time."})

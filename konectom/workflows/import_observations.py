@@ -1,0 +1,1 @@
+"""Observations of a study's patients, many at once."""
