@@ -225,7 +225,7 @@ class ScoreRow(Base):
 class Observation(Base):
     """What a clinician or a laboratory found: the values as they were given, in their units.
 
-    ``scores``, ``absent`` and ``flags`` are what ``version`` of the scale's rules made of them. ``digest`` is over all
+    ``reference`` is the source's own name for it. ``scores``, ``absent`` and ``flags`` are what ``version`` of the scale's rules made of them. ``digest`` is over all
     that tells it from others, so that the same import twice is one row. A wrong one is retracted, never changed.
     """
 
@@ -247,6 +247,7 @@ class Observation(Base):
     absent: Mapped[Json]
     flags: Mapped[list[Json]]
     source: Mapped[str]
+    reference: Mapped[str]
     note: Mapped[str]
     digest: Mapped[str]
     entered_at: Mapped[datetime]

@@ -40,6 +40,7 @@ class Finding:
     at: datetime
     values: Mapping[str, Any]
     source: str
+    reference: str
     note: str
     scale: Scale
     scored: Scored
@@ -68,16 +69,19 @@ def enter_observation(
     at: datetime,
     values: Mapping[str, Any],
     source: str = "",
+    reference: str = "",
     note: str = "",
 ) -> Entered:
-    """Keep an observation of a patient; the same once more is the one that is there.
+    """Keep an observation of a patient; the same once more is the one that is there, whatever it is called.
 
     Raises :class:`FieldInvalid` and its kin with a pointer (``/code``, ``/at``, ``/values/…``),
     :class:`ObservationConflict`, :class:`NotFound` for the patient.
     """
-    finding = check_finding(services.clock(), code=code, at=at, values=values, source=source, note=note)
+    finding = check_finding(services.clock(), code=code, at=at, values=values, source=source, reference=reference, note=note)
     with services.db.write() as db:
-        return keep_finding(db, find_patient(db, patient_id), finding, services.clock())
+        patient = find_patient(db, patient_id)
+        db.refresh(patient, with_for_update=True)  # of two who enter the same, the second finds it
+        return keep_finding(db, patient, finding, services.clock())
 
 
 def check_finding(
@@ -87,6 +91,7 @@ def check_finding(
     at: datetime,
     values: Mapping[str, Any],
     source: str = "",
+    reference: str = "",
     note: str = "",
 ) -> Finding:
     """Check and score what was found; raises as :func:`enter_observation` does."""
@@ -100,6 +105,7 @@ def check_finding(
         at=at,
         values=dict(values),
         source=checked_text(source, "source"),
+        reference=checked_text(reference, "reference"),
         note=note,
         scale=scale,
         scored=scale.score(values, on=at.date()),
@@ -107,7 +113,10 @@ def check_finding(
 
 
 def keep_finding(db: Session, patient: Patient, finding: Finding, now: datetime) -> Entered:
-    """Add the rows of an observation, unless it is there; raises :class:`ObservationConflict`."""
+    """Add the rows of an observation, unless it is there; raises :class:`ObservationConflict`.
+
+    The patient's row has to be locked by the caller.
+    """
     there = _there(db, patient.id, finding)
     if there is not None:
         return Entered(False, show_observation(there))
@@ -123,6 +132,7 @@ def keep_finding(db: Session, patient: Patient, finding: Finding, now: datetime)
         absent=dict(finding.scored.absent),
         flags=[flag.as_dict() for flag in finding.scored.flags],
         source=finding.source,
+        reference=finding.reference,
         note=finding.note,
         digest=finding.digest,
         entered_at=now,
@@ -201,6 +211,7 @@ def show_observation(row: Observation) -> dict[str, Any]:
         "absent": row.absent,
         "flags": row.flags,
         "source": row.source,
+        "reference": row.reference,
         "note": row.note,
         "entered_at": told(row.entered_at),
         "retracted_at": None if row.retracted_at is None else told(row.retracted_at),

@@ -67,6 +67,7 @@ def _create_observations() -> None:
         sa.Column("absent", sa.JSON(), nullable=False),
         sa.Column("flags", sa.JSON(), nullable=False),
         sa.Column("source", sa.String(), nullable=False),
+        sa.Column("reference", sa.String(), nullable=False),
         sa.Column("note", sa.String(), nullable=False),
         sa.Column("digest", sa.String(), nullable=False),
         sa.Column("entered_at", INSTANT, nullable=False),

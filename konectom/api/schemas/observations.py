@@ -24,6 +24,7 @@ class NewObservation(Schema):
         },
     )
     source = fields.String(metadata={"description": "Who or what it comes from.", "maxLength": 200})
+    reference = fields.String(metadata={"description": "The source's own name for it.", "maxLength": 200})
     note = fields.String(metadata={"maxLength": 2000})
 
 
@@ -52,6 +53,7 @@ class Observation(Described):
     )
     flags = fields.List(fields.Dict(), required=True)
     source = fields.String(required=True)
+    reference = fields.String(required=True)
     note = fields.String(required=True)
     entered_at = fields.AwareDateTime(required=True)
     retracted_at = fields.AwareDateTime(required=True, allow_none=True)
@@ -91,7 +93,7 @@ class ImportQuery(Query):
 class ImportProblem(Described):
     """A row that could not be used."""
 
-    at = fields.String(required=True, metadata={"description": "Where it stands, such as `line 7`."})
+    at = fields.String(required=True, metadata={"description": "Pointer to where it stands, such as `/line/7/at`."})
     code = fields.String(required=True, metadata={"description": "The error's code."})
     detail = fields.String(required=True)
 
@@ -102,6 +104,12 @@ class Imported(Described):
     entered = fields.Integer(required=True)
     already_there = fields.Integer(required=True)
     problems = fields.List(fields.Nested(ImportProblem), required=True)
+    skipped = fields.Dict(
+        keys=fields.String(),
+        values=fields.Integer(),
+        required=True,
+        metadata={"description": "What was no observation, by kind."},
+    )
 
 
 class Component(Described):
@@ -109,10 +117,14 @@ class Component(Described):
 
     name = fields.String(required=True)
     title = fields.String(required=True)
-    unit = fields.String(required=True, allow_none=True)
-    units = fields.List(fields.String(), required=True, metadata={"description": "Units that are converted."})
+    kind = fields.String(required=True, metadata={"description": "A number, yes_no, a choice, a date, a text ..."})
+    units = fields.List(
+        fields.String(),
+        required=True,
+        metadata={"description": "Accepted ones; it is kept in the first. With one, a unit has to be said."},
+    )
     possible = fields.List(fields.Float(), required=True, allow_none=True)
-    choices = fields.List(fields.String(), required=True, allow_none=True)
+    choices = fields.List(fields.String(), required=True)
     required = fields.Boolean(required=True)
 
 
@@ -122,16 +134,22 @@ class Quantity(Described):
     key = fields.String(required=True, metadata={"example": "obs.edss.step"})
     unit = fields.String(required=True)
     better = fields.String(required=True, allow_none=True, validate=validate.OneOf(("higher", "lower", None)))
+    plausible = fields.List(fields.Float(), required=True)
+    score = fields.Boolean(required=True, metadata={"description": "Whether clinicians follow it over time."})
     means = fields.String(required=True)
     evidence = fields.String(required=True)
 
 
 class Scale(Described):
-    """What can be observed."""
+    """What can be observed: the values it takes, and the numbers that follow."""
 
     code = fields.String(required=True, metadata=CODE)
     title = fields.String(required=True)
     version = fields.Integer(required=True)
+    domain = fields.String(required=True)
+    description = fields.String(required=True)
+    source = fields.String(required=True)
+    licence = fields.String(required=True)
     components = fields.List(fields.Nested(Component), required=True)
     quantities = fields.List(fields.Nested(Quantity), required=True)
 
