@@ -16,7 +16,18 @@ from importlib import import_module
 from konectom.errors import ScaleUnknown
 from konectom.scoring.scales.base import Alarm, Band, Component, Notice, Quantity, Scale, Scored
 
-__all__ = ["Alarm", "Band", "Component", "Notice", "Quantity", "Scale", "Scored", "every_scale", "find_scale"]
+__all__ = [
+    "Alarm",
+    "Band",
+    "Component",
+    "Notice",
+    "Quantity",
+    "Scale",
+    "Scored",
+    "every_scale",
+    "find_scale",
+    "loinc_codes",
+]
 
 
 @cache
@@ -40,3 +51,18 @@ def find_scale(code: str) -> Scale:
     except KeyError:
         known = ", ".join(every_scale())
         raise ScaleUnknown(f"there is no scale {code[:40]!r}; there are: {known}", at="/code") from None
+
+
+@cache
+def loinc_codes() -> dict[str, tuple[str, str]]:
+    """Return each LOINC code that is known, with the scale's code and the component's name.
+
+    The name is "" where the code is that of the scale as a whole.
+    """
+    whole = {each.loinc: (each.code, "") for each in every_scale().values() if each.loinc}
+    parts = {
+        part.loinc: (each.code, part.name) for each in every_scale().values() for part in each.components if part.loinc
+    }
+    if len(whole) + len(parts) != len(whole | parts):
+        raise ValueError("a LOINC code stands for two things")
+    return whole | parts

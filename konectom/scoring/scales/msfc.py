@@ -2,7 +2,8 @@
 
 ``z_arm``: (mean of both hands' 1/9HPT - 0.0439) / 0.0101, ``z_leg``: -(T25FW - 9.5353) / 11.4058, ``z_cognition``:
 (PASAT-3 - 45.0311) / 12.0771; times in seconds. The reference is the pooled set of the Task Force of the National
-MS Society, people with MS: 0 is their mean, higher is better. Values against another reference cannot be compared with these.
+MS Society, people with MS: 0 is their mean, higher is better. Values against another reference cannot be compared
+with these.
 
 Unable because of MS: a hand counts 777 s, the walk the worst z of the Task Force's set, -13.7; for the PASAT one
 enters 0.

@@ -1,8 +1,8 @@
 """MSWS-12, the Multiple Sclerosis Walking Scale: 12 items, the sum stretched to 0 to 100.
 
 Version 1: items 1 to 5, sum 12 to 60, 100 (sum - 12) / 48 (Hobart et al. 2003, Neurology 60:31-36). Version 2:
-three items end at 3, sum 12 to 54, 100 (sum - 12) / 42. Given are the items or their sum. The version has to be said: the same
-sum means other scores.
+three items end at 3, sum 12 to 54, 100 (sum - 12) / 42. Given are the items or their sum. The version has to be said:
+the same sum means other scores.
 
 The score needs all items: no published rule for missing ones was found that could be confirmed. Which three items end
 at 3 is not checked here, only that the sum is possible.

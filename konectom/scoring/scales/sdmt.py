@@ -9,6 +9,7 @@ from konectom.errors import FieldInvalid
 from konectom.scoring.scales.base import Component, Given, Outcome, Quantity, scale
 
 HIGHEST = 110.0
+LIKELY = (5.0, 95.0)
 IMPORTANT = "4 points: clinically important; 8 points: reliable decline (PubMed 34612114)."
 
 
@@ -17,15 +18,13 @@ IMPORTANT = "4 points: clinically important; 8 points: reliable decline (PubMed 
     title="Symbol Digit Modalities Test (SDMT)",
     domain="performance",
     components=(
-        Component("correct", "Correct answers in 90 s.", "whole", possible=(0.0, HIGHEST), plausible=(5.0, 95.0)),
-        Component("attempted", "Answers in 90 s, right or wrong.", "whole", possible=(0.0, HIGHEST)),
+        Component("correct", "Correct answers in 90 s.", "whole", possible=(0.0, HIGHEST), plausible=LIKELY),
+        Component("attempted", "Answers in 90 s, right or wrong.", "whole", possible=(0.0, HIGHEST), plausible=LIKELY),
         Component("mode", "How the patient answered.", "choice", choices=("oral", "written")),
         Component("form", "The form that was used.", "text"),
     ),
     quantities=(
-        Quantity(
-            "correct", "1", "Correct answers in 90 s.", better="higher", plausible=(5.0, 95.0), evidence=IMPORTANT
-        ),
+        Quantity("correct", "1", "Correct answers in 90 s.", better="higher", plausible=LIKELY, evidence=IMPORTANT),
         Quantity("errors", "1", "Wrong answers in 90 s.", better="lower", plausible=(0.0, 20.0), score=False),
     ),
     source="Smith 1982, Symbol Digit Modalities Test manual",
