@@ -36,7 +36,7 @@ LEFT_OUT: tuple[tuple[str, str], ...] = (
     ("Slow vital capacity", "The equations for FVC are not for SVC; none for SVC was found that adults share."),
     (
         "Forced vital capacity, GLI 2012 and NHANES III",
-        "They ask for an ethnic group, which no record holds; since 2023 the societies advise equations without it.",
+        "They ask for an ethnic group, which no record holds; the American Thoracic Society advises against it.",
     ),
     (
         "Hand-held dynamometry",

@@ -1,7 +1,8 @@
 """Forced vital capacity: the race-neutral equations of the Global Lung Function Initiative (2022).
 
 For FVC only: a slow vital capacity (SVC) is not measured alike, and no SVC is compared here. The equations of GLI 2012
-and NHANES III ask for an ethnic group, which no record holds.
+and NHANES III ask for an ethnic group, which no record holds; the American Thoracic Society has advised those without
+since 2023.
 
 Source: Bowerman et al. 2023, doi 10.1164/rccm.202205-0963OC, with its tables of splines. Deviation: the splines are
 kept for whole years instead of quarters, and rounded to six decimals. In between they are interpolated, which changes
@@ -42,8 +43,8 @@ NORMS = (
         ("obs.fvc.volume",),
         LmsSplines({FEMALE: WOMEN, MALE: MEN}),
         source="Bowerman et al., Am J Respir Crit Care Med 2023;207:768-74, doi 10.1164/rccm.202205-0963OC",
-        population="Healthy non-smokers aged 3 to 95 from many countries, without regard to race.",
-        sample="the collection of GLI 2012, weighted by group",
+        population="Healthy non-smokers aged 3 to 95, collected in 33 countries; all ethnic groups weigh alike.",
+        sample="74,185",
         ages=(3, 95),
         notes=(
             "For FVC, not for slow vital capacity.",

@@ -63,7 +63,7 @@ NORMS = (
         source="Enright & Sherrill, Am J Respir Crit Care Med 1998;158:1384-7, doi 10.1164/ajrccm.158.5.9710086",
         population="Healthy adults aged 40 to 80, United States.",
         sample="117 men, 173 women",
-        note="One walk. z rests on the lower limit of normal being the 5th centile of a normal distribution.",
+        note="z rests on the lower limit of normal being the 5th centile of a normal distribution.",
         confirmed=f"{REVIEW}; the limits in the R package PhysioClinical and in two calculators.",
     ),
     walk_norm(

@@ -46,10 +46,13 @@ class Lms:
         return (math.expm1(self.l * math.log(value / predicted))) / (self.l * self.s)
 
     def at(self, z: float, predicted: float) -> float:
-        """Return the value whose z is given: the inverse of :meth:`z`."""
+        """Return the value whose z is given: the inverse of :meth:`z`; raises ValueError where no value has that z."""
         if abs(self.l) < 1e-9:
             return predicted * math.exp(self.s * z)
-        return float(predicted * (1 + self.l * self.s * z) ** (1 / self.l))
+        power = 1 + self.l * self.s * z
+        if power <= 0:
+            raise ValueError(f"with L {self.l:g} and S {self.s:g} no value has the z {z:g}")
+        return float(predicted * power ** (1 / self.l))
 
 
 def percentile_of(z: float) -> float:
