@@ -3,14 +3,15 @@
 Limits by Fisher's z: for Pearson with variance 1 / (n - 3), for Spearman with (1 + r^2 / 2) / (n - 3) (Bonett & Wright,
 Psychometrika 65 (2000) 23-28). p is that of Student's t with n - 2 degrees of freedom (for Spearman an approximation).
 
-Repeated measures (Bakdash & Marusich, Frontiers in Psychology 8 (2017) 456): one slope that is common to all patients, each
-with a level of their own; N - patients - 1 degrees of freedom, and limits by Fisher's z with variance 1 / (df - 1), as the
-authors' package has it since version 0.5.4.
+Repeated measures (Bakdash & Marusich, Frontiers in Psychology 8 (2017) 456): one slope that is common to all
+patients, each with a level of their own; N - patients - 1 degrees of freedom, and limits by Fisher's z with variance
+1 / (df - 1), as the authors' package has it since version 0.5.4.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import sqrt
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -59,7 +60,8 @@ def spearman(x: ArrayLike, y: ArrayLike, *, confidence: float = 0.95) -> Correla
 
 
 def repeated(patient: ArrayLike, x: ArrayLike, y: ArrayLike, *, confidence: float = 0.95) -> Correlation:
-    """Return the correlation within patients, each with several pairs; patients with one pair say nothing and are left out.
+    """Return the correlation within patients, each with several pairs; patients with one pair say nothing and are
+    left out.
 
     ``patient`` names the patient of each pair, shape (n,).
     """
@@ -105,7 +107,7 @@ def _r(dx: FloatArray, dy: FloatArray, x: FloatArray, y: FloatArray) -> float | 
     sxx, syy = float(dx @ dx), float(dy @ dy)
     if is_rounding(sxx / x.size, float(np.abs(x).max())) or is_rounding(syy / y.size, float(np.abs(y).max())):
         return None
-    return max(-1.0, min(1.0, float(dx @ dy) / (sxx**0.5 * syy**0.5)))
+    return max(-1.0, min(1.0, float(dx @ dy) / (sqrt(sxx) * sqrt(syy))))
 
 
 def _within(values: FloatArray, patient: np.ndarray) -> FloatArray:

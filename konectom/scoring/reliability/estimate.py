@@ -54,16 +54,22 @@ def estimate(value: float, low: float, high: float, reason: str = "its limits ca
 
 
 def repeats_table(values: ArrayLike, name: str = "values") -> FloatArray:
-    """Return a table of repeats, shape (patients, repeats); raises :class:`FieldInvalid` for any other shape, and infinity."""
+    """Return a table of repeats, shape (patients, repeats); raises :class:`FieldInvalid` for any other shape, and
+    infinity.
+    """
     table = np.asarray(values, dtype=np.float64)
     if table.ndim != 2:
-        raise FieldInvalid(f"a table of repeats has a row for each patient, a column for each repeat, not {table.ndim} axes",
-                           at=f"/{name}")
+        raise FieldInvalid(
+            f"a table of repeats has a row for each patient, a column for each repeat, not {table.ndim} axes",
+            at=f"/{name}",
+        )
     return _finite_or_missing(table, name)
 
 
 def vector(values: ArrayLike, name: str) -> FloatArray:
-    """Return numbers of shape (n,), NaN where missing; raises :class:`FieldInvalid` for any other shape, and infinity."""
+    """Return numbers of shape (n,), NaN where missing; raises :class:`FieldInvalid` for any other shape, and
+    infinity.
+    """
     array = np.asarray(values, dtype=np.float64)
     if array.ndim != 1:
         raise FieldInvalid(f"one axis is wanted, not {array.ndim}", at=f"/{name}")

@@ -1,10 +1,10 @@
 """Known groups: whether a score differs between two groups that are known to differ.
 
-The difference of means with Welch's t; Cohen's d (pooled SD) and Hedges' g (d without its bias in small samples, exact
-factor), with limits from the noncentral t distribution (Steiger & Fouladi 1997; exact where both groups are normal with the
-same SD); the share of pairs in which the first group's value is the higher one, ties by half (the area under the ROC curve,
-Mann-Whitney's U over n1 * n2), with limits by method 5 of Newcombe, Statistics in Medicine 25 (2006) 559-573, which lie
-between 0 and 1 and do not collapse where the groups are separated.
+The difference of means with Welch's t; Cohen's d (pooled SD) and Hedges' g (d without its bias in small samples,
+exact factor), with limits from the noncentral t distribution (Steiger & Fouladi 1997; exact where both groups are
+normal with the same SD); the share of pairs in which the first group's value is the higher one, ties by half (the
+area under the ROC curve, Mann-Whitney's U over n1 * n2), with limits by method 5 of Newcombe, Statistics in Medicine
+25 (2006) 559-573, which lie between 0 and 1 and do not collapse where the groups are separated.
 
 All signs are those of the first group minus the second.
 """

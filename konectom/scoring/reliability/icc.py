@@ -1,16 +1,16 @@
 """Intraclass correlation of repeats: the six forms of Shrout & Fleiss, with F tests and confidence intervals.
 
-ICC(1,.) asks how alike any two repeats of a patient are; ICC(2,.) the same where each repeat has a shift of its own that
-counts as error (absolute agreement); ICC(3,.) where that shift does not count (consistency). (.,1) is the reliability of one
-value, (.,k) that of the mean of k.
+ICC(1,.) asks how alike any two repeats of a patient are; ICC(2,.) the same where each repeat has a shift of its own
+that counts as error (absolute agreement); ICC(3,.) where that shift does not count (consistency). (.,1) is the
+reliability of one value, (.,k) that of the mean of k.
 
-Sources: Shrout & Fleiss, Psychological Bulletin 86 (1979) 420-428, for the forms and their F tests (of the hypothesis that
-the correlation is 0); McGraw & Wong, Psychological Methods 1 (1996) 30-46, for the limits. The limits of the (.,k) forms are
-the limits of one value stepped up by Spearman & Brown, which is McGraw & Wong's interval too.
+Sources: Shrout & Fleiss, Psychological Bulletin 86 (1979) 420-428, for the forms and their F tests (of the hypothesis
+that the correlation is 0); McGraw & Wong, Psychological Methods 1 (1996) 30-46, for the limits. The limits of the
+(.,k) forms are the limits of one value stepped up by Spearman & Brown, which is McGraw & Wong's interval too.
 
-Incomplete tables: the one-way forms take every patient with at least 2 values, with k0 in the place of k (the limits are
-then approximate); the others need every repeat, and ``two_way.left_out`` says how many patients had to be left out. An
-estimate may be negative, where patients differ less than their repeats; it is given as it is.
+Incomplete tables: the one-way forms take every patient with at least 2 values, with k0 in the place of k (the limits
+are then approximate); the others need every repeat, and ``two_way.left_out`` says how many patients had to be left
+out. An estimate may be negative, where patients differ less than their repeats; it is given as it is.
 """
 
 from __future__ import annotations
@@ -32,7 +32,9 @@ NO_DIFFERENCES = "patients do not differ on average"
 
 @dataclass(frozen=True, slots=True)
 class IccForm(Result):
-    """One form: the estimate with its limits, and F with its degrees of freedom and p; ``reason`` for what is missing."""
+    """One form: the estimate with its limits, and F with its degrees of freedom and p; ``reason`` for what is
+    missing.
+    """
 
     form: str
     value: float | None

@@ -1,17 +1,19 @@
 """Measurement error in the score's own unit: SEM, smallest detectable change, coefficient of variation within patients.
 
-SEM is the standard deviation of a patient's repeats. A change between two values is more than error, with 95 % confidence,
-beyond MDC95 = 1.96 * sqrt(2) * SEM (MDC90: 1.645), for a patient measured twice under the same conditions.
+SEM is the standard deviation of a patient's repeats. A change between two values is more than error, with 95 %
+confidence, beyond MDC95 = 1.96 * sqrt(2) * SEM (MDC90: 1.645), for a patient measured twice under the same
+conditions.
 
-From an ICC and an SD: SEM = SD * sqrt(1 - ICC). From repeats: the root of a mean square, with limits from its chi-square
-distribution. "agreement" takes the one-way mean square within patients, so that a shift between repeats counts as error
-(de Vet et al., J Clin Epidemiol 59 (2006) 1033-1039: the variance of repeats plus that of the residue, which is the same
-number); "consistency" takes the two-way mean square of error, without such a shift.
+From an ICC and an SD: SEM = SD * sqrt(1 - ICC). From repeats: the root of a mean square, with limits from its
+chi-square distribution. "agreement" takes the one-way mean square within patients, so that a shift between repeats
+counts as error (de Vet et al., J Clin Epidemiol 59 (2006) 1033-1039: the variance of repeats plus that of the
+residue, which is the same number); "consistency" takes the two-way mean square of error, without such a shift.
 
-The coefficient of variation is a share (0.05 is 5 %) and wants values on a ratio scale. "rms" is the root of the patients'
-mean squared CV, its limits from the standard error of that mean; "log" is exp(s) - 1, where s is the standard deviation
-within patients of the natural logarithms, its limits from those of s (Bland & Altman, BMJ 313 (1996) 106, and the note that
-Bland published in 2006). Deviation from that note: the limits of s are those of chi-square, not plus or minus 1.96 standard errors.
+The coefficient of variation is a share (0.05 is 5 %) and wants values on a ratio scale. "rms" is the root of the
+patients' mean squared CV, its limits from the standard error of that mean; "log" is exp(s) - 1, where s is the
+standard deviation within patients of the natural logarithms, its limits from those of s (Bland & Altman, BMJ 313
+(1996) 106, and the note that Bland published in 2006). Deviation from that note: the limits of s are those of
+chi-square, not plus or minus 1.96 standard errors.
 """
 
 from __future__ import annotations
@@ -38,7 +40,9 @@ NOT_A_RATIO_SCALE = "a coefficient of variation wants values above 0 only"
 
 @dataclass(frozen=True, slots=True)
 class MeasurementError(Result):
-    """SEM and what follows from it, in the score's unit; ``mdc95_share`` is MDC95 over the mean, where that is above 0."""
+    """SEM and what follows from it, in the score's unit; ``mdc95_share`` is MDC95 over the mean, where that is above
+    0.
+    """
 
     sem: Estimate
     mdc90: Estimate
@@ -49,8 +53,8 @@ class MeasurementError(Result):
 def sem_from_icc(sd: float, icc: float, *, mean: float | None = None) -> MeasurementError:
     """Return the measurement error that follows from a published SD between patients and ICC.
 
-    There are no limits: an ICC and an SD alone do not say how they vary together. Raises :class:`FieldInvalid` for an SD
-    that is negative and an ICC above 1, and where one is no number.
+    There are no limits: an ICC and an SD alone do not say how they vary together. Raises :class:`FieldInvalid` for an
+    SD that is negative and an ICC above 1, and where one is no number.
     """
     if not 0 <= sd < np.inf:
         raise FieldInvalid(f"a standard deviation is 0 or above, not {sd}", at="/sd")
