@@ -63,7 +63,7 @@ class BlandAltman(Result):
 def bland_altman(
     first: ArrayLike, second: ArrayLike, *, agreement: float = 0.95, confidence: float = 0.95
 ) -> BlandAltman:
-    """Return the agreement of pairs, one for each patient, shape (n,); pairs with a missing value (NaN) are left out."""
+    """Return the agreement of pairs, one for each patient, shape (n,); pairs with a missing one (NaN) are left out."""
     from scipy.special import ndtri, stdtrit
 
     share, alpha = check_level(agreement, "agreement"), 1 - check_level(confidence)

@@ -34,7 +34,7 @@ class Windows:
         _check_count(self.count)
         _check_tests(self.tests_min)
         if not 0 < self.window_days < float("inf"):
-            raise FieldInvalid("a window lasts more than 0 days", at="/repeats/window_days")
+            raise FieldInvalid("a window lasts more than 0 days", at="/window_days")
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -67,7 +67,7 @@ class Period:
 
     def __post_init__(self) -> None:
         if not self.start_day < self.end_day:
-            raise FieldInvalid(f"the period {self.name!r} does not end after it starts", at="/repeats/periods")
+            raise FieldInvalid(f"the period {self.name!r} does not end after it starts", at="/periods")
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,12 +78,12 @@ class Periods:
     tests_min: int = 1
 
     def __post_init__(self) -> None:
-        _check_names(self.names, "/repeats/periods")
+        _check_names(self.names, "/periods")
         _check_tests(self.tests_min)
         ordered = sorted(self.periods, key=lambda period: period.start_day)
         for before, after in pairwise(ordered):
             if after.start_day < before.end_day:
-                raise FieldInvalid(f"the periods {before.name!r} and {after.name!r} overlap", at="/repeats/periods")
+                raise FieldInvalid(f"the periods {before.name!r} and {after.name!r} overlap", at="/periods")
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -99,7 +99,7 @@ class Labels:
     tests_min: int = 1
 
     def __post_init__(self) -> None:
-        _check_names(self.names, "/repeats/names")
+        _check_names(self.names, "/labels")
         _check_tests(self.tests_min)
 
 
@@ -180,12 +180,12 @@ class Design:
 
 def _check_count(count: int) -> None:
     if not 2 <= count <= REPEATS_MAX:
-        raise FieldInvalid(f"a study compares 2 to {REPEATS_MAX} repeats, not {count}", at="/repeats/count")
+        raise FieldInvalid(f"a study compares 2 to {REPEATS_MAX} repeats, not {count}", at="/count")
 
 
 def _check_tests(tests_min: int) -> None:
     if tests_min < 1:
-        raise FieldInvalid("a repeat needs at least 1 value", at="/repeats/tests_min")
+        raise FieldInvalid("a repeat needs at least 1 value", at="/tests_min")
 
 
 def _check_names(names: tuple[str, ...], at: str) -> None:

@@ -109,7 +109,7 @@ def table_of(series: ScoreSeries, repeats: Repeats, statistic: Statistic) -> Flo
 def gathered(
     cell: NDArray[np.intp], value: FloatArray, cells: int, statistic: Statistic = "median", least: int = 1
 ) -> FloatArray:
-    """Return the median or mean of the values of each cell 0 ... cells - 1; NaN where there are fewer than ``least``."""
+    """Return the median or mean of the values of each cell, 0 to cells - 1; NaN where fewer than ``least``."""
     counts = np.bincount(cell, minlength=cells)
     enough = counts >= max(least, 1)
     out = np.full(cells, np.nan)
