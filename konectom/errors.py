@@ -15,6 +15,7 @@
     │   ├── FieldMissing                field_missing
     │   ├── FieldInvalid                field_invalid
     │   ├── AssessmentUnknown           assessment_unknown
+    │   ├── ScaleUnknown                scale_unknown
     │   ├── NothingUsable               nothing_usable
     │   ├── TooManyRecordings           too_many_recordings
     │   ├── TooManySamples              too_many_samples
@@ -35,7 +36,8 @@
     ├── ConflictError              409
     │   ├── DigestConflict              session_digest_conflict
     │   ├── SessionIdTaken              session_id_taken
-    │   └── AlreadyExists               already_exists
+    │   ├── AlreadyExists               already_exists
+    │   └── ObservationConflict         observation_conflict
     └── OperationError             the operator has to act
         ├── SettingInvalid         500  setting_invalid
         ├── MigrationNeeded        503  migration_needed
@@ -143,6 +145,12 @@ class AssessmentUnknown(DataError):
     """The named assessment does not exist here."""
 
     code, title = "assessment_unknown", "Assessment unknown"
+
+
+class ScaleUnknown(DataError):
+    """The named clinical scale does not exist here."""
+
+    code, title = "scale_unknown", "Scale unknown"
 
 
 class NothingUsable(DataError):
@@ -265,6 +273,12 @@ class AlreadyExists(ConflictError):
     """Something of that name exists already."""
 
     code, title = "already_exists", "Already exists"
+
+
+class ObservationConflict(ConflictError):
+    """Another value of the same scale, time and source is stored already."""
+
+    code, title = "observation_conflict", "Contradicts a stored observation"
 
 
 class OperationError(KonectomError):

@@ -102,7 +102,8 @@ def keep_result(
     scores = list(result.scores())
     ids = measure_ids(db, (entry.key for entry, _ in scores))
     if scores:
-        same = {"result_id": row.id, "patient_id": patient_id, "at": at}
+        same = {"patient_id": patient_id, "at": at, "recording_id": recording_id, "catalogue_id": row.catalogue_id}
+        same |= {"verdict": row.verdict}
         db.execute(
             insert(ScoreRow),
             [same | {"measure_id": ids[entry.key], "value": value} for entry, value in scores],

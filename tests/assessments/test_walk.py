@@ -11,7 +11,7 @@ import pytest
 from konectom import formats
 from konectom.assessments import get_assessment
 from konectom.assessments.base import Result
-from konectom.assessments.walk._measures import CYCLE_COLUMNS
+from konectom.assessments.walk._cycles import CYCLE_COLUMNS
 from konectom.simulate.walk import WalkTruth, simulate_walk
 from tests.assessments.examples import at_rate, pick, run
 from tests.shared import KONECTOM, inflated, needs_shared

@@ -38,7 +38,9 @@ from konectom.assessments.base import (
     noted,
     technical,
 )
-from konectom.assessments.walk._measures import CYCLE_COLUMNS, FREE, MEASURES, PROTOCOL, SIX, TWO
+from konectom.assessments.walk._conditions import FREE, PROTOCOL, SIX, TWO
+from konectom.assessments.walk._cycles import CYCLE_COLUMNS
+from konectom.assessments.walk._measures import MEASURES
 from konectom.assessments.walk._recorded import Walk, walk_of
 from konectom.assessments.walk._write import write_gait, write_lee_steps, write_path, write_shares, write_spectrum
 from konectom.recording import Part, Recording
