@@ -42,6 +42,7 @@
         ├── SettingInvalid         500  setting_invalid
         ├── MigrationNeeded        503  migration_needed
         ├── CatalogueChanged       503  catalogue_changed
+        ├── ExtraMissing           501  extra_missing
         └── StoreUnavailable       503  store_unavailable
 
 ``code`` never changes once released; ``detail`` is for people and may. ``at`` is a JSON pointer (RFC 6901) into the
@@ -300,6 +301,12 @@ class CatalogueChanged(OperationError):
     """An assessment's declaration changed without a new version."""
 
     code, status, title = "catalogue_changed", 503, "Catalogue changed without a new version"
+
+
+class ExtraMissing(OperationError):
+    """What was asked for needs a package that is not installed here."""
+
+    code, status, title = "extra_missing", 501, "Optional package not installed"
 
 
 class StoreUnavailable(OperationError):
