@@ -164,14 +164,14 @@ def _due(study_id: UUID, now: datetime) -> Select[tuple[UUID]]:
     """Return the patients who are due for a review, those who waited longest first."""
     came = (
         select(SessionRow.id)
-        .where(SessionRow.patient_id == Patient.id, SessionRow.received_at >= Review.reviewed_at)
+        .where(SessionRow.patient_id == Patient.id, SessionRow.received_at > Review.reviewed_at)
         .exists()
     )
     entered = (
         select(Observation.id)
         .where(
             Observation.patient_id == Patient.id,
-            or_(Observation.entered_at >= Review.reviewed_at, Observation.retracted_at >= Review.reviewed_at),
+            or_(Observation.entered_at > Review.reviewed_at, Observation.retracted_at > Review.reviewed_at),
         )
         .exists()
     )
