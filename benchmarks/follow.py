@@ -111,7 +111,9 @@ def _slow(day: FloatArray, rng: np.random.Generator) -> FloatArray:
 def until(series: Series, week: float) -> Series:
     """Return what was known at the end of a week."""
     n = int(np.searchsorted(series.at_day, FIRST_DAY + 7.0 * week))
-    return Series(*(series.score, *(getattr(series, name)[:n] for name in ("at_day", "value", "verdict", "run", "version"))))
+    return Series(
+        *(series.score, *(getattr(series, name)[:n] for name in ("at_day", "value", "verdict", "run", "version")))
+    )
 
 
 def first_alarm(truth: Truth, per_week: int, policy: Policy, definition: str | None, seed: int) -> float | None:

@@ -62,7 +62,10 @@ COLUMNS = {
     ),
     "recording": ("id", "session_id", "index", "assessment", "condition", "offset_s", "status"),
     "result": ("id", "recording_id", "catalogue_id", "created_at", "verdict", "flags", "absent", "features"),
-    "score": ("patient_id", "measure_id", "at", "recording_id", "catalogue_id", "verdict", "value"),
+    "score": (
+        "patient_id", "measure_id", "at", "session_id", "index", "catalogue_id", "utc_offset_s", "verdict", "flags",
+        "value",
+    ),
 }  # fmt: skip
 
 
@@ -214,12 +217,11 @@ def _scores(
         noise = random.standard_normal(8)
         decline = 1 + (number % 5 == 0) * 0.1 * week / 52
         for index, (assessment, keys) in enumerate(SCORES.items()):
-            recording = _recording_id(number, week, index)
             for place, (key, (typical, scatter)) in enumerate(keys.items()):
                 value = typical * decline + scatter * float(noise[4 * index + place])
                 yield (
-                    patient_id(number), measures[key], at, recording, catalogues[assessment],
-                    _verdict(number, week), value,
+                    patient_id(number), measures[key], at, _session_id(number, week), index,
+                    catalogues[assessment], 3600, _verdict(number, week), "", value,
                 )  # fmt: skip
 
 
