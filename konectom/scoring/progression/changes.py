@@ -113,8 +113,9 @@ def _event(course: Course, found: Found, relapse_day: Floats, since_day: float |
     definition = course.definition
     kind: Kind | None = None
     free_day: float | None = None
-    if definition.relapses is not None and found.direction == "worsening":
-        kind, free_day = classify(course, found, definition.relapses, relapse_day, since_day)
+    rules = definition.relapses
+    if rules is not None and rules.classify and found.direction == "worsening":
+        kind, free_day = classify(course, found, rules, relapse_day, since_day)
     onset, confirmed = float(course.at_day[found.onset]), float(course.at_day[found.confirmed])
     reference = float(course.value[found.reference])
     return Event(

@@ -58,30 +58,23 @@ class Reference:
         after_worsening: where the reference moves after a confirmed worsening: to the visit of its onset, to the
             confirming visit, or nowhere (``None``).
         after_improvement: the same after a confirmed improvement.
-        smaller_improvements: whether a confirmed improvement below the threshold moves it as well.
-        confirmation: how an improvement below the threshold is confirmed; ``None``: as the events are.
-        held: what an improvement below the threshold must hold until then: being better than the old reference, or
-            being no worse than the value that is to become the new one.
+        after_any_improvement: the same after an improvement of any size, be it below the threshold.
+        confirmation: how an improvement of any size is confirmed; ``None``: as the events are.
+        held: what an improvement of any size must hold until then: being better than the old reference, or being no
+            worse than the value at its onset.
     """
 
     after_worsening: Place | None = None
     after_improvement: Place | None = None
+    after_any_improvement: Place | None = None
     _: KW_ONLY
-    smaller_improvements: bool = False
     confirmation: Confirmation | None = None
-    held: Literal["better", "new_value"] = "better"
+    held: Literal["better", "onset_value"] = "better"
 
     @property
     def roving(self) -> bool:
         """Whether it ever moves."""
-        return self.after_worsening is not None or self.after_improvement is not None
-
-    def __post_init__(self) -> None:
-        if self.smaller_improvements and self.after_improvement is None:
-            raise FieldInvalid(
-                "A smaller improvement can move the reference only if a large one does.",
-                at="/reference/smaller_improvements",
-            )
+        return any((self.after_worsening, self.after_improvement, self.after_any_improvement))
 
 
 FIXED = Reference()
@@ -136,6 +129,11 @@ class Relapses:
     raw: tuple[Span, ...] = ()
     pira: tuple[Span, ...] = ()
     pira_confirmed: Literal["first", "any"] = "any"
+
+    @property
+    def classify(self) -> bool:
+        """Whether worsening is told apart by relapses; without any span it is not, and events have no kind."""
+        return bool(self.raw or self.pira)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
