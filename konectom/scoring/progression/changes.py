@@ -90,7 +90,7 @@ def confirmed_changes(
             "A score that is better neither higher nor lower can neither worsen nor improve.", at="/better"
         )
     days, values = _checked_course(at_day, value)
-    relapses = np.sort(_finite(relapse_day, "/relapse_day"))
+    relapses = _finite(relapse_day, "/relapse_day")
     if noise is not None and not (np.isfinite(noise) and noise >= 0):
         raise FieldInvalid("The smallest detectable change must be a number, 0 or more.", at="/noise")
     given = Given(noise, important)

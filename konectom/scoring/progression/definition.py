@@ -76,6 +76,12 @@ class Reference:
         """Whether it ever moves."""
         return any((self.after_worsening, self.after_improvement, self.after_any_improvement))
 
+    def moves_after(self, direction: Direction) -> bool:
+        """Return whether it moves after events of this direction."""
+        if direction == "worsening":
+            return self.after_worsening is not None
+        return self.after_improvement is not None
+
 
 FIXED = Reference()
 
@@ -140,6 +146,9 @@ class Relapses:
 class Definition:
     """What counts as a confirmed change.
 
+    The search goes through the visits once: after a confirmed change it goes on behind the confirming visit, or behind
+    the onset where the reference moves there.
+
     Attributes:
         name: of the definition, without its version.
         version: counted up when anything changes; stored events keep theirs.
@@ -150,8 +159,8 @@ class Definition:
         confirmation: when it is confirmed.
         directions: which events are told.
         reference: what values are compared with.
-        repeats: whether later events are told, or only the first in each direction. Needs a roving reference: against a
-            fixed one the same change would count again and again.
+        repeats: whether later events are told, or only the first in each direction. Needs a reference that moves after
+            events of each direction told: against one that stays the same change would count again and again.
         apart_days: the least distance from the confirmation of one event to the onset of the next.
         sustained_days: how long from its onset the change must not be interrupted; ``inf``: to the last value; a change
             that lasts to the last value always qualifies. ``None``: no such requirement.
@@ -178,8 +187,8 @@ class Definition:
         _not_negative(self.apart_days, "/apart_days")
         if not self.directions or set(self.directions) - set(BOTH):
             raise FieldInvalid("Directions are worsening, improvement or both.", at="/directions")
-        if self.repeats and not self.reference.roving:
-            raise FieldInvalid("Repeated events need a roving reference.", at="/repeats")
+        if self.repeats and not all(map(self.reference.moves_after, self.directions)):
+            raise FieldInvalid("Repeated events need a reference that moves after each of them.", at="/repeats")
         if self.sustained_days is not None and not self.sustained_days >= 0:
             raise FieldInvalid("This must be a number of days, 0 or more.", at="/sustained_days")
 

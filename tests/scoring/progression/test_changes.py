@@ -175,6 +175,22 @@ def test_the_moved_reference_has_a_confirmation_of_its_own() -> None:
     assert told(edss(days, values, soon)) == [("worsening", 100, 150, 260)]
 
 
+def test_an_event_may_move_the_reference_as_any_improvement_does() -> None:
+    days = [100 * index for index in range(6)]
+    values = [4.0, 3.0, 2.5, 3.0, 3.5, 3.5]
+    either = Reference("confirmation", None, "confirmation")
+    first = replace(ROVING, reference=either, repeats=False)
+    assert told(edss(days, values, first)) == [("improvement", 0, 100, 200), ("worsening", 200, 400, 500)]
+    stays = replace(first, reference=Reference("confirmation"))
+    assert told(edss(days, values, stays)) == [("improvement", 0, 100, 200)]
+
+
+def test_the_search_goes_on_behind_the_confirming_visit() -> None:
+    at_the_end_only = replace(EDSS, confirmation=Confirmation(84.0, every_visit=False))
+    days, values = [0, 100, 150, 200, 250], [3.0, 4.0, 2.0, 4.0, 2.0]
+    assert told(edss(days, values, at_the_end_only)) == [("worsening", 0, 100, 200)]
+
+
 @pytest.mark.parametrize(("asked", "found"), [(None, 1), (300.0, 1), (301.0, 0), (inf, 0)])
 def test_a_change_may_have_to_last(asked: float | None, found: int) -> None:
     lasting = replace(EDSS, sustained_days=asked)

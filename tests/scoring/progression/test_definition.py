@@ -97,7 +97,7 @@ def _relapses(**more: Any) -> Definition:
         (_confirmation, "later_days", None),
         (_confirmation, "every_visit", False),
         (_reference, "after_worsening", "onset"),
-        (_reference, "after_improvement", None),
+        (_reference, "after_improvement", "onset"),
         (_reference, "after_any_improvement", "onset"),
         (_reference, "confirmation", Confirmation(30.0)),
         (_reference, "held", "onset_value"),
@@ -128,6 +128,7 @@ def test_without_end_is_written_as_json() -> None:
     ("wrong", "at"),
     [
         ({"reference": FIXED}, "/repeats"),
+        ({"reference": Reference("confirmation")}, "/repeats"),
         ({"apart_days": -1.0}, "/apart_days"),
         ({"sustained_days": float("nan")}, "/sustained_days"),
         ({"directions": ()}, "/directions"),

@@ -63,6 +63,7 @@ relapse_rules = st.sampled_from(
 def definitions(draw: st.DrawFn) -> Definition:
     """Return a definition with any combination of choices, without a requirement to last."""
     reference = draw(references)
+    directions = draw(st.sampled_from((("worsening",), ("improvement",), ("worsening", "improvement"))))
     return Definition(
         name="drawn",
         version=1,
@@ -71,8 +72,8 @@ def definitions(draw: st.DrawFn) -> Definition:
         threshold=Absolute(draw(st.sampled_from((0.5, 1.0)))),
         confirmation=draw(confirmations),
         reference=reference,
-        repeats=reference.roving and draw(st.booleans()),
-        directions=draw(st.sampled_from((("worsening",), ("improvement",), ("worsening", "improvement")))),
+        repeats=all(map(reference.moves_after, directions)) and draw(st.booleans()),
+        directions=directions,
         apart_days=draw(st.sampled_from((0.0, 100.0))),
         relapses=draw(relapse_rules),
     )

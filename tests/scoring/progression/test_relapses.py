@@ -7,7 +7,15 @@ from dataclasses import replace
 
 import pytest
 
-from konectom.scoring.progression import DEFINITIONS, Distance, Event, Relapses, Span, confirmed_changes
+from konectom.scoring.progression import (
+    DEFINITIONS,
+    Distance,
+    Event,
+    Reference,
+    Relapses,
+    Span,
+    confirmed_changes,
+)
 
 VISITS = [0, 200, 300, 400]
 WORSE = [2.0, 2.0, 3.0, 3.0]
@@ -86,6 +94,50 @@ def test_an_onset_may_have_to_keep_away_from_relapses_on_both_sides() -> None:
     for relapse, onset in ((70, 100), (71, 200), (100, 200), (109, 200), (110, 100)):
         (event,) = confirmed_changes(days, values, better="lower", definition=away, relapse_day=[relapse])
         assert (event.onset_day, event.kind) == (onset, None), relapse
+
+
+def test_a_relapse_on_the_day_of_a_visit_is_near_it() -> None:
+    for near in (Distance(after_days=1.0), Distance(before_days=1.0)):
+        away = replace(DEFINITIONS["edss-cdw-12w/1"], relapses=Relapses(onset=near))
+        days, values = [0, 100, 200, 300], [2.0, 3.0, 3.0, 3.0]
+        (event,) = confirmed_changes(days, values, better="lower", definition=away, relapse_day=[100])
+        assert event.onset_day == 200
+
+
+def test_no_improvement_near_a_relapse_moves_the_reference() -> None:
+    moving = replace(
+        DEFINITIONS["edss-cdw-12w/1"],
+        reference=Reference("confirmation", None, "onset"),
+        relapses=Relapses(onset=Distance(after_days=30.0)),
+    )
+    days, values = [0, 100, 200, 300, 400], [3.0, 2.5, 2.5, 3.5, 3.5]
+    for relapse, reference in (([], 100), ([90], None)):
+        events = confirmed_changes(days, values, better="lower", definition=moving, relapse_day=relapse)
+        assert [one.reference_day for one in events] == ([] if reference is None else [reference]), relapse
+
+
+def test_spans_are_counted_in_whole_days() -> None:
+    for variant, relapse, kind in (
+        ("mueller-2025", 209.6, R),
+        ("cagol-2022", 209.4, P),
+        ("cagol-2022", 209.6, R),
+        ("kappos-2020", 430.4, U),
+        ("kappos-2020", 430.6, P),
+    ):
+        assert found(variant, [relapse])[0].kind == kind, (variant, relapse)
+
+
+def test_pira_is_confirmed_by_visits_in_time_and_away_from_relapses_only() -> None:
+    """The first confirmation, 400, is too soon after the relapse on 350 for PIRA; the next has to qualify itself."""
+    (event,) = found("mueller-2023", [350], [*VISITS, 1114])
+    assert (event.kind, event.pira_confirmed_day) == (P, 1114.0)
+    (event,) = found("mueller-2023", [350], [*VISITS, 1115])
+    assert event.kind == U, "815 days after the onset is too late"
+    spans = (Span("confirmation", 0.0, "confirmation", 5.0),)
+    near = replace(DEFINITIONS["edss-cdw-12w/1"], relapses=Relapses(confirmation=Distance(after_days=30.0), pira=spans))
+    days, values = [*VISITS, 420, 440], [*WORSE, 3.0, 3.0]
+    (event,) = confirmed_changes(days, values, better="lower", definition=near, relapse_day=[402])
+    assert (event.kind, event.pira_confirmed_day) == (P, 440.0), "420 is 18 days after a relapse"
 
 
 def test_pira_may_be_confirmed_later_than_the_worsening() -> None:
