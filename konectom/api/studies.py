@@ -21,7 +21,7 @@ from konectom.exports.tables import Form
 from konectom.workflows.export import dictionary_csv, feature_dictionary, feature_table
 from konectom.workflows.people import create_study, get_study, list_studies
 from konectom.workflows.reliability import reliability_of_study
-from konectom.workflows.reliability_design import design_of, split
+from konectom.workflows.reliability_design import split
 
 TABLE_FORMS: tuple[Form, ...] = ("csv", "parquet")
 DICTIONARY_FORMS = ("csv", "json")
@@ -93,10 +93,10 @@ def get_study_dictionary(study_id: UUID, format: str | None = None) -> Response:
 @studies.also_answers(200, BYTES, content_type="text/csv")
 @studies.refuses(NotFound, FieldMissing, FieldInvalid)
 def get_study_reliability(
-    study_id: UUID, measure: str, verdict: str = "limited", format: str | None = None, **words: Any
+    study_id: UUID, measure: str, verdict: str | None = None, format: str | None = None, **words: Any
 ) -> Any:
     """Tell how reliable scores are: repeatability, measurement error, agreement, known groups, correlations."""
     form = form_wanted(format, RELIABILITY_FORMS)
     words |= {name: split(words[name]) for name in ("periods", "labels", "groups", "references") if name in words}
-    found = reliability_of_study(services(), study_id, split(measure), design_of(**words), verdict=verdict)
+    found = reliability_of_study(services(), study_id, split(measure), words, verdict=verdict)
     return download(reliability_csv(found.scores), form, "reliability") if form == "csv" else found.as_dict()

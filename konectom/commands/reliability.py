@@ -40,12 +40,16 @@ from konectom.commands._output import Refusal, format_option, show_rows, whole_f
     "with each label.",
 )
 @click.option("--count", type=int, default=2, show_default=True, help="How many windows or values.")
-@click.option("--window-days", type=float, default=14.0, show_default=True, help="How long a window lasts.")
+@click.option("--window-days", type=float, help="How long a window lasts. [default: of the study's policy; 14 days]")
 @click.option(
-    "--tests-min", type=int, help="Fewest values of a repeat. [default: 3 in a window, 1 in a period or with a label]"
+    "--tests-min",
+    type=int,
+    help="Fewest values of a repeat. [default: in a window that of the study's policy, or 3; 1 elsewhere]",
 )
 @click.option(
-    "--run-in", type=int, default=0, show_default=True, help="Values at each patient's start that do not count."
+    "--run-in",
+    type=int,
+    help="Tests at each patient's start that do not count. [default: of the study's policy; none of a file]",
 )
 @click.option(
     "--period",
@@ -85,19 +89,20 @@ from konectom.commands._output import Refusal, format_option, show_rows, whole_f
 @click.option(
     "--statistic",
     type=click.Choice(("median", "mean")),
-    default="median",
-    show_default=True,
-    help="How several values become one.",
+    help="How several values become one. [default: of the study's policy; the median]",
 )
 @click.option("--confidence", type=float, default=0.95, show_default=True, help="Of all intervals.")
 @click.option(
     "--verdict",
     type=click.Choice(("valid", "limited")),
-    default="limited",
-    show_default=True,
-    help="The least verdict of a study's recording that counts.",
+    help="The least verdict of a study's recording that counts. [default: of the study's policy]",
 )
 @click.option("--mixed", is_flag=True, help="Fit a linear mixed model over the years as well (extra: stats).")
+@click.option(
+    "--keep",
+    is_flag=True,
+    help="Keep each score's measurement error as the study's own: its trends tell change from noise by it.",
+)
 @format_option("table", "csv", "json")
 @click.option(
     "--output",
@@ -109,7 +114,8 @@ def command(
     study: str | None,
     file: str | None,
     measures: tuple[str, ...],
-    verdict: str,
+    verdict: str | None,
+    keep: bool,
     form: str,
     output: str | None,
     **words: Any,
@@ -124,7 +130,13 @@ def command(
         raise click.UsageError("Say either --study or --file.")
     if study is not None and not measures:
         raise click.UsageError("Say which scores of the study with --measure.")
-    scores, told = _of_file(file, measures, words) if file else _of_study(str(study), measures, verdict, words)
+    if file is not None and (keep or verdict):
+        raise click.UsageError("--keep and --verdict belong to a --study.")
+    given = {name: told for name, told in words.items() if told is not None}
+    if file is not None:
+        scores, told = _of_file(file, measures, given)
+    else:
+        scores, told = _of_study(str(study), measures, verdict, given, keep)
     if form == "table" and output is None:
         _show(scores)
         return
@@ -132,15 +144,18 @@ def command(
         out.write(_body(scores, told, form))
 
 
-def _of_study(study: str, measures: tuple[str, ...], verdict: str, words: dict[str, Any]) -> tuple[Any, dict[str, Any]]:
-    from konectom.workflows.reliability import reliability_of_study
-    from konectom.workflows.reliability_design import design_of
+def _of_study(
+    study: str, measures: tuple[str, ...], verdict: str | None, words: dict[str, Any], keep: bool
+) -> tuple[Any, dict[str, Any]]:
+    from konectom.workflows.reliability import keep_noise, reliability_of_study
 
-    design = design_of(**words)
     with installation() as services:
         found = reliability_of_study(
-            services, UUID(study_named(services, study)["id"]), measures, design, verdict=verdict
+            services, UUID(study_named(services, study)["id"]), measures, words, verdict=verdict
         )
+        if keep:
+            kept = keep_noise(services, found)
+            click.echo(f"{len(kept)} of {len(found.scores)} scores: measurement error kept", err=True)
     return found.scores, found.as_dict()
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -40,7 +40,7 @@ def design_of(
     count: int = 2,
     window_days: float = 14.0,
     tests_min: int | None = None,
-    run_in: int = 0,
+    run_in: int | Mapping[str, int] = 0,
     periods: Sequence[str] = (),
     labels: Sequence[str] = (),
     groups: Sequence[str] = (),

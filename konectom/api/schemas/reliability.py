@@ -28,12 +28,16 @@ class ReliabilityQuery(Query):
         },
     )
     count = fields.Integer(metadata={"description": "How many windows or values; 2 without it."})
-    window_days = fields.Float(metadata={"description": "How long a window lasts; 14 without it."})
+    window_days = fields.Float(
+        metadata={"description": "How long a window lasts; without it as the study's policy has it."}
+    )
     tests_min = fields.Integer(
-        metadata={"description": "Fewest values of a repeat; without it 3 in a window, 1 in a period or with a label."}
+        metadata={"description": "Fewest values of a repeat; without it as the policy has it in a window, 1 elsewhere."}
     )
     run_in = fields.Integer(
-        metadata={"description": "How many values at the start of each patient's series do not count; 0 without it."}
+        metadata={
+            "description": "How many tests at each patient's start do not count; without it as the policy has it."
+        }
     )
     periods = fields.String(
         metadata={
@@ -58,12 +62,12 @@ class ReliabilityQuery(Query):
     )
     statistic = fields.String(
         validate=validate.OneOf(("median", "mean")),
-        metadata={"description": "How several values become one; the median without it."},
+        metadata={"description": "How several values become one; without it as the study's policy has it."},
     )
     confidence = fields.Float(metadata={"description": "Of all intervals; 0.95 without it."})
     verdict = fields.String(
         validate=validate.OneOf(tuple(LEAST_VERDICTS)),
-        metadata={"description": "The least verdict of a recording that counts; limited without it."},
+        metadata={"description": "The least verdict of a recording that counts; without it as the policy has it."},
     )
     format = fields.String(
         validate=validate.OneOf(("json", "csv")),
@@ -261,5 +265,5 @@ class Reliability(Described):
 
     study = fields.UUID(required=True)
     design = fields.Dict(keys=fields.String(), required=True)
-    verdict = fields.String(required=True, validate=validate.OneOf(tuple(LEAST_VERDICTS)))
+    verdicts = fields.List(fields.String(), required=True, metadata={"description": "Those that count."})
     scores = fields.List(fields.Nested(ScoreReliability), required=True)

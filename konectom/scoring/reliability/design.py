@@ -20,7 +20,7 @@ Statistic = Literal["median", "mean"]
 
 @dataclass(frozen=True, slots=True)
 class Windows:
-    """The first windows of each patient, one after the other from the first value that counts; each gives one repeat.
+    """The first windows of each patient, one after the other from half a day before the first value that counts.
 
     A window with fewer than ``tests_min`` values is a missing repeat; the next one does not take its place, so that
     the time between repeats is the same in all patients.
@@ -132,7 +132,7 @@ class Design:
 
     Attributes:
         repeats: which values are repeats of each other.
-        run_in: how many values at the start of each patient's series do not count, of practice; a number for every
+        run_in: how many tests at the start of each patient's series do not count, of practice; a number for every
             score, or one for each score's key (0 where it has none). References have none.
         statistic: how several values become one.
         groups: known groups.

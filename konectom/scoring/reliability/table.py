@@ -15,6 +15,9 @@ from konectom.scoring.reliability.estimate import vector
 
 TextArray = NDArray[np.str_]
 
+LEAD_DAYS = 0.5
+"""How long before the first value windows begin, as those of trends do (:mod:`konectom.scoring.windows`)."""
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class StudyTable:
@@ -22,7 +25,7 @@ class StudyTable:
     for none).
 
     ``attributes`` tells of each patient what groups go by: ``{"sex": {"P1": "female", ...}}``. Rows may come in any
-    order; values that are missing (NaN) are no values.
+    order; a missing value (NaN) is a test that gave none: it counts for the run-in only.
     """
 
     patient: TextArray
@@ -47,13 +50,13 @@ class StudyTable:
         return tuple(map(str, np.unique(self.key)))
 
     def series(self, key: str, run_in: int = 0) -> ScoreSeries:
-        """Return the values of one score by patient and time, without each patient's first ``run_in``."""
-        here = np.flatnonzero((self.key == key) & np.isfinite(self.value))
+        """Return the values of one score by patient and time, without each patient's first ``run_in`` tests."""
+        here = np.flatnonzero(self.key == key)
         codes, patient = np.unique(self.patient[here], return_inverse=True)
         order = np.lexsort((self.at_day[here], patient))
         here, patient = here[order], patient[order]
         first = np.searchsorted(patient, np.arange(codes.size))
-        counts = np.arange(here.size) - first[patient] >= run_in
+        counts = (np.arange(here.size) - first[patient] >= run_in) & np.isfinite(self.value[here])
         here, patient = here[counts], patient[counts]
         left, patient = np.unique(patient, return_inverse=True)
         return ScoreSeries(key, codes[left], patient, self.at_day[here], self.value[here], self.label[here])
@@ -83,7 +86,7 @@ def repeat_of(series: ScoreSeries, repeats: Repeats) -> NDArray[np.intp]:
         return np.where(place < repeats.count, place, -1).astype(np.intp)
     if isinstance(repeats, Windows):
         since = series.at_day - series.at_day[series.first][series.patient]
-        number = np.floor(since / repeats.window_days)
+        number = np.floor((since + LEAD_DAYS) / repeats.window_days)
         return np.where(number < repeats.count, number, -1).astype(np.intp)
     found = np.full(series.value.size, -1, dtype=np.intp)
     if isinstance(repeats, Periods):
