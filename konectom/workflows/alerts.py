@@ -160,7 +160,7 @@ def _narrowed(status: str, kind: str | None) -> Iterator[ColumnElement[bool]]:
         yield Alert.kind == kind
 
 
-def _due(study_id: UUID, now: datetime) -> Select[tuple[UUID]]:
+def _due(study_id: UUID, now: datetime) -> Select[UUID]:
     """Return the patients who are due for a review, those who waited longest first."""
     came = (
         select(SessionRow.id)
@@ -295,7 +295,7 @@ def _spoiled(db: Session, patient_id: UUID, now: datetime) -> Iterator[Finding]:
     )
     tests: dict[str, list[tuple[datetime, str]]] = {}
     for assessment, started_at, offset_s, verdict in rows:
-        tests.setdefault(assessment, []).append((started_at + timedelta(seconds=offset_s), verdict))
+        tests.setdefault(str(assessment), []).append((started_at + timedelta(seconds=offset_s), verdict))
     for assessment, each in tests.items():
         each.sort()
         run = 0

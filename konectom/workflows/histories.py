@@ -9,7 +9,7 @@ from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import pairwise
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVarTuple
 from uuid import UUID
 
 import numpy as np
@@ -105,6 +105,7 @@ _OBSERVED = (
 )
 
 Row = Sequence[Any]
+Columns = TypeVarTuple("Columns")
 
 
 def read_histories(
@@ -161,7 +162,9 @@ def _by_measure(rows: Sequence[Row]) -> Iterator[tuple[int, list[Sequence[Any]]]
         yield columns[0][start], [column[start:stop] for column in columns]
 
 
-def _asked(statement: Select[Any], patient_id: UUID, numbers: list[int] | None, until: datetime | None) -> Select[Any]:
+def _asked(
+    statement: Select[*Columns], patient_id: UUID, numbers: list[int] | None, until: datetime | None
+) -> Select[*Columns]:
     statement = statement.where(ScoreRow.patient_id == patient_id)
     if numbers is not None:
         statement = statement.where(ScoreRow.measure_id.in_(numbers))

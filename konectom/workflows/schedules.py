@@ -141,5 +141,5 @@ def _done(db: Session, patient_id: UUID, assessments: set[str]) -> Mapping[str, 
     )
     found: dict[str, list[float]] = {}
     for name, started_at, offset_s in rows:
-        found.setdefault(name, []).append(day_of(started_at) + offset_s / 86_400)
+        found.setdefault(str(name), []).append(day_of(started_at) + offset_s / 86_400)
     return {name: np.array(days) for name, days in found.items()}
