@@ -11,7 +11,7 @@ reaches a fifth of a period to either side.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -27,6 +27,7 @@ LEAST_LIKENESS = 0.3
 BESIDE = 5
 """Samples to either side of a coarse lag among which the fine one is sought."""
 
+MARGIN_S = 3 / FLOOR_HZ
 AMPLITUDE_REACH = 0.2
 MOST_LIKE = 1 - 1e-9
 AT_ONCE = 500
@@ -50,13 +51,20 @@ class Periods:
 
 def find_periods(sound: Sound, pitch: Pitch) -> list[Periods]:
     """Return the periods of each voiced stretch that has two pulses or more."""
-    found = (_periods_between(sound, pitch, first, stop) for first, stop in pitch.stretches())
-    return [periods for periods in found if periods is not None]
+    found = []
+    for first, stop in pitch.stretches():
+        t_s = pitch.t_s[first:stop]
+        start = max(0, int((t_s[0] - MARGIN_S) * sound.rate_hz))  # its own samples only: the rest may be long
+        part = Sound(sound.x[start : int((t_s[-1] + MARGIN_S) * sound.rate_hz)], sound.rate_hz)
+        start_s = start / sound.rate_hz
+        periods = _periods_in(part, t_s - start_s, pitch.f0_hz[first:stop])
+        if periods is not None:
+            found.append(replace(periods, pulse_s=periods.pulse_s + start_s))
+    return found
 
 
-def _periods_between(sound: Sound, pitch: Pitch, first: int, stop: int) -> Periods | None:
-    """Follow the pulses of one voiced stretch from the largest peak in its middle."""
-    t_s, f0_hz = pitch.t_s[first:stop], pitch.f0_hz[first:stop]
+def _periods_in(sound: Sound, t_s: FloatArray, f0_hz: FloatArray) -> Periods | None:
+    """Follow the pulses of a voiced stretch (n frames) from the largest peak in its middle."""
     if t_s.size < 2:
         return None
     usual_s = 1.0 / float(np.median(f0_hz))
