@@ -19,9 +19,13 @@ CHARACTERS_A_VALUE = 4
 
 
 class Room:
-    """How many characters the texts of a body may still take, each as wide as its column's longest."""
+    """How many characters the texts of a body may still take, each as wide as its column's longest.
+
+    What a body holds packed takes room as well once it is unpacked: each value as much as four characters.
+    """
 
     def __init__(self, max_values: int) -> None:
+        self._values = max_values
         self._most = self._left = max_values * CHARACTERS_A_VALUE
 
     def take(self, characters: int, at: str) -> None:
@@ -29,6 +33,12 @@ class Room:
         self._left -= characters
         if self._left < 0:
             raise TooManySamples(f"the texts take more than {self._most} characters in their columns", at=at)
+
+    def take_values(self, values: int, at: str) -> None:
+        """Take room for unpacked values; raise :class:`TooManySamples` where there is no more."""
+        self._left -= values * CHARACTERS_A_VALUE
+        if self._left < 0:
+            raise TooManySamples(f"the body holds more than {self._values} values once it is unpacked", at=at)
 
 
 def numbers(values: object, at: str, *, digits: bool = False, truths: bool = False) -> FloatArray:

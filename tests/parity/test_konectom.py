@@ -37,7 +37,7 @@ BDH = (
     "TYPING",
 )
 ADS = ("6MWT", "CPS", "DRAW", "GRIP", "MOOD", "MSIS29", "PASSIVE", "PINCH", "SBT-UTT")
-TASKS = (*(f"bdh/{task}" for task in BDH), *(f"ads/{task}" for task in ADS))
+TASKS = (*(f"bdh/{task}" for task in BDH), *(f"ads/{task}" for task in ADS), "digital_artefacts/ft")
 RELATIVE = dict.fromkeys(("balance", "draw", "grip", "pinch", "pronation", "typing", "u_turn", "walk"), 1e-3)
 EXACT = 1e-6
 LEAST_EQUAL = 0.95

@@ -18,6 +18,7 @@ from konectom.formats.konectom2.draw import draw
 from konectom.formats.konectom2.level import Level, keys_of, read_instructions, read_touches
 from konectom.formats.konectom2.pinch import pinch
 from konectom.formats.konectom2.typing import typing
+from konectom.formats.konectom2.voice import voice
 from konectom.formats.konectom2.walk import read_positions
 from konectom.recording import FloatArray, Part, Stream
 
@@ -108,6 +109,7 @@ TASKS: dict[str, Callable[[list[Level]], Parts]] = {
     "sp-activity": pronation,
     "typing-activity": typing,
     "typing": typing,
+    "voice-activity": voice,
     "sbut-activity": balance_and_u_turn,
     "sbtUtt-activity": balance_and_u_turn,
     "mood-activity": surveys.mood,
