@@ -26,6 +26,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from konectom.assessments._pressure import NO_PRESSURE, with_sensed_pressure
 from konectom.assessments.base import (
     CENTRE_AND_RANGE,
     Condition,
@@ -34,6 +35,7 @@ from konectom.assessments.base import (
     Rule,
     assessment,
     behavioural,
+    clinician,
     limited,
     motion,
     noted,
@@ -69,6 +71,7 @@ DRAWN = "draw-{hand}_{shape}_{attempt}-"
 
 CREAGH = "Creagh et al. 2020, doi 10.1088/1361-6579/ab8771 (multiple sclerosis)"
 SPARC = "Balasubramanian et al. 2012, doi 10.1109/TBME.2011.2179545"
+LIBRARY = "Definition of each drawing's value: DISPEL 0.0.3 (MIT), generic/tasks/draw"
 WARPING = "Salvador & Chan 2007, Intell. Data Anal. 11:561"
 
 
@@ -86,7 +89,12 @@ def mean_of(measure: Measure, dispel: str = "", *, score: bool = False) -> tuple
 
 
 DURATION = Measure(
-    "duration", "ms", "From the first to the last touch of a drawing.", better="lower", plausible=(100, 120000)
+    "duration",
+    "ms",
+    "From the first to the last touch of a drawing.",
+    better="lower",
+    plausible=(100, 120000),
+    evidence=LIBRARY,
 )
 REACTION = Measure(
     "reaction_time", "ms", "From when the figure came up to the first touch.", better="lower", plausible=(0, 60000)
@@ -140,7 +148,12 @@ SMOOTHNESS = Measure(
 )
 LENGTH_RATIO = Measure("length_ratio", "1", "Length of the drawn curve over that of the figure.", plausible=(0, 20))
 REACHED = Measure(
-    "reached_share", "1", "Share of the figure that was drawn within 8 pt.", better="higher", plausible=(0, 1)
+    "reached_share",
+    "1",
+    "Share of the figure that was drawn within 8 pt.",
+    better="higher",
+    plausible=(0, 1),
+    evidence=LIBRARY,
 )
 PRESSURE = Measure(
     "pressure", "1", "Pressure on the screen, in the phone's own unit.", plausible=(0, 10), statistics=("mean",)
@@ -334,8 +347,8 @@ QUALITY = (
     Rule("figure_unknown", technical, limited, "The app did not say which figure to trace. Please update the app."),
     Rule("screen_unknown", technical, limited, "The app did not say how large the screen is. Please update the app."),
     Rule("slow_sampling", technical, limited, "The phone followed the finger too slowly. Please close other apps."),
-    Rule("paused", behavioural, noted, "The finger stood still for some seconds."),
-    Rule("no_pressure", technical, noted, "The phone does not sense how hard it is pressed."),
+    Rule("paused", behavioural, noted, "The finger stood still for some seconds.", to=clinician),
+    NO_PRESSURE,
 )
 
 
@@ -351,6 +364,7 @@ QUALITY = (
 )
 def extract(recording: Recording, out: Outcome) -> None:
     """Trace two squares, an infinity and a spiral with each hand."""
+    recording = with_sensed_pressure(recording, out)
     conditions = (HAND, SHAPE, ATTEMPT)
     parts = parts_by_condition(recording, out, lambda _: conditions, size=lambda part: len(part.streams["touch"]))
     drawings = traces([(where, part) for where, part in parts if len(where) == len(conditions)], recording.device)

@@ -106,7 +106,7 @@ def _reaction_ms(trace: Trace) -> float:
 
 
 def _variation(values: FloatArray) -> float:
-    """Return the coefficient of variation: 0 for a sensor that always tells the same, be it 0."""
+    """Return the coefficient of variation: 0 where the pressure never changes, be it 0."""
     mean, spread = describe(values, ("mean", "sd"))
     return 0.0 if spread == 0 else float(spread / mean) if mean else float("nan")
 
