@@ -90,7 +90,7 @@ def test_without_the_screens_size_px_give_times_pressure_and_motion_only() -> No
     assert result.absent["draw.distance[right,spiral,first].mean"] == "input_missing"
     assert value(result, "duration", **SPIRAL) > 1000
     assert value(result, "pressure", "mean", **SPIRAL) == pytest.approx(0.29, abs=0.02)
-    assert value(result, "motion_energy", hand="right", sensor="gyroscope", axis="x") > 0
+    assert value(result, "rotation_tremor_energy", hand="right", axis="x") > 0
 
 
 def test_without_the_figure_what_compares_with_it_is_absent() -> None:

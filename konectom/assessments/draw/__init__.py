@@ -9,8 +9,8 @@ What each part of the recording carries:
 * event ``target``, optional: the figure (x, y) as points numbered by ``point`` in the order in which they are to be
   drawn, in the unit of the touches. Without it, all that compares with the figure is absent.
 * event ``finish``, optional: when the figure's end was reached; an app that tells so sends no such event otherwise.
-* streams ``user_acceleration`` and ``gyroscope``, optional: the hand's tremor; ``gravity`` or ``accelerometer``: how
-  the phone was held.
+* streams ``user_acceleration`` or ``accelerometer``, and ``gyroscope``, optional: the hand's tremor; ``gravity`` or
+  ``accelerometer``: how the phone was held.
 * answer ``clock_utc_s``, optional: the time of day at which the recording's clock starts, on which the grid of 60 Hz
   stands. Without it the grid stands on that start.
 
@@ -27,6 +27,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from konectom.assessments._pressure import NO_PRESSURE, with_sensed_pressure
+from konectom.assessments._tremor import MOTION_INPUTS, tremor_measures
 from konectom.assessments.base import (
     CENTRE_AND_RANGE,
     Condition,
@@ -47,17 +48,12 @@ from konectom.assessments.draw._quality import judge, judge_hands
 from konectom.assessments.draw._trace import INFINITY, SPIRAL, TARGET, TOUCHES, traces
 from konectom.recording import Recording
 
-USER_ACCELERATION = motion("user_acceleration", "m/s2", optional=True, means="Movement of the phone, without gravity.")
-GYROSCOPE = motion("gyroscope", "rad/s", optional=True, means="Rotation of the phone.")
 GRAVITY = motion("gravity", "m/s2", optional=True, means="Gravity, for how the phone was held.")
-ACCELEROMETER = motion("accelerometer", "m/s2", optional=True, means="Acceleration, where gravity was not recorded.")
 
 HAND = Condition("hand", ("left", "right"), means="The hand that drew.")
 SQUARES = ("square_clockwise", "square_counter_clockwise")
 SHAPE = Condition("shape", (*SQUARES, INFINITY, SPIRAL), {"dispel": ("sc", "scc", "inf", "spi")}, "The figure.")
 ATTEMPT = Condition("attempt", ("first", "second"), {"dispel": ("first", "sec")}, "Each figure is drawn twice.")
-SENSOR = Condition("sensor", ("user_acceleration", "gyroscope"), {"dispel": ("acc", "gyr")}, "What moved.")
-AXIS = Condition("axis", ("x", "y", "z", "norm"), {"dispel": ("x", "y", "z", "xyz")}, "Along which axis.")
 SIGNAL = Condition(
     "signal",
     ("distance", "x", "y"),
@@ -218,28 +214,6 @@ APPROACH = tuple(
 )
 
 
-def phone(sensor: str, unit: str) -> tuple[Measure, ...]:
-    """Return what is measured on the phone's movement in the other hand, or with the hand that draws."""
-    by = (HAND, SENSOR.only(sensor))
-    norm = "Largest singular value of the phone's movement: grows with its size and duration."
-    alias = "draw-{hand}-{sensor}_"
-    return (
-        Measure(
-            "spectral_norm",
-            unit,
-            norm,
-            better="lower",
-            plausible=(0, 10000.0),
-            by=by,
-            aliases={"dispel": f"{alias}sig_ene"},
-        ),
-        *(
-            replace(measure, by=(*by, AXIS), aliases={"dispel": f"{alias}ps_{short}_{{axis}}"})
-            for measure, short in spectral("motion", unit, "the phone's movement")
-        ),
-    )
-
-
 MEASURES = (
     *mean_of(DISTANCE, "sim-mean", score=True),
     *mean_of(DURATION, "user_dur-mean", score=True),
@@ -275,8 +249,7 @@ MEASURES = (
     each(CORNER, "corner", EACH_SQUARE),
     each(OVERSHOOT, "axes_over", EACH_SQUARE),
     *APPROACH,
-    *phone("user_acceleration", "[g]"),
-    *phone("gyroscope", "rad/s"),
+    *tremor_measures("draw-{hand}", (HAND,)),
 )
 
 T, B = "draw-technical-deviation-", "draw-behavioral-deviation-"
@@ -357,7 +330,7 @@ QUALITY = (
     version=1,
     title="Drawing",
     domain="upper limb",
-    inputs=(TOUCHES, TARGET, USER_ACCELERATION, GYROSCOPE, GRAVITY, ACCELEROMETER),
+    inputs=(TOUCHES, TARGET, *MOTION_INPUTS, GRAVITY),
     measures=MEASURES,
     quality=QUALITY,
     source="DISPEL 0.0.3 (MIT), generic/tasks/draw",
