@@ -52,7 +52,8 @@ def cps(levels: list[Level]) -> Parts:
     for level in levels:
         mode = _configured(level, "mode", {SYMBOLS: "symbol_to_digit", DIGITS: "digit_to_digit"})
         condition = {"mode": mode, "sequence": "random"}
-        if mode == "symbol_to_digit":
+        # Without the type the answers still tell their own keys; which of the known ones it is, stays unsaid.
+        if mode == "symbol_to_digit" and level.configuration.get("reference_table_type") is not None:
             condition["key"] = _configured(level, "reference_table_type", KEYS)
         streams = level.sensors() | level.take("touch", "touch_events", read_touches)
         parts.append(level.part(condition, streams, level.take("answer", "activity_sequence", read_answers)))
