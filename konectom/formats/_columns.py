@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from array import array
+import struct
 from collections.abc import Sequence
 from typing import Any
 
@@ -51,19 +51,32 @@ def numbers(values: object, at: str, *, digits: bool = False, truths: bool = Fal
     if not values:
         return np.empty(0)
     try:
-        out = np.frombuffer(array("d", values), dtype=np.float64)
-    except (TypeError, OverflowError):
+        out = _packed(values)
+    except (struct.error, OverflowError):
         return _slow_numbers(values, at, digits, truths)
     if not truths:
         refuse_truths(values, out, at)
     return out
 
 
+def _packed(values: list[Any]) -> FloatArray:
+    """Return a list of numbers only as float64. Of all ways into numpy this one is the fastest that is strict."""
+    if type(values[0]) is int:
+        try:  # time stamps: in half the time
+            return np.frombuffer(struct.pack(f"{len(values)}q", *values), dtype=np.int64).astype(np.float64)
+        except struct.error:
+            pass  # a fraction among them
+    return np.frombuffer(struct.pack(f"{len(values)}d", *values), dtype=np.float64)
+
+
 def refuse_truths(values: list[Any], converted: FloatArray, at: str) -> None:
     """Refuse truth values among numbers. They became 1 or 0, so that few values have to be looked at."""
     suspect = converted == 0
     suspect |= converted == 1
-    many = np.count_nonzero(suspect) * 2 > len(values)
+    count = np.count_nonzero(suspect)
+    if not count:
+        return
+    many = count * 2 > len(values)
     places = range(len(values)) if many else np.flatnonzero(suspect).tolist()
     if bool in map(type, values if many else map(values.__getitem__, places)):
         index = next(place for place in places if isinstance(values[place], bool))

@@ -60,6 +60,7 @@ class Level:
         self._clock_ms = clock_ms
         self.room = room
         self._defects: list[Defect] = []
+        self._rows: dict[str, int] = {}
 
     def place(self, table: str, column: str) -> str:
         """Return the JSON pointer of a column."""
@@ -73,8 +74,11 @@ class Level:
         column = held[name]
         if not isinstance(column, list):
             raise ColumnInvalid(f"a column is a list, not {named(column)}", at=self.place(table, name))
-        lengths = Counter(len(each) for each in held.values() if isinstance(each, list))
-        same_length(name, len(column), lengths.most_common(1)[0][0], self.place(table, name))
+        if table not in self._rows:
+            lengths = Counter(len(each) for each in held.values() if isinstance(each, list))
+            self._rows[table] = lengths.most_common(1)[0][0]
+        if len(column) != self._rows[table]:
+            same_length(name, len(column), self._rows[table], self.place(table, name))
         return column
 
     def has(self, table: str, column: str) -> bool:
