@@ -131,18 +131,6 @@ def _flag_disorder(assessment: Assessment, parts: tuple[Part, ...], out: Outcome
     for wanted in assessment.inputs:
         code = "time_disorder" if wanted.name in needed else "input_disordered"
         for part in parts:
-<<<<<<< HEAD
-            stream = find(part, wanted)
-            if wanted.of != "stream" or stream is None or len(stream) < 2 or "phase" in stream:
-                continue  # fingers are sampled at the same instant: their times repeat by right
-            passed_s = np.diff(stream.t_s)
-            if (passed_s > 0).all():
-                continue
-            # A sample that was sent twice is no disorder, as some phones do with every one.
-            changed = (np.diff(stream.matrix(*wanted.columns), axis=0) != 0).any(axis=1)
-            share = float(np.count_nonzero((passed_s < 0) | ((passed_s == 0) & changed))) / (len(stream) - 1)
-            out.flag("time_disorder", when=share > MOST_DISORDER, stream=wanted.name, share=round(share, 4))
-=======
             share = _disorder(find(part, wanted), wanted)
             out.flag(code, when=share > MOST_DISORDER, stream=wanted.name, share=round(share, 4))
 
@@ -152,10 +140,11 @@ def _disorder(stream: Stream | None, wanted: Input) -> float:
     if wanted.of != "stream" or stream is None or len(stream) < 2 or "phase" in stream:
         return 0.0  # fingers are sampled at the same instant: their times repeat by right
     passed_s = np.diff(stream.t_s)
+    if (passed_s > 0).all():
+        return 0.0
     # A sample that was sent twice is no disorder, as some phones do with every one.
     changed = (np.diff(stream.matrix(*wanted.columns), axis=0) != 0).any(axis=1)
     return float(np.count_nonzero((passed_s < 0) | ((passed_s == 0) & changed))) / (len(stream) - 1)
->>>>>>> wt-mends
 
 
 def _flag_nothing_measured(out: Outcome) -> None:
