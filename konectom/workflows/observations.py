@@ -21,6 +21,7 @@ from sqlalchemy.orm import Session
 from konectom.errors import FieldInvalid, NotFound, ObservationConflict, ScaleUnknown
 from konectom.scoring.scales import Scale, Scored, find_scale
 from konectom.storage.models import Observation, ObservedRow, Patient
+from konectom.workflows.due import void_reviews
 from konectom.workflows.entries import measure_ids
 from konectom.workflows.pages import BY_TIME_AND_ID, Asked, page, told
 from konectom.workflows.people import checked_text, find_patient
@@ -198,6 +199,7 @@ def retract_observation(services: Services, patient_id: UUID, observation_id: UU
             row.retracted_at = services.clock()
             row.retracted_for = checked_text(reason, "reason")
             db.execute(delete(ObservedRow).where(ObservedRow.observation_id == row.id))
+            void_reviews(db, patient_id=patient_id)
             db.flush()
         return show_observation(row)
 
