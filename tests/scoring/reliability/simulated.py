@@ -12,7 +12,7 @@ Floats = NDArray[np.float64]
 def repeats(
     rng: np.random.Generator, n: int, k: int, *, between: float = 1.0, error: float = 0.6, shift: float = 0.0
 ) -> Floats:
-    """Repeats of n patients whose true values have the SD ``between``; each repeat has a shift with the SD ``shift``."""
+    """Repeats of n patients; ``between`` is the SD of their true values, ``shift`` that of the repeats' own shifts."""
     patients = rng.normal(0, between, (n, 1))
     return 20 + patients + rng.normal(0, shift, (1, k)) + rng.normal(0, error, (n, k))
 

@@ -65,12 +65,18 @@ def test_units_scale_the_fit():
 
 @needs_statsmodels
 def test_patients_without_slopes_of_their_own_lie_on_the_edge():
+    """They differ by nothing but chance: in some samples the best fit has a variance of 0."""
     patient, years = np.repeat(np.arange(12), 5), np.tile(np.arange(5.0), 12)
-    value = np.random.default_rng(2).normal(0, 1, 60) + 0.5 * years  # patients differ by nothing but chance
-    found = mixed_model(patient, years, value)
-    assert "edge" in found.reason
-    assert found.correlation is None
-    assert found.slope.value == pytest.approx(np.polyfit(years, value, 1)[0], abs=1e-3)
+    on_the_edge = 0
+    for seed in range(12):
+        value = np.random.default_rng(seed).normal(0, 1, 60) + years
+        found = mixed_model(patient, years, value)
+        assert found.slope.value == pytest.approx(np.polyfit(years, value, 1)[0], abs=1e-3)
+        if found.reason:
+            on_the_edge += 1
+            assert "edge" in found.reason
+            assert found.correlation is None
+    assert on_the_edge > 0
 
 
 @needs_statsmodels

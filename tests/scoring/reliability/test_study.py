@@ -56,7 +56,7 @@ def study():
 
 
 def of_one(study, **design):
-    (found,) = study_reliability(study, Design(**design))
+    (found,) = study_reliability(study, Design(**design), [SCORE])
     return found
 
 
@@ -88,19 +88,15 @@ def test_practice_is_a_shift_between_the_repeats_unless_the_run_in_covers_it(stu
 
 def test_every_figure_is_that_of_its_own_function(study):
     design = Design(repeats=Labels(("supervised", "remote")), run_in=3, groups=(ByAttribute("sex", "female", "male"),))
-    (found,) = study_reliability(study, design)
+    (found,) = study_reliability(study, design, [SCORE])
     repeats = {}
     for code, key, at, value, label in zip(
         study.patient, study.key, study.at_day, study.value, study.label, strict=True
     ):
         if key == SCORE and at >= 20006:
             repeats.setdefault(code, {"supervised": [], "remote": []})[label].append(value)
-    table = np.array(
-        [
-            [np.median(own[name]) if own[name] else np.nan for name in design.repeats.names]
-            for _, own in sorted(repeats.items())
-        ]
-    )
+    cells = [[own[name] for name in design.repeats.names] for _, own in sorted(repeats.items())]
+    table = np.array([[np.median(cell) if cell else np.nan for cell in row] for row in cells])
     assert found.icc["ICC(3,k)"].value == pytest.approx(icc(table)["ICC(3,k)"].value)
     assert found.bland_altman.upper.high == pytest.approx(bland_altman(table[:, 0], table[:, 1]).upper.high)
     means = np.nanmean(table, axis=1)
