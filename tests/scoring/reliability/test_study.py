@@ -33,7 +33,7 @@ def study():
 
     The reference is 0.9 times the truth with an error of SD 3, at days 5 and 25; women score 6 more.
     """
-    rng = np.random.default_rng(7)
+    rng = np.random.default_rng(1)
     women = np.arange(PATIENTS) % 2 == 0
     truth = 50 + rng.normal(0, 8, PATIENTS) + 6 * women
     patient = np.repeat(np.arange(PATIENTS), TESTS)
