@@ -51,7 +51,7 @@ def follow(
     practice: Practice | None = None,
     relapse_day: Sequence[float] = (),
     relapses_since_day: float | None = None,
-    definition: str | None = None,
+    definition: str | Definition | None = None,
     version: int | None = None,
     today_day: float | None = None,
 ) -> Followed:
@@ -68,7 +68,7 @@ def follow(
         practice: what people gain by practice between baseline and later, for the practice-corrected index.
         relapse_day: onsets of relapses.
         relapses_since_day: the day since when relapses are on record.
-        definition: name/version of the definition of confirmed change, instead of the policy's.
+        definition: of confirmed change, or its name/version, instead of the policy's.
         version: the assessment's version to follow, instead of the newest.
         today_day: now; without it nothing has lapsed and nothing lies in the future.
 
@@ -238,7 +238,9 @@ def _learning(
     return curve
 
 
-def _definition(series: Series, policy: Policy, asked: str | None) -> Definition | None:
+def _definition(series: Series, policy: Policy, asked: str | Definition | None) -> Definition | None:
+    if isinstance(asked, Definition):
+        return asked
     key = asked or policy.definition_of(series.score)
     if key is not None:
         return get_definition(key)

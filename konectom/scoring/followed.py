@@ -86,7 +86,7 @@ class Followed:
     ``fate`` and ``of`` have one element per value of ``series``: the index into :data:`FATES`, and the index of the
     aggregate into which it went (-1: none). ``version`` is the assessment's version whose values are followed,
     ``versions`` all that occur. What is None has its reason, a code of :data:`REASONS`, in ``absent`` under its name.
-    ``notes`` are sentences about choices that were made on the way. ``definition`` is the key of the definition of ``events``.
+    ``notes`` are sentences about choices that were made on the way; ``definition`` is the key of that of ``events``.
     """
 
     series: Series

@@ -13,7 +13,7 @@ Two curves, both linear in what is left once their shape is fixed, so that no it
 from __future__ import annotations
 
 from dataclasses import dataclass
-from math import log, log2, sqrt
+from math import copysign, inf, log, log2, sqrt
 from typing import Literal
 
 import numpy as np
@@ -102,9 +102,11 @@ def learning_curve(run: FloatArray, value: FloatArray, better: Better | None) ->
     inverse, exponential = _linear(1.0 / x, y, 1.0, parameters=2), _exponential(x, y)
     n = y.size
     curved = exponential.rss <= 0.0 < inverse.rss or (
-        exponential.rss > 0.0 and n * np.log(inverse.rss / exponential.rss) > np.log(n)
+        exponential.rss > 0.0 and inverse.rss > 0.0 and n * np.log(inverse.rss / exponential.rss) > np.log(n)
     )
     fit = exponential if curved else inverse
+    if not fit.total > 0.0:
+        return None, "no_practice_seen"
     gained = fit.gain > 0 if better == "higher" else fit.gain < 0 if better == "lower" else fit.gain != 0
     if not gained or abs(fit.t) < _LEAST_T:
         return None, "no_practice_seen"
@@ -181,5 +183,5 @@ def _linear(basis: FloatArray, y: FloatArray, half_runs: float, *, parameters: i
     residual = d + gain * b
     rss = float(residual @ residual)
     error = sqrt(rss / (y.size - parameters) / power) if y.size > parameters else 0.0
-    t = gain / error if error > 0 else float("inf") * np.sign(gain)
+    t = gain / error if error > 0 else copysign(inf, gain) if gain else 0.0
     return _Fit(mean + gain * centre, gain, rss, total, t, half_runs, residual)

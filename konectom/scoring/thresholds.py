@@ -51,8 +51,9 @@ Meaning = Literal["important", "reliable"]
 def edss_steps(one_point_to: float) -> Steps:
     """Return the EDSS rule: 1.5 points from 0, 1.0 up to ``one_point_to``, 0.5 above.
 
-    At a reference of 5.5 sources disagree: 1.0 (``one_point_to`` 5.5: Kappos et al. 2020 and the trials pooled there)
-    or 0.5 (``one_point_to`` 5.0: Müller et al. 2023, doi:10.1001/jamaneurol.2023.3331).
+    At a reference of 5.5 sources disagree: half a point (``one_point_to`` 5.0: Müller et al. 2023,
+    doi:10.1001/jamaneurol.2023.3331; PMC8058428; the package msprog) or a whole one (``one_point_to`` 5.5: trials that
+    ask for half a point only above 5.5; the package msclinical).
     """
     return Steps(((0.0, 1.5), (one_point_to, 1.0), (10.0, 0.5)))
 
@@ -106,7 +107,7 @@ BENEDICT = "Weinstock et al. 2022, Mult Scler 28:1101-1111 (doi:10.1177/13524585
 SMA = "PMC9291175: SMA types 2 and 3, over 12 months; up to 2 points either way count as stable."
 
 IMPORTANT: dict[str, tuple[ImportantChange, ...]] = {
-    "obs.edss.step": _both(edss_steps(5.5), "Kappos et al. 2020, JAMA Neurol 77:1132-1140: relapsing MS."),
+    "obs.edss.step": _both(edss_steps(5.0), "Müller et al. 2023, doi:10.1001/jamaneurol.2023.3331; PMC8058428: MS."),
     "obs.t25fw.time": TIMED,
     "obs.nhpt.dominant": TIMED,
     "obs.nhpt.non_dominant": TIMED,
@@ -120,7 +121,7 @@ IMPORTANT: dict[str, tuple[ImportantChange, ...]] = {
         *_both(Absolute(4.0), f"{BENEDICT} Tied to changes of employment."),
         ImportantChange("worsening", Absolute(8.0), "reliable", f"{BENEDICT} Decline at 80 % confidence."),
     ),
-    "obs.msws12.score": (
+    "obs.msws12.impact": (
         ImportantChange(
             "improvement", Absolute(8.0), "important", "Mehta et al., PMC5460630: MSWS-12 version 1, people with MS."
         ),

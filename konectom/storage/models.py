@@ -204,10 +204,10 @@ class MeasureRow(Base):
 
 
 class ScoreRow(Base):
-    """One value that clinicians follow, with all that the reading of a trend asks about its result.
+    """One value that clinicians follow, with all that a trend tells of it: no other table is read for one.
 
-    A trend is one range of the primary key, a patient's every score another: the table is kept in that order where
-    the database can (SQLite), and read out of an index that holds all columns where it cannot.
+    A trend is one range of the primary key, and the table is kept in that order where the database can (SQLite).
+    ``index`` is the recording's in its session, ``flags`` the codes of its quality flags, apart by a space.
     """
 
     __tablename__ = "score"
@@ -216,17 +216,21 @@ class ScoreRow(Base):
     patient_id: Mapped[UUID] = mapped_column(ForeignKey("patient.id"), primary_key=True)
     measure_id: Mapped[int] = mapped_column(ForeignKey("measure.id"), primary_key=True)
     at: Mapped[datetime] = mapped_column(Microseconds, primary_key=True)
-    recording_id: Mapped[UUID] = mapped_column(ForeignKey("recording.id"), primary_key=True)
+    session_id: Mapped[UUID] = mapped_column(ForeignKey("session.id"), primary_key=True)
+    index: Mapped[int] = mapped_column(primary_key=True)
     catalogue_id: Mapped[int] = mapped_column(ForeignKey("catalogue.id"), primary_key=True)
+    utc_offset_s: Mapped[int]
     verdict: Mapped[str]
+    flags: Mapped[str]
     value: Mapped[float]
 
 
 class Observation(Base):
     """What a clinician or a laboratory found: the values as they were given, in their units.
 
-    ``reference`` is the source's own name for it. ``scores``, ``absent`` and ``flags`` are what ``version`` of the scale's rules made of them. ``digest`` is over all
-    that tells it from others, so that the same import twice is one row. A wrong one is retracted, never changed.
+    ``reference`` is the source's own name for it. ``scores``, ``absent`` and ``flags`` are what ``version`` of the
+    scale's rules made of them. ``digest`` is over all that tells it from others, so that the same import twice is one
+    row. A wrong one is retracted, never changed.
     """
 
     __tablename__ = "observation"
@@ -266,6 +270,9 @@ class ObservedRow(Base):
     at: Mapped[datetime] = mapped_column(Microseconds, primary_key=True)
     observation_id: Mapped[UUID] = mapped_column(ForeignKey("observation.id"), primary_key=True, index=True)
     version: Mapped[int]
+    utc_offset_s: Mapped[int]
+    source: Mapped[str]
+    flags: Mapped[str]
     value: Mapped[float]
 
 

@@ -121,17 +121,18 @@ def _compared(patient: Patient, followed: Followed) -> tuple[Compared, ...]:
 
 def _declared(db: Session, history: History) -> tuple[Score, Entry | None]:
     """Return the score as the newest version that computed it declares it."""
-    if history.catalogue_id is None:
+    stored = history.catalogue
+    if stored is None:
         code, quantity = history.key.removeprefix(OBSERVED).split(".", 1)
         return Score.of_scale(find_scale(code), quantity), None
-    row = db.get_one(CatalogueRow, history.catalogue_id)
-    assessment = every_assessment().get(row.assessment)
-    if assessment is not None and assessment.version == row.version:
-        require_same(assessment.catalogue, row.digest)
+    assessment = every_assessment().get(stored.assessment)
+    if assessment is not None and assessment.version == stored.version:
+        require_same(assessment.catalogue, stored.digest)
         entry = assessment.catalogue.score_by_key[history.key]
     else:
+        row = db.get_one(CatalogueRow, stored.number)
         entry = next(entry for entry in entries_of(db, row) if entry.key == history.key)
-    title, domain = (assessment.title, assessment.domain) if assessment is not None else (row.assessment, "")
+    title, domain = (assessment.title, assessment.domain) if assessment is not None else (stored.assessment, "")
     return Score.of_entry(entry, title=title, domain=domain), entry
 
 

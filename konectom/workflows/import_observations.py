@@ -61,9 +61,7 @@ def _read(body: bytes, media_type: str, zone: tzinfo | None) -> Observations:
     raise FormatUnknown(f"observations come as text/csv or {FHIR_TYPES[0]}, not as {media_type[:80]!r}")
 
 
-def _keep(
-    services: Services, study_id: UUID, rows: Sequence[Row], problems: list[KonectomError]
-) -> Iterator[bool]:
+def _keep(services: Services, study_id: UUID, rows: Sequence[Row], problems: list[KonectomError]) -> Iterator[bool]:
     """Yield for each row that can be used whether it is new."""
     now = services.clock()
     found: list[tuple[Row, Finding]] = []

@@ -77,7 +77,9 @@ def enter_observation(
     Raises :class:`FieldInvalid` and its kin with a pointer (``/code``, ``/at``, ``/values/…``),
     :class:`ObservationConflict`, :class:`NotFound` for the patient.
     """
-    finding = check_finding(services.clock(), code=code, at=at, values=values, source=source, reference=reference, note=note)
+    finding = check_finding(
+        services.clock(), code=code, at=at, values=values, source=source, reference=reference, note=note
+    )
     with services.db.write() as db:
         patient = find_patient(db, patient_id)
         db.refresh(patient, with_for_update=True)  # of two who enter the same, the second finds it
@@ -144,7 +146,9 @@ def keep_finding(db: Session, patient: Patient, finding: Finding, now: datetime)
     followed = {name: value for name, value in finding.scored.values.items() if finding.scale.quantity[name].score}
     if followed:
         numbers = measure_ids(db, map(finding.scale.key, followed))
-        same = {"patient_id": patient.id, "at": finding.at, "observation_id": row.id, "version": finding.scale.version}
+        same = {"patient_id": patient.id, "at": finding.at, "observation_id": row.id, "version": row.version}
+        same |= {"utc_offset_s": row.utc_offset_s, "source": row.source}
+        same |= {"flags": " ".join(flag["code"] for flag in row.flags)}
         db.execute(
             insert(ObservedRow),
             [

@@ -201,12 +201,11 @@ def stored_values(db: Session, study_id: UUID, keys: Collection[str]) -> list[St
         .join(ScoreRow, ScoreRow.patient_id == Patient.id)
         .join(MeasureRow, MeasureRow.id == ScoreRow.measure_id)
         .join(CatalogueRow, CatalogueRow.id == ScoreRow.catalogue_id)
+        .join(SessionRow, SessionRow.id == ScoreRow.session_id)
+        .join(RecordingRow, (RecordingRow.session_id == ScoreRow.session_id) & (RecordingRow.index == ScoreRow.index))
         .join(
-            ResultRow,
-            (ResultRow.recording_id == ScoreRow.recording_id) & (ResultRow.catalogue_id == ScoreRow.catalogue_id),
+            ResultRow, (ResultRow.recording_id == RecordingRow.id) & (ResultRow.catalogue_id == ScoreRow.catalogue_id)
         )
-        .join(RecordingRow, RecordingRow.id == ScoreRow.recording_id)
-        .join(SessionRow, SessionRow.id == RecordingRow.session_id)
         .where(Patient.study_id == study_id, MeasureRow.key.in_(keys), IS_CURRENT)
     )
     observed = (

@@ -30,7 +30,7 @@ def _line(track: Track) -> dict[str, Any]:
     return {
         **head(track),
         **followed_told(track),
-        "values": len(track.history.origin),
+        "values": int(at_day.size),
         "last_at": told(instant_of_day(float(at_day[-1]))),
         "norms": [each.as_dict() for each in track.compared],
         "notes": list(track.followed.notes),

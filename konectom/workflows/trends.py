@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
-from dataclasses import asdict
+from collections.abc import Mapping, Sequence
+from dataclasses import fields
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -17,10 +17,10 @@ from konectom.scoring.followed import REASONS
 from konectom.scoring.progression import get_definition
 from konectom.scoring.scales import every_scale
 from konectom.scoring.windows import Aggregates
-from konectom.storage.models import CatalogueRow, MeasureRow, Observation, RecordingRow, ResultRow, SessionRow
+from konectom.storage.models import MeasureRow
 from konectom.storage.types import EPOCH
 from konectom.workflows.follow import Asked, Track, day_of, follow_patient
-from konectom.workflows.histories import US_PER_DAY
+from konectom.workflows.histories import OBSERVED, US_PER_DAY
 from konectom.workflows.pages import instant_of_day, told
 from konectom.workflows.people import find_patient
 from konectom.workflows.services import Services
@@ -51,18 +51,23 @@ def patient_trends(
         patient = find_patient(db, patient_id, study_id=study_id)
         keys = None if measure is None else _keys(db, measure)
         tracks = follow_patient(db, patient, now=now, end=end, keys=keys, asked=Asked(window, definition))
-        origins = _Origins(db, patient_id, {track.score.of for track in tracks})
         since = None if start is None else day_of(start)
-        trends = [_trend(track, origins, since) for track in tracks]
+        trends = [_trend(track, since) for track in tracks]
     return {"patient": str(patient_id), "trends": [each for each in trends if each["points"] or start is None]}
 
 
 def _keys(db: Session, measure: str) -> set[str]:
     """Return the keys of the scores that ``measure`` names; raises :class:`FieldInvalid` for what is no score."""
-    declared = {entry.key for each in every_assessment().values() for entry in each.catalogue.scores}
-    observed = {each.key(name) for each in every_scale().values() for name in each.quantity}
-    stored = set(db.scalars(select(MeasureRow.key)))
-    wanted = {key for key in declared | observed | stored if measure in (key, _quantity(key))}
+    name, _, rest = measure.partition(".")
+    known: set[str] = set()
+    if measure.startswith(OBSERVED):
+        scale = every_scale().get(rest.partition(".")[0])
+        known |= {scale.key(each.name) for each in scale.quantities if each.score} if scale else set()
+    elif name in every_assessment():
+        known |= every_assessment()[name].catalogue.score_by_key.keys()
+    # What an earlier version, or an assessment that is gone, has left.
+    known |= set(db.scalars(select(MeasureRow.key).where(MeasureRow.key.startswith(measure, autoescape=True))))
+    wanted = {key for key in known if measure in (key, _quantity(key))}
     if not wanted:
         raise FieldInvalid(f"there is no score {measure!r}; /measures?score=true lists them", at="/query/measure")
     return wanted
@@ -73,45 +78,7 @@ def _quantity(key: str) -> str:
     return ".".join(key.split("[", 1)[0].split(".")[:2])
 
 
-class _Origins:
-    """Where the values come from: the recording in its session with its flags, or the observation."""
-
-    def __init__(self, db: Session, patient_id: UUID, of: Collection[str]) -> None:
-        computed = db.execute(
-            select(
-                RecordingRow.id,
-                CatalogueRow.version,
-                SessionRow.id.label("session"),
-                RecordingRow.index,
-                SessionRow.utc_offset_s,
-                ResultRow.flags,
-            )
-            .join(SessionRow, SessionRow.id == RecordingRow.session_id)
-            .join(ResultRow, ResultRow.recording_id == RecordingRow.id)
-            .join(CatalogueRow, CatalogueRow.id == ResultRow.catalogue_id)
-            .where(SessionRow.patient_id == patient_id, RecordingRow.assessment.in_(of))
-        )
-        self._recordings = {(row.id, row.version): row for row in computed}
-        observed = db.execute(
-            select(Observation.id, Observation.utc_offset_s, Observation.source, Observation.flags).where(
-                Observation.patient_id == patient_id, Observation.code.in_(of)
-            )
-        )
-        self._observations = {row.id: row for row in observed}
-
-    def of(self, track: Track, index: int) -> tuple[Json, int]:
-        """Return what tells where a value comes from, and the offset from UTC at which it was taken."""
-        origin = track.history.origin[index]
-        if track.history.catalogue_id is None:
-            row = self._observations[origin]
-            told_ = {"observation": str(row.id), "source": row.source, "session": None, "recording": None}
-        else:
-            row = self._recordings[origin, int(track.history.version[index])]
-            told_ = {"observation": None, "source": None, "session": str(row.session), "recording": row.index}
-        return told_ | {"flags": [flag["code"] for flag in row.flags]}, row.utc_offset_s
-
-
-def _trend(track: Track, origins: _Origins, since_day: float | None) -> Json:
+def _trend(track: Track, since_day: float | None) -> Json:
     followed = track.followed
     entry, score = track.entry, track.score
     return {
@@ -120,14 +87,14 @@ def _trend(track: Track, origins: _Origins, since_day: float | None) -> Json:
         "statistic": None if entry is None else entry.statistic or None,
         "versions": list(followed.versions),
         "version": followed.version,
-        "points": _points(track, origins, since_day),
+        "points": _points(track, since_day),
         "aggregates": _aggregates(followed.aggregates, since_day),
         "window_days": followed.aggregates.window_days,
         "run_in": {"runs": followed.run_in.runs, "source": followed.run_in.source},
         **followed_told(track),
-        "bands": None if followed.bands is None else asdict(followed.bands),
+        "bands": None if followed.bands is None else _members(followed.bands),
         "noise": None if followed.noise is None else followed.noise.as_dict(),
-        "learning": None if followed.learning is None else asdict(followed.learning),
+        "learning": None if followed.learning is None else _members(followed.learning),
         "definition": None if followed.definition is None else get_definition(followed.definition).as_dict(),
         "events": [_with_instants(each.as_dict()) for each in followed.events],
         "norms": [each.as_dict() for each in track.compared],
@@ -157,21 +124,28 @@ def followed_told(track: Track) -> Json:
     """Return baseline, present value, change, slope and verdict: what a summary tells as well."""
     followed = track.followed
     slope = followed.slope
-    verdict = asdict(followed.verdict)
+    verdict = _members(followed.verdict)
     return {
         "baseline": _point_told(followed.baseline),
         "now": _point_told(followed.now),
         "change": None
         if followed.change is None
-        else asdict(followed.change) | {"absent": dict(followed.change.absent)},
-        "slope": None if slope is None else _with_instants(asdict(slope)),
+        else _members(followed.change) | {"absent": dict(followed.change.absent)},
+        "slope": None if slope is None else _with_instants(_members(slope)),
         "verdict": _with_instants(verdict),
     }
 
 
-def _points(track: Track, origins: _Origins, since_day: float | None) -> list[Json]:
+def _points(track: Track, since_day: float | None) -> list[Json]:
     followed, history = track.followed, track.history
+    origins = history.origins
+    n = len(origins.number)
     rows = zip(
+        origins.number,
+        origins.index or (None,) * n,
+        origins.source or (None,) * n,
+        origins.utc_offset_s,
+        origins.flags,
         history.at_us.tolist(),
         history.value.tolist(),
         history.verdict,
@@ -181,24 +155,32 @@ def _points(track: Track, origins: _Origins, since_day: float | None) -> list[Js
         followed.of.tolist(),
         strict=True,
     )
-    points = []
-    for index, (at_us, value, verdict, version, run, fate, aggregate) in enumerate(rows):
-        if since_day is not None and at_us < since_day * US_PER_DAY:
-            continue
-        origin, offset_s = origins.of(track, index)
-        points.append(
-            {
-                **origin,
-                "at": told(EPOCH + timedelta(microseconds=at_us), offset_s),
-                "value": value,
-                "verdict": verdict,
-                "version": version,
-                "run": run,
-                "fate": fate,
-                "aggregate": None if aggregate < 0 else aggregate,
-            }
-        )
-    return points
+    since_us = None if since_day is None else since_day * US_PER_DAY
+    computed = origins.index is not None
+    return [
+        {
+            "session": _dashed(number) if computed else None,
+            "recording": index,
+            "observation": None if computed else _dashed(number),
+            "source": source,
+            "flags": flags.split(),
+            "at": told(EPOCH + timedelta(microseconds=at_us), utc_offset_s),
+            "value": value,
+            "verdict": verdict,
+            "version": version,
+            "run": run,
+            "fate": fate,
+            "aggregate": None if aggregate < 0 else aggregate,
+        }
+        for number, index, source, utc_offset_s, flags, at_us, value, verdict, version, run, fate, aggregate in rows
+        if since_us is None or at_us >= since_us
+    ]
+
+
+def _dashed(number: Any) -> str:
+    """Return an id as it stands on the wire; some databases give its digits."""
+    text = str(number)
+    return text if "-" in text else f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
 
 
 def _aggregates(aggregates: Aggregates, since_day: float | None) -> list[Json]:
@@ -228,7 +210,12 @@ def _aggregates(aggregates: Aggregates, since_day: float | None) -> list[Json]:
 
 
 def _point_told(point: Any) -> Json | None:
-    return None if point is None else _with_instants(asdict(point))
+    return None if point is None else _with_instants(_members(point))
+
+
+def _members(found: Any) -> Json:
+    """Return the fields of a dataclass, whose values are plain already: copying them would cost more than the rest."""
+    return {each.name: getattr(found, each.name) for each in fields(found)}
 
 
 def _with_instants(parts: Mapping[str, Any]) -> Json:

@@ -14,6 +14,10 @@ MICROSECONDS = {
     " + CAST(substr(s.at || '000000', 21, 6) AS INTEGER)",
     "postgresql": "(extract(epoch from s.at) * 1000000)::bigint",
 }
+FLAGS = {
+    "sqlite": "(SELECT group_concat(json_extract(f.value, '$.code'), ' ') FROM json_each(r.flags) f)",
+    "postgresql": "(SELECT string_agg(f ->> 'code', ' ') FROM json_array_elements(r.flags) f)",
+}
 INSTANTS = {
     "sqlite": "strftime('%Y-%m-%d %H:%M:%S', (s.at - ((s.at % 1000000) + 1000000) % 1000000) / 1000000, 'unixepoch')"
     " || printf('.%06d', ((s.at % 1000000) + 1000000) % 1000000)",
@@ -25,8 +29,9 @@ def upgrade() -> None:
     dialect = op.get_bind().dialect.name
     op.execute(
         "CREATE TABLE score_kept AS SELECT s.patient_id, s.measure_id,"
-        f" {MICROSECONDS[dialect]} AS at, r.recording_id, r.catalogue_id, r.verdict, s.value"
-        " FROM score s JOIN result r ON r.id = s.result_id"
+        f' {MICROSECONDS[dialect]} AS at, c.session_id, c."index", r.catalogue_id, session.utc_offset_s, r.verdict,'
+        f" coalesce({FLAGS[dialect]}, '') AS flags, s.value FROM score s JOIN result r ON r.id = s.result_id"
+        " JOIN recording c ON c.id = r.recording_id JOIN session ON session.id = c.session_id"
     )
     op.drop_table("score")
     op.create_table(
@@ -34,18 +39,23 @@ def upgrade() -> None:
         sa.Column("patient_id", sa.Uuid(), nullable=False),
         sa.Column("measure_id", sa.Integer(), nullable=False),
         sa.Column("at", sa.BigInteger(), nullable=False),
-        sa.Column("recording_id", sa.Uuid(), nullable=False),
+        sa.Column("session_id", sa.Uuid(), nullable=False),
+        sa.Column("index", sa.Integer(), nullable=False),
         sa.Column("catalogue_id", sa.Integer(), nullable=False),
+        sa.Column("utc_offset_s", sa.Integer(), nullable=False),
         sa.Column("verdict", sa.String(), nullable=False),
+        sa.Column("flags", sa.String(), nullable=False),
         sa.Column("value", sa.Double(), nullable=False),
         sa.ForeignKeyConstraint(["catalogue_id"], ["catalogue.id"], name="fk_score_catalogue_id_catalogue"),
         sa.ForeignKeyConstraint(["measure_id"], ["measure.id"], name="fk_score_measure_id_measure"),
         sa.ForeignKeyConstraint(["patient_id"], ["patient.id"], name="fk_score_patient_id_patient"),
-        sa.ForeignKeyConstraint(["recording_id"], ["recording.id"], name="fk_score_recording_id_recording"),
-        sa.PrimaryKeyConstraint("patient_id", "measure_id", "at", "recording_id", "catalogue_id", name="pk_score"),
+        sa.ForeignKeyConstraint(["session_id"], ["session.id"], name="fk_score_session_id_session"),
+        sa.PrimaryKeyConstraint(
+            "patient_id", "measure_id", "at", "session_id", "index", "catalogue_id", name="pk_score"
+        ),
         sqlite_with_rowid=False,
     )
-    columns = "patient_id, measure_id, at, recording_id, catalogue_id, verdict, value"
+    columns = 'patient_id, measure_id, at, session_id, "index", catalogue_id, utc_offset_s, verdict, flags, value'
     op.execute(f"INSERT INTO score ({columns}) SELECT {columns} FROM score_kept")
     op.drop_table("score_kept")
     op.add_column("study", sa.Column("policy", sa.JSON(none_as_null=True), nullable=True))
@@ -85,6 +95,9 @@ def _create_observations() -> None:
         sa.Column("at", sa.BigInteger(), nullable=False),
         sa.Column("observation_id", sa.Uuid(), nullable=False),
         sa.Column("version", sa.Integer(), nullable=False),
+        sa.Column("utc_offset_s", sa.Integer(), nullable=False),
+        sa.Column("source", sa.String(), nullable=False),
+        sa.Column("flags", sa.String(), nullable=False),
         sa.Column("value", sa.Double(), nullable=False),
         sa.ForeignKeyConstraint(["measure_id"], ["measure.id"], name="fk_observed_measure_id_measure"),
         sa.ForeignKeyConstraint(["observation_id"], ["observation.id"], name="fk_observed_observation_id_observation"),
@@ -165,7 +178,8 @@ def downgrade() -> None:
     dialect = op.get_bind().dialect.name
     op.execute(
         f"CREATE TABLE score_kept AS SELECT r.id AS result_id, s.measure_id, s.patient_id, {INSTANTS[dialect]} AS at,"
-        " s.value FROM score s JOIN result r ON r.recording_id = s.recording_id AND r.catalogue_id = s.catalogue_id"
+        ' s.value FROM score s JOIN recording c ON c.session_id = s.session_id AND c."index" = s."index"'
+        " JOIN result r ON r.recording_id = c.id AND r.catalogue_id = s.catalogue_id"
     )
     op.drop_table("score")
     op.create_table(

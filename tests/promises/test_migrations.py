@@ -104,9 +104,17 @@ FIRST_SCHEMA = {
     "patient": {"id": "p", "study_id": "s", "code": "P", "created_at": "2026-01-01"},
     "measure": {"id": 1, "key": "tap.valid_taps"},
     "catalogue": {"id": 7, "assessment": "tap", "version": 1, "digest": "d", "entries": "[]"},
+    "session": {
+        "id": "n", "patient_id": "p", "digest": "d", "format": "f", "started_at": "2026-01-01", "utc_offset_s": 3600,
+        "phone": "{}", "received_at": "2026-01-01", "status": "processed",
+    },
+    "recording": {
+        "id": "c", "session_id": "n", "index": 2, "assessment": "tap", "condition": "{}", "offset_s": 0.0,
+        "status": "processed",
+    },
     "result": {
         "id": "r", "recording_id": "c", "catalogue_id": 7, "created_at": "2026-01-01", "verdict": "limited",
-        "flags": "[]", "absent": "{}", "features": b"",
+        "flags": '[{"code": "tap.few"}, {"code": "tap.slow"}]', "absent": "{}", "features": b"",
     },
 }  # fmt: skip
 
@@ -125,8 +133,8 @@ def test_scores_of_the_first_schema_are_carried_over_and_back(url, at):
         command.upgrade(migrate._config(connection), "0001")
         told = FIRST_SCHEMA | {"score": {"result_id": "r", "measure_id": 1, "patient_id": "p", "at": at, "value": 41.5}}
         for table, row in told.items():
-            marks = ", ".join(f":{name}" for name in row)
-            connection.execute(text(f"INSERT INTO {table} ({', '.join(row)}) VALUES ({marks})"), row)
+            marks, columns = ", ".join(f":{name}" for name in row), ", ".join(f'"{name}"' for name in row)
+            connection.execute(text(f"INSERT INTO {table} ({columns}) VALUES ({marks})"), row)
         before = connection.execute(text("SELECT * FROM score")).mappings().one()
         command.upgrade(migrate._config(connection), "0002")
         after = connection.execute(text("SELECT * FROM score")).mappings().one()
@@ -134,8 +142,8 @@ def test_scores_of_the_first_schema_are_carried_over_and_back(url, at):
         again = connection.execute(text("SELECT * FROM score")).mappings().one()
     at_us = (datetime.fromisoformat(at + "+00:00") - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(microseconds=1)
     assert dict(after) == {
-        "patient_id": "p", "measure_id": 1, "at": at_us, "recording_id": "c", "catalogue_id": 7,
-        "verdict": "limited", "value": 41.5,
+        "patient_id": "p", "measure_id": 1, "at": at_us, "session_id": "n", "index": 2, "catalogue_id": 7,
+        "utc_offset_s": 3600, "verdict": "limited", "flags": "tap.few tap.slow", "value": 41.5,
     }  # fmt: skip
     assert dict(again) == dict(before)
 

@@ -14,7 +14,7 @@ from math import inf
 import numpy as np
 from numpy.typing import NDArray
 
-from konectom.scoring.progression.definition import Confirmation, Definition, Distance
+from konectom.scoring.progression.definition import Confirmation, Definition, Distance, Place
 from konectom.scoring.thresholds import TOLERANCE, Booleans, Direction, Floats, Given
 
 Indices = NDArray[np.intp]
@@ -160,7 +160,7 @@ class Seen:
             held, broken = course.held(changed, definition.confirmation, self.confirmed)
             self.onset[direction] = held & in_time & course.onset_ok & course.long_enough(broken)
             self.broken[direction] = broken
-        self.better = self._better(change) if definition.reference.smaller_improvements else None
+        self.better = self._better(change) if definition.reference.after_any_improvement else None
         parts = [*self.onset.values(), *([] if self.better is None else [self.better])]
         self.next = first_at_or_after(np.logical_or.reduce(parts))
 
@@ -170,7 +170,7 @@ class Seen:
         rule = course.definition.reference
         confirmed, in_time = course.reference_confirmation
         lower = -change > TOLERANCE * max(1.0, abs(float(course.badness[self.reference])))
-        if rule.held == "new_value":
+        if rule.held == "onset_value":
             held = lower & (course.first_worse > confirmed)
         else:
             held, _ = course.held(lower, rule.confirmation or course.definition.confirmation, confirmed)
@@ -187,7 +187,6 @@ class Seen:
 
 def changes(course: Course) -> Iterator[Found]:
     """Yield the confirmed changes in order of their onset, moving the reference as the definition says."""
-    rule = course.definition.reference
     reference = int(course.next_reference[0]) if course.size else course.size
     search = reference + 1
     seen: Seen | None = None
@@ -198,12 +197,9 @@ def changes(course: Course) -> Iterator[Found]:
         if onset >= course.size:
             return
         event = seen.event_at(onset)
-        if event is None:
-            place, confirmed = rule.after_improvement, int(course.reference_confirmation[0][onset])
-        else:
+        if event is not None:
             yield event
-            place = rule.after_worsening if event.direction == "worsening" else rule.after_improvement
-            confirmed = event.confirmed
+        place, confirmed = _move(seen, onset, event)
         moved = onset if place == "onset" else confirmed
         search = moved + 1
         if place is not None:
@@ -212,3 +208,13 @@ def changes(course: Course) -> Iterator[Found]:
         if event is not None and course.definition.apart_days:
             after = course.at_day[event.confirmed] + course.definition.apart_days - HALF_DAY
             search = max(search, int(np.searchsorted(course.at_day, after)))
+
+
+def _move(seen: Seen, onset: int, event: Found | None) -> tuple[Place | None, int]:
+    """Return where the reference moves after what begins at this visit, and the visit that confirmed it."""
+    rule = seen.course.definition.reference
+    if event is not None:
+        place = rule.after_worsening if event.direction == "worsening" else rule.after_improvement
+        if place is not None or seen.better is None or not seen.better[onset]:
+            return place, event.confirmed
+    return rule.after_any_improvement, int(seen.course.reference_confirmation[0][onset])

@@ -90,7 +90,7 @@ def confirmed_changes(
             "A score that is better neither higher nor lower can neither worsen nor improve.", at="/better"
         )
     days, values = _checked_course(at_day, value)
-    relapses = np.sort(_finite(relapse_day, "/relapse_day"))
+    relapses = _finite(relapse_day, "/relapse_day")
     if noise is not None and not (np.isfinite(noise) and noise >= 0):
         raise FieldInvalid("The smallest detectable change must be a number, 0 or more.", at="/noise")
     given = Given(noise, important)
@@ -113,8 +113,9 @@ def _event(course: Course, found: Found, relapse_day: Floats, since_day: float |
     definition = course.definition
     kind: Kind | None = None
     free_day: float | None = None
-    if definition.relapses is not None and found.direction == "worsening":
-        kind, free_day = classify(course, found, definition.relapses, relapse_day, since_day)
+    rules = definition.relapses
+    if rules is not None and rules.classify and found.direction == "worsening":
+        kind, free_day = classify(course, found, rules, relapse_day, since_day)
     onset, confirmed = float(course.at_day[found.onset]), float(course.at_day[found.confirmed])
     reference = float(course.value[found.reference])
     return Event(

@@ -58,30 +58,29 @@ class Reference:
         after_worsening: where the reference moves after a confirmed worsening: to the visit of its onset, to the
             confirming visit, or nowhere (``None``).
         after_improvement: the same after a confirmed improvement.
-        smaller_improvements: whether a confirmed improvement below the threshold moves it as well.
-        confirmation: how an improvement below the threshold is confirmed; ``None``: as the events are.
-        held: what an improvement below the threshold must hold until then: being better than the old reference, or
-            being no worse than the value that is to become the new one.
+        after_any_improvement: the same after an improvement of any size, be it below the threshold.
+        confirmation: how an improvement of any size is confirmed; ``None``: as the events are.
+        held: what an improvement of any size must hold until then: being better than the old reference, or being no
+            worse than the value at its onset.
     """
 
     after_worsening: Place | None = None
     after_improvement: Place | None = None
+    after_any_improvement: Place | None = None
     _: KW_ONLY
-    smaller_improvements: bool = False
     confirmation: Confirmation | None = None
-    held: Literal["better", "new_value"] = "better"
+    held: Literal["better", "onset_value"] = "better"
 
     @property
     def roving(self) -> bool:
         """Whether it ever moves."""
-        return self.after_worsening is not None or self.after_improvement is not None
+        return any((self.after_worsening, self.after_improvement, self.after_any_improvement))
 
-    def __post_init__(self) -> None:
-        if self.smaller_improvements and self.after_improvement is None:
-            raise FieldInvalid(
-                "A smaller improvement can move the reference only if a large one does.",
-                at="/reference/smaller_improvements",
-            )
+    def moves_after(self, direction: Direction) -> bool:
+        """Return whether it moves after events of this direction."""
+        if direction == "worsening":
+            return self.after_worsening is not None
+        return self.after_improvement is not None
 
 
 FIXED = Reference()
@@ -137,10 +136,18 @@ class Relapses:
     pira: tuple[Span, ...] = ()
     pira_confirmed: Literal["first", "any"] = "any"
 
+    @property
+    def classify(self) -> bool:
+        """Whether worsening is told apart by relapses; without any span it is not, and events have no kind."""
+        return bool(self.raw or self.pira)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Definition:
     """What counts as a confirmed change.
+
+    The search goes through the visits once: after a confirmed change it goes on behind the confirming visit, or behind
+    the onset where the reference moves there.
 
     Attributes:
         name: of the definition, without its version.
@@ -152,8 +159,8 @@ class Definition:
         confirmation: when it is confirmed.
         directions: which events are told.
         reference: what values are compared with.
-        repeats: whether later events are told, or only the first in each direction. Needs a roving reference: against a
-            fixed one the same change would count again and again.
+        repeats: whether later events are told, or only the first in each direction. Needs a reference that moves after
+            events of each direction told: against one that stays the same change would count again and again.
         apart_days: the least distance from the confirmation of one event to the onset of the next.
         sustained_days: how long from its onset the change must not be interrupted; ``inf``: to the last value; a change
             that lasts to the last value always qualifies. ``None``: no such requirement.
@@ -180,8 +187,8 @@ class Definition:
         _not_negative(self.apart_days, "/apart_days")
         if not self.directions or set(self.directions) - set(BOTH):
             raise FieldInvalid("Directions are worsening, improvement or both.", at="/directions")
-        if self.repeats and not self.reference.roving:
-            raise FieldInvalid("Repeated events need a roving reference.", at="/repeats")
+        if self.repeats and not all(map(self.reference.moves_after, self.directions)):
+            raise FieldInvalid("Repeated events need a reference that moves after each of them.", at="/repeats")
         if self.sustained_days is not None and not self.sustained_days >= 0:
             raise FieldInvalid("This must be a number of days, 0 or more.", at="/sustained_days")
 

@@ -40,8 +40,11 @@ AT_VISITS = (
     " Confirmed at every visit from the onset to the first one late enough, at most two years after it is due (the"
     " window that msprog uses; trials leave it open)."
 )
-EDSS_SOURCE = "EDSS steps and confirmation as in Kappos et al. 2020, JAMA Neurol 77:1132-1140." + AT_VISITS
-STEPS_5_0 = "0.5 points from a reference of 5.5 on: Müller et al. 2023, doi:10.1001/jamaneurol.2023.3331." + AT_VISITS
+EDSS_SOURCE = "EDSS steps: Müller et al. 2023, doi:10.1001/jamaneurol.2023.3331; also PMC8058428." + AT_VISITS
+STEPS_5_5 = (
+    "One point from 5.5 too, as in trials that ask for half a point only above 5.5, in Kappos et al. 2020, JAMA Neurol"
+    " 77:1132-1140, and in msclinical." + AT_VISITS
+)
 
 
 def _visits(weeks: int) -> Confirmation:
@@ -61,16 +64,16 @@ def _edss(weeks: int) -> tuple[Definition, ...]:
             title=f"EDSS: first worsening and first improvement from baseline, confirmed at {weeks} weeks",
             source=EDSS_SOURCE,
             scores=EDSS,
-            threshold=edss_steps(one_point_to=5.5),
+            threshold=edss_steps(one_point_to=5.0),
             confirmation=_visits(weeks),
         ),
         Definition(
-            name=f"edss-5.0-cdw-{weeks}w",
+            name=f"edss-5.5-cdw-{weeks}w",
             version=1,
-            title=f"EDSS: as edss-cdw-{weeks}w, with half a point enough from 5.5",
-            source=STEPS_5_0,
+            title=f"EDSS: as edss-cdw-{weeks}w, with a whole point needed from 5.5 too",
+            source=STEPS_5_5,
             scores=EDSS,
-            threshold=edss_steps(one_point_to=5.0),
+            threshold=edss_steps(one_point_to=5.5),
             confirmation=_visits(weeks),
         ),
         Definition(
@@ -79,7 +82,7 @@ def _edss(weeks: int) -> tuple[Definition, ...]:
             title=f"EDSS: every worsening and improvement confirmed at {weeks} weeks, each from the last confirmed one",
             source=EDSS_SOURCE + " The reference moves to the confirming visit of each change.",
             scores=EDSS,
-            threshold=edss_steps(one_point_to=5.5),
+            threshold=edss_steps(one_point_to=5.0),
             confirmation=_visits(weeks),
             reference=ROVING,
             repeats=True,
@@ -145,7 +148,7 @@ def _pira(weeks: int) -> tuple[Definition, ...]:
     )
 
 
-TIMED_SOURCE = "20 % as in EDSS-plus: Cadavid et al. 2017, Mult Scler 23:94-105." + AT_VISITS
+TIMED_SOURCE = "20 % as in EDSS-plus (over 24 weeks): Cadavid et al. 2017, Mult Scler 23:94-105." + AT_VISITS
 REVIEW_SOURCE = "Pardo et al. 2021, PMC8857110, table 1; the confirmation is ours, as for the EDSS." + AT_VISITS
 SDMT_SOURCE = "doi:10.1177/13524585211049397; the confirmation is ours, as for the EDSS." + AT_VISITS
 

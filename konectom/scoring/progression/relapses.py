@@ -49,6 +49,8 @@ def classify(
     }
     if _hit(rules.raw, day, relapse_day):
         return "RAW", None
+    if not rules.pira:
+        return "undefined", None
     for confirming in _confirming(course, found, rules):
         day["confirmation"] = float(at_day[confirming])
         if not _hit(rules.pira, day, relapse_day) and _watched(rules.raw + rules.pira, day, since_day):

@@ -1,8 +1,11 @@
 """What every scale keeps to, and how wrong values are told."""
 
 import math
+import re
 from datetime import date
+from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import given
@@ -13,6 +16,7 @@ from konectom.formats.observations import read_csv
 from konectom.scoring.scales import Scale, every_scale, find_scale, loinc_codes
 from konectom.scoring.scales.base import REASONS
 
+PAGE = Path(__file__).resolve().parents[3] / "docs" / "observations.md"
 SCALES = list(every_scale().values())
 ASKED_FOR = {
     *("edss", "sdmt", "pasat", "nhpt", "t25fw", "msfc", "sixmwt", "tug", "alsfrs_r", "svc", "fvc", "hhd", "grip"),
@@ -148,6 +152,18 @@ def test_a_relapse_and_a_treatment_by_their_days() -> None:
         find_scale("treatment").score({"name": "natalizumab"})
     with pytest.raises(FieldInvalid, match="1900"):
         find_scale("treatment").score({"name": "x", "start": "1024-02-28"})
+
+
+def test_every_scale_is_documented() -> None:
+    rows = [line.split("|")[1] for line in PAGE.read_text("utf-8").splitlines() if line.startswith("| `")]
+    assert sorted(re.findall(r"`(\w+)`", "".join(rows))) == list(every_scale())
+
+
+def test_the_table_on_the_page_is_read() -> None:
+    table = PAGE.read_text("utf-8").split("```csv\n")[1].split("```")[0]
+    found = read_csv(table.encode(), zone=ZoneInfo("Europe/Paris"))
+    values = [find_scale(row.code).score(row.values, on=row.day).values for row in found.rows]
+    assert values == [{"time": 5.0, "speed": pytest.approx(1.524)}, {"step": 3.5}]
 
 
 def test_a_table_s_row_is_what_a_scale_takes() -> None:
