@@ -101,10 +101,9 @@ def test_an_observation_is_a_score_like_any_other(services, study, people):
     for number in range(4):
         patient = people.patient(study, f"O{number}")
         for day in (0, 30):
-            enter_observation(
-                services, patient, code="sdmt", at=START + timedelta(days=day), values={"correct": 40 + 5 * number + day // 30},
-                source="x",
-            )  # fmt: skip
+            found = {"correct": 40 + 5 * number + day // 30}
+            at = START + timedelta(days=day)
+            enter_observation(services, patient, code="sdmt", at=at, values=found, source="x")
     found = reliability_of_study(services, study, [REFERENCE], {"repeats": "values"}).scores[0]
     assert found.icc["ICC(3,1)"].value == 1
     assert found.bland_altman.bias.value == 1
