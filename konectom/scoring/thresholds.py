@@ -121,7 +121,7 @@ IMPORTANT: dict[str, tuple[ImportantChange, ...]] = {
         *_both(Absolute(4.0), f"{BENEDICT} Tied to changes of employment."),
         ImportantChange("worsening", Absolute(8.0), "reliable", f"{BENEDICT} Decline at 80 % confidence."),
     ),
-    "obs.msws12.score": (
+    "obs.msws12.impact": (
         ImportantChange(
             "improvement", Absolute(8.0), "important", "Mehta et al., PMC5460630: MSWS-12 version 1, people with MS."
         ),

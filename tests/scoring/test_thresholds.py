@@ -142,7 +142,7 @@ def test_a_threshold_tells_itself_as_json() -> None:
             "obs.sdmt.correct",
             {("worsening", "important", 4.0), ("improvement", "important", 4.0), ("worsening", "reliable", 8.0)},
         ),
-        ("obs.msws12.score", {("improvement", "important", 8.0)}),
+        ("obs.msws12.impact", {("improvement", "important", 8.0)}),
         ("obs.hfmse.total", {("worsening", "important", 2.0), ("improvement", "important", 2.0)}),
     ],
 )
@@ -162,4 +162,4 @@ def test_one_threshold_for_both_directions() -> None:
     assert important_threshold("obs.t25fw.time") == Share(0.20)
     assert important_threshold("obs.tug.time") == ByDirection(Share(0.31), Share(0.24))
     assert important_threshold("obs.sdmt.correct") == Absolute(4.0)
-    assert important_threshold("obs.msws12.score") is None, "worsening was not studied"
+    assert important_threshold("obs.msws12.impact") is None, "worsening was not studied"

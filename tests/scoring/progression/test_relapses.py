@@ -54,6 +54,15 @@ def test_one_relapse_on_one_day(relapse: float, kinds: tuple[str, ...]) -> None:
     assert tuple(found(variant, [relapse])[0].kind for variant in VARIANTS) == kinds
 
 
+def test_a_relapse_before_the_first_visit_counts() -> None:
+    definition = DEFINITIONS["edss-pira-cagol-2022-12w/1"]
+    for relapse, kind in ((-35, R), (-50, R), (-51, P)):
+        (event,) = confirmed_changes(
+            [0, 40, 140], [2.0, 3.0, 3.0], better="lower", definition=definition, relapse_day=[relapse]
+        )
+        assert event.kind == kind
+
+
 def test_without_relapses_worsening_is_pira() -> None:
     for variant in VARIANTS:
         (event,) = found(variant, [])
