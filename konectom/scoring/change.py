@@ -18,7 +18,7 @@ import numpy as np
 from konectom.recording import EMPTY
 from konectom.scoring.series import Score
 from konectom.scoring.thresholds import Threshold
-from konectom.scoring.windows import MAD_TO_SD, Aggregates
+from konectom.scoring.windows import MAD_TO_SD, Aggregates, median
 
 Basis = Literal["study", "published", "patient"]
 Direction = Literal["worse", "better", "same", "changed"]
@@ -183,11 +183,11 @@ def own_noise(aggregates: Aggregates) -> Noise | None:
         if lag == apart and changes.size < LEAST_CHANGES:
             return None
         if changes.size:
-            change = MAD_TO_SD * float(np.median(changes)) * (1.0 + 1.0 / changes.size)
+            change = MAD_TO_SD * median(changes) * (1.0 + 1.0 / changes.size)
             between = max(between, change / sqrt(2.0))
     inside = aggregates.spread[known]
     inside = inside[np.isfinite(inside)]
-    within = MEDIAN_SD * sqrt(float(inside @ inside) / max(1, inside.size) / float(np.median(aggregates.n[known])))
+    within = MEDIAN_SD * sqrt(float(inside @ inside) / max(1, inside.size) / median(aggregates.n[known].astype(np.float64)))
     sem = max(between, within)
     if not sem > 0.0:
         return None

@@ -92,7 +92,7 @@ def _stale(standing: Standing) -> bool:
 def _without_baseline(standing: Standing) -> Verdict:
     fate, run = standing.fate, standing.series.run
     if not (fate == _COUNTED).any():
-        done, needed = int(run[-1]), standing.run_in.runs
+        done, needed = int(run[fate != _IN_FUTURE][-1]), standing.run_in.runs
         if done <= needed and needed:
             return Verdict("practising", f"Still practising: {done} of {needed} runs.")
         if not standing.aggregates.window_days:
