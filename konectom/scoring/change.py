@@ -187,7 +187,9 @@ def own_noise(aggregates: Aggregates) -> Noise | None:
             between = max(between, change / sqrt(2.0))
     inside = aggregates.spread[known]
     inside = inside[np.isfinite(inside)]
-    within = MEDIAN_SD * sqrt(float(inside @ inside) / max(1, inside.size) / median(aggregates.n[known].astype(np.float64)))
+    within = MEDIAN_SD * sqrt(
+        float(inside @ inside) / max(1, inside.size) / median(aggregates.n[known].astype(np.float64))
+    )
     sem = max(between, within)
     if not sem > 0.0:
         return None

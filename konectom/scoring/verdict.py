@@ -116,7 +116,12 @@ def _compared(standing: Standing) -> Verdict:
     confirmed = _confirmed(standing, change, now)
     if confirmed is not None:
         return confirmed
-    return _unconfirmed(standing, change)
+    found = _unconfirmed(standing, change)
+    if found.code == "no_change" and standing.events and standing.events[-1].direction == "worsening":
+        onset = standing.events[-1].onset_day
+        words = f"{found.words.rstrip('.')}; a worsening that was confirmed since {on(onset)} did not last."
+        return Verdict(found.code, words)
+    return found
 
 
 def _confirmed(standing: Standing, change: Change, now: Point) -> Verdict | None:

@@ -31,7 +31,7 @@ def test_standard_error_and_smallest_detectable_change() -> None:
     assert detectable_change(sem) == pytest.approx(9.9941, abs=5e-4)
     assert detectable_change(sem, 1.6448536) == pytest.approx(3.6056 * sqrt(2) * 1.6448536, abs=1e-3)
     assert standard_error(10, -0.1) == 10
-    with pytest.raises(ValueError, match="1.2"):
+    with pytest.raises(ValueError, match="ICC are 10 and"):
         standard_error(10, 1.2)
 
 

@@ -147,18 +147,27 @@ def test_a_short_loss_is_no_worsening() -> None:
 
 
 def test_a_long_loss_that_recovers() -> None:
-    found = told(lowered(thrice_a_week(110), 10, 40, 70))
-    assert [event.direction for event in found.events] == ["worsening", "improvement"]
+    series = lowered(thrice_a_week(110), 10, 40, 70)
+    found = told(series)
+    assert [event.direction for event in found.events] == ["worsening"]
     assert found.verdict.code == "no_change"
-    assert found.verdict.words.startswith("No change beyond noise: worse from 2026-")
-    assert "recovered by 2027-" in found.verdict.words
+    assert found.verdict.words.startswith("No change beyond noise; a worsening that was confirmed since 2026-10-")
+    assert found.verdict.words.endswith("did not last.")
+    # A definition that tells of the way back as well:
+    roving = told(series, definition="digital-roving-12w/1")
+    assert [event.direction for event in roving.events] == ["worsening", "improvement"]
+    assert roving.verdict.code == "no_change"
+    assert roving.verdict.words.startswith("No change beyond noise: worse from 2026-10-")
+    assert "recovered by 2027-" in roving.verdict.words
 
 
 def test_part_of_a_loss_that_recovers() -> None:
     series = lowered(lowered(thrice_a_week(110), 10, 40), -5, 70)
-    found = told(series)
-    assert found.verdict.code == "confirmed_worsening"
-    assert found.verdict.words.endswith("(12 weeks), partly recovered.")
+    assert told(series).verdict.code == "confirmed_worsening"
+    roving = told(series, definition="digital-roving-12w/1", noise=[STUDY])
+    assert [event.direction for event in roving.events] == ["worsening", "improvement"]
+    assert roving.verdict.code == "confirmed_worsening"
+    assert roving.verdict.words.endswith("(12 weeks), partly recovered.")
 
 
 def test_one_good_window_does_not_take_a_worsening_back() -> None:

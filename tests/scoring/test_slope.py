@@ -18,7 +18,9 @@ def slope_of(at_day: np.ndarray, value: np.ndarray, autocorrelation: bool = True
 
 
 @settings(max_examples=200)
-@given(st.lists(st.tuples(st.integers(0, 300), st.integers(-20, 20)), min_size=3, max_size=60, unique_by=lambda p: p[0]))
+@given(
+    st.lists(st.tuples(st.integers(0, 300), st.integers(-20, 20)), min_size=3, max_size=60, unique_by=lambda p: p[0])
+)
 def test_slope_and_interval_are_scipys(points: list[tuple[int, int]]) -> None:
     points.sort(key=lambda point: point[0])
     day = np.array([float(day) for day, _ in points])
@@ -42,8 +44,8 @@ def test_variance_with_ties_in_both_is_that_of_kendalls_tau() -> None:
 
 
 # fmt: off
-WAVE = [11.5, 11.1, 11.9, 13.4, 10.7, 9.4, 10.1, 8.2, 9.0, 12.0, 11.6, 12.4, 13.8, 11.0, 9.8, 10.5, 8.6, 9.5, 12.4, 12.0,
-        12.9, 14.2, 11.4, 10.3, 10.9, 8.9, 10.0, 12.9, 12.4, 13.4, 14.6, 11.7, 10.7, 11.3, 9.3, 10.5, 13.3, 12.8, 13.8,
+WAVE = [11.5, 11.1, 11.9, 13.4, 10.7, 9.4, 10.1, 8.2, 9.0, 12.0, 11.6, 12.4, 13.8, 11.0, 9.8, 10.5, 8.6, 9.5, 12.4,
+        12.0, 12.9, 14.2, 11.4, 10.3, 10.9, 8.9, 10.0, 12.9, 12.4, 13.4, 14.6, 11.7, 10.7, 11.3, 9.3, 10.5, 13.3, 12.8, 13.8,
         15.0]
 WALK = [1.0, 2.96, 4.4, 4.33, 3.42, 2.83, 2.93, 3.44, 3.6, 2.6, 2.18, 4.06, 3.91, 2.61, 2.73, 2.47, 4.29, 3.37, 2.94,
         2.49, 2.58, 4.4, 3.79, 1.92, 2.2, 4.03, 4.78, 3.46, 1.51, 0.76, 1.27, 1.51, 0.53, -0.85, -1.44, -1.44, -1.82,
