@@ -123,6 +123,8 @@ def _flag_disorder(assessment: Assessment, parts: tuple[Part, ...], out: Outcome
             if wanted.of != "stream" or stream is None or len(stream) < 2 or "phase" in stream:
                 continue  # fingers are sampled at the same instant: their times repeat by right
             passed_s = np.diff(stream.t_s)
+            if (passed_s > 0).all():
+                continue
             # A sample that was sent twice is no disorder, as some phones do with every one.
             changed = (np.diff(stream.matrix(*wanted.columns), axis=0) != 0).any(axis=1)
             share = float(np.count_nonzero((passed_s < 0) | ((passed_s == 0) & changed))) / (len(stream) - 1)
