@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from math import isfinite
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -136,7 +137,7 @@ class Outcome:
         features, reasons = self._sheet.features, self._sheet.reasons
         if not block.statistics:
             single = float(np.asarray(value, dtype=np.float64))
-            if np.isfinite(single):
+            if isfinite(single):
                 features[block.start] = single
             else:
                 reasons[block.start] = "undefined"
@@ -223,7 +224,7 @@ class Outcome:
         self._sheet.flags[code] = Flag(name, rule.kind, SEVERITY[rule.effect], rule.message, told, rule.aliases)
 
     def _block(self, quantity: str, condition: Mapping[str, str]) -> Block:
-        where = self._where.union(condition.items())
+        where = self._where.union(condition.items()) if condition else self._where
         try:
             return self._sheet.catalogue.blocks[quantity, where]
         except KeyError:

@@ -28,7 +28,7 @@ def judge(trace: Trace, out: Outcome) -> None:
     out.flag("slow_sampling", when=rate_hz < SLOWEST_HZ, rate_hz=rate_hz, **where)
     out.flag("paused", when=longest_s > LONGEST_PAUSE_S, longest_s=longest_s, **where)
     pressure = part.streams["touch"].columns.get("pressure")
-    out.flag("no_pressure", when=pressure is None or not np.nan_to_num(pressure).any(), **where)
+    out.flag("no_pressure", when=pressure is None or not (np.abs(pressure) > 0).any(), **where)
     share = _upright_share(trace)
     out.flag("not_upright", when=share < UPRIGHT_SHARE, share=share, **where)
     if trace.figure is None or not (trace.continuous and trace.on_screen):

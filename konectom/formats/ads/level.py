@@ -285,7 +285,7 @@ def _numbers(values: list[Any], at: str) -> FloatArray:
             refuse_truths(parsed, out, at)
             return out
     except (TypeError, OverflowError, struct.error, orjson.JSONDecodeError):
-        pass  # a value that is missing, no text, or spelled otherwise: one by one
+        pass  # a value that is missing, no text, or spelled otherwise
     return np.array([_number(value, at) for value in values], dtype=np.float64)
 
 
