@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from math import isfinite
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -138,7 +139,7 @@ class Outcome:
         features, reasons = self._sheet.features, self._sheet.reasons
         if not block.statistics:
             single = float(np.asarray(value, dtype=np.float64))
-            if np.isfinite(single):
+            if isfinite(single):
                 features[block.start] = single
             else:
                 reasons[block.start] = "undefined"
@@ -227,7 +228,7 @@ class Outcome:
         )
 
     def _block(self, quantity: str, condition: Mapping[str, str]) -> Block:
-        where = self._where.union(condition.items())
+        where = self._where.union(condition.items()) if condition else self._where
         try:
             return self._sheet.catalogue.blocks[quantity, where]
         except KeyError:

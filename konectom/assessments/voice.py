@@ -32,6 +32,7 @@ from konectom.assessments.base import (
     Rule,
     assessment,
     behavioural,
+    clinician,
     invalid,
     limited,
     noted,
@@ -64,6 +65,7 @@ MEASURES = (
         plausible=(0, 120),
         by=(VOWEL,),
         score=True,
+        evidence=f"konectom's own definition: the longest stretch that is voiced by the method of {BOERSMA}",
     ),
     Measure(
         "voiced_share",
@@ -100,6 +102,7 @@ MEASURES = (
         plausible=(0, 30),
         by=(VOWEL,),
         score=True,
+        evidence="Local jitter as Praat defines it (Boersma & Weenink, praat.org)",
     ),
     Measure(
         "shimmer",
@@ -109,6 +112,7 @@ MEASURES = (
         plausible=(0, 60),
         by=(VOWEL,),
         score=True,
+        evidence="Local shimmer as Praat defines it (Boersma & Weenink, praat.org)",
     ),
     Measure(
         "harmonics_to_noise",
@@ -167,9 +171,9 @@ QUALITY = (
     Rule("clipped", behavioural, limited, "Your voice was too loud for the phone. Please move a little away from it."),
     Rule("no_voice", behavioural, invalid, "No voice was heard. Please repeat the test in a quiet room."),
     Rule("short_phonation", behavioural, limited, "Your voice was heard only briefly. Please repeat if you can."),
-    Rule("cut_off", technical, noted, "Your voice still sounded when the recording ended."),
+    Rule("cut_off", technical, noted, "The voice still sounded when the recording ended.", to=clinician),
     Rule("few_syllables", behavioural, limited, "Few syllables were heard. Please repeat pa-ta-ka without stopping."),
-    Rule("exercise_missing", technical, noted, "Only one of the two voice exercises was recorded."),
+    Rule("exercise_missing", technical, noted, "Only one of the two voice exercises was recorded.", to=clinician),
 )
 
 

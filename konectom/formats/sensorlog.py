@@ -100,7 +100,7 @@ def read(
         if found is not None:
             streams[name] = found
     ends = [float(stream.t_s.max()) for name, stream in streams.items() if name != "gps"]
-    duration_s = max(ends, default=0.0)
+    duration_s = max(0.0, *ends) if ends else None
     device = Device(platform="ios", app="SensorLog")
     part = Part(condition, 0.0, duration_s, streams, defects=tuple(defects))
     recording = Recording(assessment, (part,), duration_s=duration_s, device=device)
@@ -122,7 +122,7 @@ class _Rows:
 
     def __init__(self, rows: list[Mapping[str, Any]]) -> None:
         self._rows = rows
-        self._keys = {key.partition("(")[0]: key for row in rows for key in row}
+        self._keys = {key.partition("(")[0]: key for key in sorted(set[str]().union(*rows))}
 
     def __contains__(self, name: str) -> bool:
         return name in self._keys

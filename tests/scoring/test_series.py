@@ -11,7 +11,12 @@ SCORE = Score("cps.correct[symbol_to_digit]", "symbols right", "1", "higher", "a
 
 def test_sorts_by_time_and_keeps_each_value_with_its_own() -> None:
     series = Series.of(
-        SCORE, [3.0, 1.0, 2.0], [30, 10, None], verdict=["limited", "valid", "invalid"], run=[3, 1, 2], version=[2, 1, 1]
+        SCORE,
+        [3.0, 1.0, 2.0],
+        [30, 10, None],
+        verdict=["limited", "valid", "invalid"],
+        run=[3, 1, 2],
+        version=[2, 1, 1],
     )
     assert series.at_day.tolist() == [1, 2, 3]
     assert series.value[[0, 2]].tolist() == [10, 30]
