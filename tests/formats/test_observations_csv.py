@@ -135,10 +135,18 @@ def test_no_half_of_a_test_is_read_where_a_wrong_line_may_be_its_other_half(line
 
 def test_a_wrong_line_of_another_test_costs_its_neighbours_nothing() -> None:
     found = read(
-        WALK.format("trial_1", 5.1), "P1,t25fw,2026-04-02T10:15Z,,4.9,s,V8,,", WALK.format("trial_2", 4.9), "P2,t25fw,x"
+        WALK.format("trial_1", 5.1),
+        "P1,t25fw,2026-04-02T10:15Z,,4.9,s,V8,,",
+        WALK.format("trial_2", 4.9),
+        "P2,t25fw,x",
+        "P1,edss,2026-03-02T10:15Z,step,3,,,,",
+        "P1,edss,soon,step,3,,,,",
+        "P1,edss,2026-03-03T10:15Z,step,3,,,,",
     )
-    assert [dict(row.places) for row in found.rows] == [{"trial_1": "/lines/2/value", "trial_2": "/lines/4/value"}]
-    assert [each.at for each in found.problems] == ["/lines/3/component", "/lines/5"]
+    walk, *steps = found.rows
+    assert dict(walk.places) == {"trial_1": "/lines/2/value", "trial_2": "/lines/4/value"}
+    assert [row.place for row in steps] == ["/lines/6", "/lines/8"]  # one observation has one step
+    assert [each.at for each in found.problems] == ["/lines/3/component", "/lines/5", "/lines/7/at"]
 
 
 def test_very_many_wrong_lines_leave_no_more_than_what_is_told_of_them() -> None:

@@ -36,7 +36,7 @@ from konectom.formats.observations._times import read_time
 
 REQUIRED = ("patient", "code", "at", "component", "value")
 OPTIONAL = ("unit", "id", "source", "note")
-PLAIN = ("patient", "code", "at")
+PLAIN = ("patient", "code", "at", "component")
 """Columns whose cells never hold a separator."""
 
 SEPARATORS = (",", ";", "\t")
@@ -70,10 +70,13 @@ class _Lost:
     code: str | None = None
     at: datetime | None = None
     id: str | None = None
+    component: str | None = None
 
-    def may_be_of(self, key: Key) -> bool:
+    def may_be_of(self, key: Key, held: _Open) -> bool:
         mine = (self.patient, self.code, self.at, self.id)
-        return all(told in (None, known) for told, known in zip(mine, key, strict=True))
+        return self.component not in held.values and all(
+            told in (None, known) for told, known in zip(mine, key, strict=True)
+        )
 
 
 @dataclass(slots=True)
@@ -99,18 +102,18 @@ class _Reading:
         except DataError as error:
             self._leave_out(key, error)
             self.tell(error)
-        if isinstance(self.before, _Lost) and self.before.may_be_of(key):
+        if isinstance(self.before, _Lost) and self.before.may_be_of(key, self.held[key]):
             self._leave_out(key, self.before.error)
         self.before = key
 
     def lose(self, error: DataError, cells: Cells) -> None:
         """Tell of a line that does not say which observation it is of; ``cells`` are those that can be read."""
-        patient, code, told_at, name = (cells.get(column) or None for column in ("patient", "code", "at", "id"))
+        told = {name: cell for name, cell in cells.items() if cell}
         at = None
         with suppress(DataError):
-            at, _ = read_time(told_at, self.zone, "")
-        lost = _Lost(error, patient, code, at, name)
-        if isinstance(self.before, tuple) and lost.may_be_of(self.before):
+            at, _ = read_time(told.get("at"), self.zone, "")
+        lost = _Lost(error, told.get("patient"), told.get("code"), at, told.get("id"), told.get("component"))
+        if isinstance(self.before, tuple) and lost.may_be_of(self.before, self.held[self.before]):
             self._leave_out(self.before, error)
         self.before = lost
         self.tell(error)
