@@ -1,6 +1,6 @@
 """How often a followed score cries wolf, and how soon it tells of a real loss: simulated patients with known truth.
 
-    python benchmarks/follow.py [--patients 400] [--definition NAME/VERSION] [--seed 1] [--markdown]
+    python benchmarks/follow.py [--patients 200] [--workers 1] [--definition NAME/VERSION] [--seed 1] [--markdown]
 
 See docs/scoring.md for what is simulated, and the table.
 """
@@ -111,9 +111,8 @@ def _slow(day: FloatArray, rng: np.random.Generator) -> FloatArray:
 def until(series: Series, week: float) -> Series:
     """Return what was known at the end of a week."""
     n = int(np.searchsorted(series.at_day, FIRST_DAY + 7.0 * week))
-    return Series(
-        *(series.score, *(getattr(series, name)[:n] for name in ("at_day", "value", "verdict", "run", "version")))
-    )
+    columns = (series.at_day, series.value, series.verdict, series.run, series.version)
+    return Series(series.score, *(each[:n] for each in columns))
 
 
 def first_alarm(truth: Truth, per_week: int, policy: Policy, definition: str | None, seed: int) -> float | None:
@@ -163,7 +162,7 @@ def study(
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--patients", type=int, default=400)
+    parser.add_argument("--patients", type=int, default=200, help="of each losing truth; twice as many steady ones")
     parser.add_argument("--definition")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--workers", type=int, default=1)
@@ -180,7 +179,7 @@ def main() -> None:
             for truth in (*STEADY, *LOSING):
                 seen = study(
                     truth,
-                    patients=asked.patients,
+                    patients=asked.patients * (1 if truth in LOSING else 2),
                     per_week=per_week,
                     definition=asked.definition,
                     seed=asked.seed,

@@ -12,11 +12,10 @@ from __future__ import annotations
 import argparse
 import tempfile
 import zlib
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from itertools import islice
 from pathlib import Path
 from statistics import median
 from time import perf_counter
@@ -29,8 +28,9 @@ from sqlalchemy import Engine, create_engine, text
 from konectom.assessments import every_assessment
 from konectom.settings import load_settings
 from konectom.storage.migrate import upgrade
+from konectom.storage.models import Patient
 from konectom.workflows.entries import catalogue_id, measure_ids
-from konectom.workflows.observations import enter_observation
+from konectom.workflows.observations import check_finding, keep_finding
 from konectom.workflows.services import Services
 from konectom.workflows.summary import patient_summary
 from konectom.workflows.trends import patient_trends
@@ -53,7 +53,12 @@ SCORES = {
 """Typical value and scatter of the scores that are followed."""
 
 VECTOR = zlib.compress(np.full(600, np.nan).tobytes() + np.arange(60.0).tobytes(), 1)
-BATCH = 50_000
+OBSERVED = 1_000
+"""Patients who have observations, at most: these go through the workflow, which takes its time."""
+
+MINUTES = 9_000
+"""Sessions of a week begin within so many."""
+
 COLUMNS = {
     "blob": ("digest", "size_bytes", "stored_at"),
     "patient": ("id", "study_id", "code", "birth_year", "sex", "height_m", "created_at"),
@@ -152,20 +157,18 @@ def fill(services: Services, patients: int, weeks: int) -> int:
         measures = measure_ids(db, (key for keys in SCORES.values() for key in keys))
         db.execute(
             text("INSERT INTO study (id, code, name, created_at) VALUES (:id, 'YEARS', '', :at)"),
-            {"id": _id(services, study), "at": _at(services, FIRST)},
+            {"id": study.hex, "at": _text_of(FIRST).removesuffix("+00:00")},
         )
-    makers: dict[str, Callable[[], Iterable[tuple[Any, ...]]]] = {
-        "blob": lambda: [("0" * 64, 1, FIRST)],
-        "patient": lambda: (_patient(study, number) for number in range(patients)),
-        "session": lambda: _sessions(patients, weeks),
-        "recording": lambda: _recordings(patients, weeks),
-        "result": lambda: _results(patients, weeks, catalogues),
-        "score": lambda: _scores(patients, weeks, catalogues, measures),
-    }
-    for table, make in makers.items():
-        _insert(services.db.engine, table, make())
-    for number in range(patients):
-        _observe(services, number, weeks)
+    numbers = range(patients)
+    with _bulk(services.db.engine) as insert:
+        insert("blob", [("0" * 64, 1, _text_of(FIRST))])
+        insert("patient", [_patient(study, number) for number in numbers])
+        for week in range(weeks):
+            times = [_text_of(_time(number, week)) for number in range(min(patients, MINUTES))]
+            for table, make in (("session", _session), ("recording", _recordings), ("result", _results)):
+                insert(table, [row for number in numbers for row in make(number, week, times, catalogues)])
+            insert("score", list(_scores(patients, week, catalogues, measures)))
+    _observe(services, min(patients, OBSERVED), weeks)
     with services.db.engine.connect() as connection:
         connection.execution_options(isolation_level="AUTOCOMMIT").exec_driver_sql("ANALYZE")
         return int(connection.execute(text("SELECT count(*) FROM score")).scalar_one())
@@ -177,117 +180,119 @@ def patient_id(number: int) -> UUID:
 
 def _patient(study: UUID, number: int) -> tuple[Any, ...]:
     sex = ("female", "male")[number % 2]
-    return (patient_id(number), study, f"P{number:06d}", 1950 + number % 50, sex, 1.7, FIRST)
+    return (patient_id(number).hex, study.hex, f"P{number:06d}", 1950 + number % 50, sex, 1.7, _text_of(FIRST))
 
 
-def _sessions(patients: int, weeks: int) -> Iterator[tuple[Any, ...]]:
-    for number, week in _sittings(patients, weeks):
-        at = _time(number, week)
+def _session(number: int, week: int, times: list[str], catalogues: dict[str, int]) -> Iterator[tuple[Any, ...]]:
+    at = times[number % MINUTES]
+    yield (
+        _session_id(number, week), patient_id(number).hex, "0" * 64, "konectom.session/1", at, 3600, "{}", at,
+        "processed",
+    )  # fmt: skip
+
+
+def _recordings(number: int, week: int, times: list[str], catalogues: dict[str, int]) -> Iterator[tuple[Any, ...]]:
+    session = _session_id(number, week)
+    for index, assessment in enumerate(SCORES):
+        yield (_recording_id(session, index), session, index, assessment, "{}", 0.0, "processed")
+
+
+def _results(number: int, week: int, times: list[str], catalogues: dict[str, int]) -> Iterator[tuple[Any, ...]]:
+    session = _session_id(number, week)
+    for index, assessment in enumerate(SCORES):
         yield (
-            _session_id(number, week), patient_id(number), "0" * 64, "konectom.session/1", at, 3600, "{}", at,
-            "processed",
+            _recording_id(session, 9 - index), _recording_id(session, index), catalogues[assessment],
+            times[number % MINUTES], _verdict(number, week), "[]", "{}", VECTOR,
         )  # fmt: skip
 
 
-def _recordings(patients: int, weeks: int) -> Iterator[tuple[Any, ...]]:
-    for number, week in _sittings(patients, weeks):
-        for index, assessment in enumerate(SCORES):
-            session = _session_id(number, week)
-            yield (_recording_id(number, week, index), session, index, assessment, "{}", 0.0, "processed")
-
-
-def _results(patients: int, weeks: int, catalogues: dict[str, int]) -> Iterator[tuple[Any, ...]]:
-    for number, week in _sittings(patients, weeks):
-        for index, assessment in enumerate(SCORES):
-            recording = _recording_id(number, week, index)
-            at = _time(number, week)
-            verdict = _verdict(number, week)
-            yield (
-                UUID(int=recording.int ^ 1), recording, catalogues[assessment], at, verdict, "[]", "{}", VECTOR,
-            )  # fmt: skip
-
-
 def _scores(
-    patients: int, weeks: int, catalogues: dict[str, int], measures: dict[str, int]
+    patients: int, week: int, catalogues: dict[str, int], measures: dict[str, int]
 ) -> Iterator[tuple[Any, ...]]:
-    """In the order in which they come over the years: week by week."""
-    random = np.random.default_rng(1)
-    for number, week in _sittings(patients, weeks):
+    """Yield what a week brings, in the order in which it comes over the years."""
+    noise = np.random.default_rng(week).standard_normal((patients, 8)).tolist()
+    for number in range(patients):
         at = int(_time(number, week).timestamp()) * 1_000_000
-        noise = random.standard_normal(8)
+        session, patient, verdict = _session_id(number, week), patient_id(number).hex, _verdict(number, week)
         decline = 1 + (number % 5 == 0) * 0.1 * week / 52
         for index, (assessment, keys) in enumerate(SCORES.items()):
             for place, (key, (typical, scatter)) in enumerate(keys.items()):
-                value = typical * decline + scatter * float(noise[4 * index + place])
+                value = typical * decline + scatter * noise[number][4 * index + place]
                 yield (
-                    patient_id(number), measures[key], at, _session_id(number, week), index,
-                    catalogues[assessment], 3600, _verdict(number, week), "", value,
+                    patient, measures[key], at, session, index, catalogues[assessment], 3600, verdict, "", value,
                 )  # fmt: skip
 
 
-def _observe(services: Services, number: int, weeks: int) -> None:
-    """Enter the visits of a few patients only: these go through the workflow, which costs a commit each."""
-    if number >= 200:
-        return
-    for visit in range(0, weeks, 24):
-        at = _time(number, visit)
-        enter_observation(services, patient_id(number), code="edss", at=at, values={"step": 2.0 + 0.5 * (visit // 72)})
-        enter_observation(services, patient_id(number), code="sdmt", at=at, values={"correct": 50 - visit // 24})
-
-
-def _sittings(patients: int, weeks: int) -> Iterator[tuple[int, int]]:
-    return ((number, week) for week in range(weeks) for number in range(patients))
+def _observe(services: Services, patients: int, weeks: int) -> None:
+    """Enter an EDSS and an SDMT of each patient every 24 weeks."""
+    now = services.clock()
+    for first in range(0, patients, 500):
+        with services.db.write() as db:
+            for number in range(first, min(first + 500, patients)):
+                patient = db.get_one(Patient, patient_id(number))
+                for visit in range(0, weeks, 24):
+                    at = _time(number, visit)
+                    step = {"step": 2.0 + 0.5 * (visit // 72)}
+                    for code, values in (("edss", step), ("sdmt", {"correct": 50 - visit // 24})):
+                        keep_finding(db, patient, check_finding(now, code=code, at=at, values=values), now)
 
 
 def _time(number: int, week: int) -> datetime:
-    return FIRST + timedelta(weeks=week, minutes=number % 9000)
+    return FIRST + timedelta(weeks=week, minutes=number % MINUTES)
 
 
-def _session_id(number: int, week: int) -> UUID:
-    return UUID(int=(patient_id(number).int ^ (week + 1) * 0x9E3779B97F4A7C15F39CC0605CEDC835) % 2**128)
+def _session_id(number: int, week: int) -> str:
+    # Scattered as random ones are, and to be computed again.
+    return f"{(number * 1_000 + week + 1) * 0x9E3779B97F4A7C15F39CC0605CEDC835 % 2**128:032x}"
 
 
-def _recording_id(number: int, week: int, index: int) -> UUID:
-    return UUID(int=_session_id(number, week).int ^ (index + 1) << 96)
+def _recording_id(session: str, index: int) -> str:
+    return f"{index + 1:x}{session[1:]}"
 
 
 def _verdict(number: int, week: int) -> str:
     return "invalid" if (number + week) % 19 == 0 else "valid"
 
 
-def _id(services: Services, value: UUID) -> Any:
-    return value.hex if services.db.engine.dialect.name == "sqlite" else value
+def _text_of(at: datetime) -> str:
+    return at.strftime("%Y-%m-%d %H:%M:%S.%f") + ("" if at.tzinfo is None else "+00:00")
 
 
-def _at(services: Services, value: datetime) -> Any:
-    return value.strftime("%Y-%m-%d %H:%M:%S.%f") if services.db.engine.dialect.name == "sqlite" else value
+Insert = Callable[[str, Sequence[tuple[Any, ...]]], None]
 
 
-def _insert(engine: Engine, table: str, rows: Iterable[tuple[Any, ...]]) -> None:
-    columns = [f'"{name}"' for name in COLUMNS[table]]
+@contextmanager
+def _bulk(engine: Engine) -> Iterator[Insert]:
+    """Yield what inserts rows by the shortest way that the database has."""
+    sqlite = engine.dialect.name == "sqlite"
     connection = engine.raw_connection()
+    cursor: Any = connection.cursor()
+
+    def insert(table: str, rows: Sequence[tuple[Any, ...]]) -> None:
+        columns = ", ".join(f'"{name}"' for name in COLUMNS[table])
+        if sqlite:
+            marks = ", ".join("?" * len(COLUMNS[table]))
+            cursor.execute("BEGIN IMMEDIATE")
+            plain = ([str(value)[:-6] if _is_time(value) else value for value in row] for row in rows)
+            cursor.executemany(f"INSERT INTO {table} ({columns}) VALUES ({marks})", plain)
+            cursor.execute("COMMIT")
+            return
+        with cursor.copy(f"COPY {table} ({columns}) FROM STDIN") as copy:
+            for row in rows:
+                copy.write_row(row)
+        connection.commit()
+
+    if sqlite:
+        for pragma in ("synchronous = OFF", "foreign_keys = OFF", "cache_size = -1000000"):
+            cursor.execute(f"PRAGMA {pragma}")
     try:
-        if engine.dialect.name == "sqlite":
-            marks = ", ".join("?" * len(columns))
-            statement = f"INSERT INTO {table} ({', '.join(columns)}) VALUES ({marks})"
-            iterator = iter(rows)
-            while batch := [tuple(_plain(value) for value in row) for row in islice(iterator, BATCH)]:
-                connection.cursor().execute("BEGIN IMMEDIATE")
-                connection.cursor().executemany(statement, batch)
-                connection.cursor().execute("COMMIT")
-        else:
-            with connection.cursor().copy(f"COPY {table} ({', '.join(columns)}) FROM STDIN") as copy:  # type: ignore[attr-defined]
-                for row in rows:
-                    copy.write_row(row)
-            connection.commit()
+        yield insert
     finally:
-        connection.close()
+        connection.invalidate()
 
 
-def _plain(value: Any) -> Any:
-    if isinstance(value, UUID):
-        return value.hex
-    return value.strftime("%Y-%m-%d %H:%M:%S.%f") if isinstance(value, datetime) else value
+def _is_time(value: Any) -> bool:
+    return isinstance(value, str) and value.endswith("+00:00")
 
 
 @contextmanager

@@ -28,7 +28,8 @@
     │       ├── TimeMissing             time_missing
     │       ├── TimeNotFinite           time_not_finite
     │       ├── UnitMissing             unit_missing
-    │       └── UnitInvalid             unit_invalid
+    │       ├── UnitInvalid             unit_invalid
+    │       └── AudioUndecodable        audio_undecodable
     ├── AccessError
     │   ├── NotAuthenticated       401  not_authenticated
     │   ├── NotPermitted           403  not_permitted
@@ -227,6 +228,12 @@ class UnitInvalid(StreamError):
     """The unit is unknown or does not fit the stream."""
 
     code, title = "unit_invalid", "Unit invalid"
+
+
+class AudioUndecodable(StreamError):
+    """A sound recording is empty, damaged, or in a codec that is not read here."""
+
+    code, title = "audio_undecodable", "Audio cannot be decoded"
 
 
 class AccessError(KonectomError):

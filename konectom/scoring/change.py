@@ -18,7 +18,7 @@ import numpy as np
 from konectom.recording import EMPTY
 from konectom.scoring.series import Score
 from konectom.scoring.thresholds import Threshold
-from konectom.scoring.windows import MAD_TO_SD, Aggregates
+from konectom.scoring.windows import MAD_TO_SD, Aggregates, median
 
 Basis = Literal["study", "published", "patient"]
 Direction = Literal["worse", "better", "same", "changed"]
@@ -28,8 +28,11 @@ Z95, Z90 = 1.959963984540054, 1.6448536269514722
 NEAR_ZERO_SEMS = 2.0
 """A baseline within so many standard errors of zero carries no per cent."""
 
-LEAST_STEPS = 6
-"""Fewest steps between neighbouring windows from which a patient's own noise is taken."""
+LEAST_CHANGES = 6
+"""Fewest changes between windows from which a patient's own noise is taken."""
+
+SLOW_DAYS = 56.0
+"""Windows so far apart share no good or bad weeks any more."""
 
 MEDIAN_SD = sqrt(pi / 2)
 """The sd of the median of many normal values over that of their mean."""
@@ -156,23 +159,37 @@ def reliable_change(change: float, sem: float, *, retest_sem: float | None = Non
 def own_noise(aggregates: Aggregates) -> Noise | None:
     """Return the noise of a window's value as the patient's own values tell it, None from too few.
 
-    Two estimates, the greater of which counts. The steps between neighbouring windows (their median size, so that a
-    relapse or a slow decline hardly counts; von Neumann 1941's idea, made robust) hold whatever differs from one window
-    to the next. The spread within windows, over the root of the usual number of tests and times 1.2533 for the median,
-    guards against a few steps that are small by chance. At least 6 steps between windows that follow one another are
-    needed.
+    The greatest of three estimates counts, for each alone can be small by chance or blind to something:
+
+    * the changes between neighbouring windows (their median size, so that a relapse or a slow loss hardly counts; von
+      Neumann 1941's idea, made robust) hold what differs from one window to the next;
+    * those between windows 8 weeks apart hold good and bad weeks as well;
+    * the spread of the tests within windows, over the root of their number and times 1.2533 for the median.
+
+    Of few changes the median is uncertain; it is enlarged by ``1 + 1 / n`` for n of them. At least 6 changes over 8
+    weeks are needed.
     """
+    if not aggregates.window_days or aggregates.known.size <= LEAST_CHANGES:
+        return None
     known = aggregates.known
-    if known.size <= LEAST_STEPS:
-        return None
-    start, values = aggregates.start_day[known], aggregates.value[known]
-    steps = np.abs(np.diff(values))[np.diff(start) < 1.5 * aggregates.window_days]
-    if steps.size < LEAST_STEPS:
-        return None
-    between = MAD_TO_SD * float(np.median(steps)) / sqrt(2.0)
-    n = aggregates.n[known]
+    window = np.rint((aggregates.start_day - aggregates.start_day[0]) / aggregates.window_days).astype(np.int64)[known]
+    value = np.full(int(window[-1]) + 1, np.nan)
+    value[window] = aggregates.value[known]
+    apart = max(1, round(SLOW_DAYS / aggregates.window_days))
+    between = 0.0
+    for lag in {1, apart}:
+        changes = np.abs(value[lag:] - value[:-lag])
+        changes = changes[np.isfinite(changes)]
+        if lag == apart and changes.size < LEAST_CHANGES:
+            return None
+        if changes.size:
+            change = MAD_TO_SD * median(changes) * (1.0 + 1.0 / changes.size)
+            between = max(between, change / sqrt(2.0))
     inside = aggregates.spread[known]
-    within = MEDIAN_SD * sqrt(float(np.mean(inside * inside)) / float(np.median(n)))
+    inside = inside[np.isfinite(inside)]
+    within = MEDIAN_SD * sqrt(
+        float(inside @ inside) / max(1, inside.size) / median(aggregates.n[known].astype(np.float64))
+    )
     sem = max(between, within)
     if not sem > 0.0:
         return None

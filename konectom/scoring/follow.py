@@ -89,7 +89,7 @@ def follow(
     baseline = _point(aggregates, int(known[0])) if known.size else None
     now = _point(aggregates, int(known[-1])) if known.size else None
     heard = chosen_noise(score, noise, own_noise(aggregates), policy.noise)
-    bands, change = _change(said, series, baseline, now, heard, practice)
+    bands, change = _change(said, series, fate, run_in, baseline, now, heard, practice)
     learning = _learning(said, series, fate, run_in, counted, known, aggregates)
     chosen = _definition(series, policy, definition)
     events = _events(said, series, aggregates, chosen, bands, baseline, relapse_day, relapses_since_day)
@@ -175,13 +175,15 @@ def _point(aggregates: Aggregates, index: int) -> Point:
 def _change(
     said: _Said,
     series: Series,
+    fate: NDArray[np.int8],
+    run_in: RunIn,
     baseline: Point | None,
     now: Point | None,
     noise: Noise | None,
     practice: Practice | None,
 ) -> tuple[Bands | None, Change | None]:
     if baseline is None or now is None:
-        reason = "no_values" if not len(series) else "too_few_tests"
+        reason = _why_no_baseline(series, fate, run_in)
         said.absent |= dict.fromkeys(("baseline", "now", "bands", "change"), reason)
         return None, None
     bands = None
@@ -196,6 +198,12 @@ def _change(
         return bands, None
     threshold = important_threshold(series.score.key)
     return bands, change_between(series.score, baseline.value, now.value, noise, practice, threshold)
+
+
+def _why_no_baseline(series: Series, fate: NDArray[np.int8], run_in: RunIn) -> str:
+    if not (fate != _IN_FUTURE).any():
+        return "no_values"
+    return "practising" if series.run[fate != _IN_FUTURE][-1] <= run_in.runs else "too_few_tests"
 
 
 def _slope(said: _Said, aggregates: Aggregates, policy: Policy) -> Slope | None:

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from konectom.recording import FloatArray
 from konectom.scoring.series import Better
-from konectom.scoring.windows import MAD_TO_SD
+from konectom.scoring.windows import MAD_TO_SD, median
 
 Form = Literal["inverse", "exponential"]
 
@@ -90,16 +90,19 @@ def learning_curve(run: FloatArray, value: FloatArray, better: Better | None) ->
     """
     early = run <= MOST_RUNS
     x, y = run[early].astype(np.float64), value[early]
-    if y.size < LEAST_RUNS:
-        return None, "too_few_runs"
-    if x[0] > LATEST_START:
+    if run.size and run[0] > LATEST_START:
         return None, "start_not_seen"
-    kept = _inliers(_exponential(x, y).residual)
-    left_out = int(kept.size - np.count_nonzero(kept))
-    x, y = x[kept], y[kept]
     if y.size < LEAST_RUNS:
         return None, "too_few_runs"
-    inverse, exponential = _linear(1.0 / x, y, 1.0, parameters=2), _exponential(x, y)
+    exponential = _exponential(x, y)
+    kept = _inliers(exponential.residual)
+    left_out = int(kept.size - np.count_nonzero(kept))
+    if left_out:
+        x, y = x[kept], y[kept]
+        if y.size < LEAST_RUNS:
+            return None, "too_few_runs"
+        exponential = _exponential(x, y)
+    inverse = _linear(1.0 / x, y, 1.0, parameters=2)
     n = y.size
     curved = exponential.rss <= 0.0 < inverse.rss or (
         exponential.rss > 0.0 and inverse.rss > 0.0 and n * np.log(inverse.rss / exponential.rss) > np.log(n)
@@ -146,7 +149,7 @@ def _told(fit: _Fit, form: Form, n: int, left_out: int) -> Learning:
 
 def _inliers(residual: FloatArray) -> NDArray[np.bool_]:
     distance = np.abs(residual)
-    scale = MAD_TO_SD * float(np.median(distance))
+    scale = MAD_TO_SD * median(distance)
     return distance <= 3.5 * scale if scale > 0 else np.ones(distance.size, dtype=bool)
 
 

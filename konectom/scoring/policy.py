@@ -27,7 +27,8 @@ class Policy:
     ``verdicts``          which verdicts on a recording count.
     ``run_in``            runs before the first that counts, by assessment, instead of the declared ones.
     ``taken``             "window" or "each" (every value stands alone), by assessment or code of an observation.
-    ``definition``        name/version of the definition of confirmed change for windowed scores.
+    ``definition``        name/version of the definition of confirmed change for scores of assessments; None: the first
+                          that is known for the score. docs/scoring.md says how the default was chosen.
     ``definitions``       the same by key of a score, or by its assessment or code, where another one is wanted.
     ``noise``             where the smallest detectable change is taken from: the first of these that is known.
     ``trend_min``         fewest aggregates for a slope.
@@ -41,7 +42,7 @@ class Policy:
     verdicts: tuple[str, ...] = ("valid", "limited")
     run_in: Mapping[str, int] = EMPTY
     taken: Mapping[str, str] = EMPTY
-    definition: str | None = None
+    definition: str | None = "digital-rising-12w/1"
     definitions: Mapping[str, str] = EMPTY
     noise: tuple[str, ...] = BASES
     trend_min: int = 5

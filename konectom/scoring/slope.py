@@ -18,6 +18,7 @@ import numpy as np
 
 from konectom.recording import FloatArray
 from konectom.scoring.series import DAYS_PER_YEAR, IntArray
+from konectom.scoring.windows import median, sizes, starts
 
 Z95 = 1.959963984540054
 MOST_POINTS = 400
@@ -96,7 +97,7 @@ def theil_sen(at_day: FloatArray, value: FloatArray, *, autocorrelation: bool = 
         per_year=middle,
         low=float(slopes[below]),
         high=float(slopes[above]),
-        intercept=float(np.median(value) - middle * np.median(years)),
+        intercept=median(value) - middle * median(years),
         origin_day=float(at_day[0]),
         n=n,
         s=s,
@@ -146,20 +147,19 @@ def _variance_of_s(ties: IntArray, time_ties: IntArray, n: int) -> float:
 
 def _tie_sizes(x: FloatArray) -> IntArray:
     """Return how often each value occurs that occurs more than once."""
-    ordered = np.sort(x)
-    edges = np.flatnonzero(np.r_[True, ordered[1:] != ordered[:-1], True])
-    sizes = np.diff(edges)
-    return sizes[sizes > 1]
+    first = starts(np.sort(x))
+    size = sizes(first, x.size)
+    return size[size > 1]
 
 
 def _ranks(x: FloatArray) -> FloatArray:
     """Return ranks from 1; equal values share the mean of theirs."""
     order = np.argsort(x, kind="stable")
     ordered = x[order]
-    edges = np.flatnonzero(np.r_[True, ordered[1:] != ordered[:-1], True])
-    shared = 0.5 * (edges[1:] + edges[:-1] + 1)
+    first = starts(ordered)
+    size = sizes(first, x.size)
     ranks = np.empty(x.size)
-    ranks[order] = np.repeat(shared, np.diff(edges))
+    ranks[order] = np.repeat(first + 0.5 * (size + 1), size)
     return ranks
 
 
@@ -171,7 +171,7 @@ def _thinned(at_day: FloatArray, value: FloatArray) -> tuple[FloatArray, FloatAr
     """Put each so many consecutive points together; the last group may be smaller."""
     size = -(-value.size // MOST_POINTS)
     first = np.arange(0, value.size, size)
-    count = np.diff(np.r_[first, value.size])
+    count = sizes(first, value.size)
     group = np.repeat(first, count)
     ordered = value[np.lexsort((value, group))]
     median = 0.5 * (ordered[first + (count - 1) // 2] + ordered[first + count // 2])

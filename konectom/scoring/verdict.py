@@ -92,7 +92,7 @@ def _stale(standing: Standing) -> bool:
 def _without_baseline(standing: Standing) -> Verdict:
     fate, run = standing.fate, standing.series.run
     if not (fate == _COUNTED).any():
-        done, needed = int(run[-1]), standing.run_in.runs
+        done, needed = int(run[fate != _IN_FUTURE][-1]), standing.run_in.runs
         if done <= needed and needed:
             return Verdict("practising", f"Still practising: {done} of {needed} runs.")
         if not standing.aggregates.window_days:
@@ -116,7 +116,12 @@ def _compared(standing: Standing) -> Verdict:
     confirmed = _confirmed(standing, change, now)
     if confirmed is not None:
         return confirmed
-    return _unconfirmed(standing, change)
+    found = _unconfirmed(standing, change)
+    if found.code == "no_change" and standing.events and standing.events[-1].direction == "worsening":
+        onset = standing.events[-1].onset_day
+        words = f"{found.words.rstrip('.')}; a worsening that was confirmed since {on(onset)} did not last."
+        return Verdict(found.code, words)
+    return found
 
 
 def _confirmed(standing: Standing, change: Change, now: Point) -> Verdict | None:
@@ -146,10 +151,27 @@ def _keeps(standing: Standing, event: Event, now: Point) -> bool:
     return moved >= _KEEPS * event.threshold
 
 
-def _length(standing: Standing, event: Event) -> str:
+def _better_since(standing: Standing, change: Change) -> float | None:
+    """Return since when every value was better than the baseline by more than noise, if long enough to be confirmed.
+
+    A definition whose reference rises with small gains tells no event of an improvement that came slowly.
+    """
+    definition, baseline, aggregates = standing.definition, standing.baseline, standing.aggregates
+    if definition is None or baseline is None or change.mdc95 is None or "improvement" not in definition.directions:
+        return None
+    known = aggregates.known
+    gained = np.sign(change.amount) * (aggregates.value[known] - baseline.value) > change.mdc95
+    onset = int(np.max(np.flatnonzero(~gained))) + 1
+    since, confirmed = float(aggregates.at_day[known[onset]]), float(aggregates.at_day[known[-1]])
+    rule = definition.confirmation
+    return since if confirmed - since >= rule.days - rule.earlier_days else None
+
+
+def _length(standing: Standing, event: Event | None) -> str:
     if standing.definition is None:
         return ""
-    return f" ({standing.definition.confirmation.days / 7:g} weeks{_KINDS.get(event.kind or '', '')})"
+    kind = _KINDS.get(event.kind or "", "") if event is not None else ""
+    return f" ({standing.definition.confirmation.days / 7:g} weeks{kind})"
 
 
 def _beyond(standing: Standing, change: Change, way: str) -> bool:
@@ -175,6 +197,11 @@ def _counts(standing: Standing, change: Change) -> bool:
 def _unconfirmed(standing: Standing, change: Change) -> Verdict:
     counts = _counts(standing, change)
     known = change.reliable is not None
+    if change.direction == "better" and change.reliable:
+        held = _better_since(standing, change)
+        if held is not None:
+            words = f"Confirmed improvement since {on(held)}{_length(standing, None)}."
+            return Verdict("confirmed_improvement", words, held)
     if change.reliable or counts:
         how = "beyond noise" if change.reliable else "by as much as counts"
         if change.direction == "changed":

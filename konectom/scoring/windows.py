@@ -9,8 +9,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from math import ceil
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from konectom.recording import FloatArray
 from konectom.scoring.series import IntArray
@@ -63,7 +65,7 @@ def window_length(at_day: FloatArray, window_days: float, tests_min: int, widest
     gaps = np.diff(at_day[: _RHYTHM_GAPS + 1])
     if gaps.size < 2 or widest_days <= window_days:
         return window_days
-    needed = (tests_min + 1) * float(np.median(gaps)) / window_days
+    needed = (tests_min + 1) * median(gaps) / window_days
     # A gap of 6.9 or 7.1 days is a week.
     multiple = min(max(1, ceil(needed - 0.05)), int(widest_days // window_days))
     return multiple * window_days
@@ -79,8 +81,8 @@ def aggregate(
         return Aggregates(window_days, tests_min, nothing, nothing, nothing, nothing, none, nothing, 0, none)
     origin = float(at_day[0]) - _LEAD_DAYS
     window = np.floor((at_day - origin) / window_days).astype(np.int64)
-    first = np.flatnonzero(np.r_[True, window[1:] != window[:-1]])
-    count = np.diff(np.r_[first, n])
+    first = starts(window)
+    count = sizes(first, n)
     of = np.repeat(np.arange(first.size), count)
     middle = _medians(value, window, first, count)
     centre = middle if statistic == "median" else np.add.reduceat(value, first) / count
@@ -106,12 +108,34 @@ def each_alone(at_day: FloatArray, value: FloatArray) -> Aggregates:
     n = value.size
     if n == 0:
         return aggregate(at_day, value, window_days=0.0, tests_min=1)
-    first = np.flatnonzero(np.r_[True, at_day[1:] != at_day[:-1]])
-    count = np.diff(np.r_[first, n])
+    first = starts(at_day)
+    count = sizes(first, n)
     of = np.repeat(np.arange(first.size), count)
     time = at_day[first]
     middle = value if first.size == n else _medians(value, of, first, count)
     return Aggregates(0.0, 1, time, time, time, middle, count, np.full(first.size, np.nan), 0, of)
+
+
+def median(x: FloatArray) -> float:
+    """Return the median of a few finite values; numpy's own costs ten times as much for so few."""
+    ordered = np.sort(x)
+    return 0.5 * (ordered.item((x.size - 1) // 2) + ordered.item(x.size // 2))
+
+
+def starts(x: NDArray[Any]) -> IntArray:
+    """Return the index of the first element of each stretch of equal ones."""
+    new = np.empty(x.size, dtype=bool)
+    new[0] = True
+    np.not_equal(x[1:], x[:-1], out=new[1:])
+    return np.flatnonzero(new)
+
+
+def sizes(first: IntArray, total: int) -> IntArray:
+    """Return the length of each stretch that begins at ``first``."""
+    size = np.empty_like(first)
+    size[:-1] = first[1:] - first[:-1]
+    size[-1] = total - first[-1]
+    return size
 
 
 def _medians(value: FloatArray, window: IntArray, first: IntArray, count: IntArray) -> FloatArray:

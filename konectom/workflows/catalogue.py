@@ -146,6 +146,7 @@ def _rule(found: Assessment, rule: Rule) -> dict[str, Any]:
         "code": f"{found.name}.{rule.code}",
         "kind": rule.kind,
         "effect": rule.effect,
+        "to": rule.to,
         "message": rule.message,
         "aliases": dict(rule.aliases),
     }

@@ -31,7 +31,7 @@ def test_standard_error_and_smallest_detectable_change() -> None:
     assert detectable_change(sem) == pytest.approx(9.9941, abs=5e-4)
     assert detectable_change(sem, 1.6448536) == pytest.approx(3.6056 * sqrt(2) * 1.6448536, abs=1e-3)
     assert standard_error(10, -0.1) == 10
-    with pytest.raises(ValueError, match="1.2"):
+    with pytest.raises(ValueError, match="ICC are 10 and"):
         standard_error(10, 1.2)
 
 
@@ -110,10 +110,21 @@ def noise_of(value: np.ndarray, per_window: int) -> float | None:
 def test_the_patients_own_noise_is_that_of_a_median() -> None:
     rng = np.random.default_rng(7)
     found = np.array([noise_of(50 + 4 * rng.standard_normal(26 * 5), 5) for _ in range(200)])
-    # The sd of the median of 5 normal values is 0.5356 of theirs (order statistics); the greater of two estimates lies
-    # somewhat above.
-    assert np.median(found) == pytest.approx(4 * 0.5356, rel=0.15)
+    # The sd of the median of 5 normal values is 0.5356 of theirs (order statistics); the greatest of three estimates
+    # lies somewhat above.
+    assert np.median(found) == pytest.approx(4 * 0.5356, rel=0.3)
     assert np.median(found) > 4 * 0.5356
+
+
+def test_good_and_bad_weeks_are_noise_too() -> None:
+    rng = np.random.default_rng(7)
+    # Each window of 14 days carries what is left of the last one's: exp(-14 / 30).
+    kept, slow = np.exp(-14 / 30), np.zeros((200, 60))
+    for i in range(1, 60):
+        slow[:, i] = kept * slow[:, i - 1] + np.sqrt(1 - kept**2) * rng.standard_normal(200)
+    found = [noise_of(50 + 3 * np.repeat(each, 5) + rng.standard_normal(300), 5) for each in slow]
+    truth = np.hypot(3, 0.5356)
+    assert np.median(np.array(found)) == pytest.approx(truth, rel=0.15)
 
 
 def test_a_step_and_a_slow_loss_are_not_taken_for_noise() -> None:
@@ -122,12 +133,15 @@ def test_a_step_and_a_slow_loss_are_not_taken_for_noise() -> None:
     plain = noise_of(steady, 5)
     step = steady - 20 * (np.arange(200) > 100)
     slow = steady - 20 * np.arange(200) / 200
-    assert noise_of(step, 5) == pytest.approx(plain, rel=0.1)
-    assert noise_of(slow, 5) == pytest.approx(plain, rel=0.1)
+    assert plain is not None
+    # The loss is nine times the noise: an ordinary spread would come out at 10, not at 2.
+    assert noise_of(step, 5) == pytest.approx(plain, rel=0.25)
+    assert noise_of(slow, 5) == pytest.approx(plain, rel=0.25)
 
 
 def test_too_few_windows_tell_no_noise() -> None:
     rng = np.random.default_rng(1)
-    assert noise_of(rng.standard_normal(6 * 5), 5) is None
-    assert noise_of(rng.standard_normal(7 * 5), 5) is not None
+    # Six changes over four windows of 14 days.
+    assert noise_of(rng.standard_normal(9 * 5), 5) is None
+    assert noise_of(rng.standard_normal(10 * 5), 5) is not None
     assert noise_of(np.full(20 * 5, 3.0), 5) is None

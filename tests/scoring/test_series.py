@@ -11,7 +11,12 @@ SCORE = Score("cps.correct[symbol_to_digit]", "symbols right", "1", "higher", "a
 
 def test_sorts_by_time_and_keeps_each_value_with_its_own() -> None:
     series = Series.of(
-        SCORE, [3.0, 1.0, 2.0], [30, 10, None], verdict=["limited", "valid", "invalid"], run=[3, 1, 2], version=[2, 1, 1]
+        SCORE,
+        [3.0, 1.0, 2.0],
+        [30, 10, None],
+        verdict=["limited", "valid", "invalid"],
+        run=[3, 1, 2],
+        version=[2, 1, 1],
     )
     assert series.at_day.tolist() == [1, 2, 3]
     assert series.value[[0, 2]].tolist() == [10, 30]
@@ -57,7 +62,7 @@ def test_per_cent_is_for_what_has_a_zero() -> None:
     def ratio(key: str) -> bool:
         assessment = every_assessment()[key.split(".")[0]]
         (entry,) = (each for each in assessment.catalogue.scores if each.key == key)
-        return Score.of_entry(assessment, entry).ratio
+        return Score.of_entry(entry, title=assessment.title, domain=assessment.domain).ratio
 
     assert ratio("cps.correct[symbol_to_digit]")
     assert ratio("walk.distance[6mwt]")

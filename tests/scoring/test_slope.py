@@ -1,5 +1,7 @@
 """The trend, against scipy and pymannkendall 1.4.3 (its output is recorded here, as printed by the calls named)."""
 
+import csv
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -7,8 +9,10 @@ from hypothesis import strategies as st
 from scipy.stats import kendalltau, norm, theilslopes
 
 from konectom.scoring.slope import MOST_POINTS, Slope, theil_sen
+from tests.shared import SHARED
 
 YEAR = 365.25
+SLEEP = SHARED / "data" / "longitudinal" / "lme4_sleepstudy.csv"
 
 
 def slope_of(at_day: np.ndarray, value: np.ndarray, autocorrelation: bool = True) -> Slope:
@@ -18,7 +22,9 @@ def slope_of(at_day: np.ndarray, value: np.ndarray, autocorrelation: bool = True
 
 
 @settings(max_examples=200)
-@given(st.lists(st.tuples(st.integers(0, 300), st.integers(-20, 20)), min_size=3, max_size=60, unique_by=lambda p: p[0]))
+@given(
+    st.lists(st.tuples(st.integers(0, 300), st.integers(-20, 20)), min_size=3, max_size=60, unique_by=lambda p: p[0])
+)
 def test_slope_and_interval_are_scipys(points: list[tuple[int, int]]) -> None:
     points.sort(key=lambda point: point[0])
     day = np.array([float(day) for day, _ in points])
@@ -42,9 +48,9 @@ def test_variance_with_ties_in_both_is_that_of_kendalls_tau() -> None:
 
 
 # fmt: off
-WAVE = [11.5, 11.1, 11.9, 13.4, 10.7, 9.4, 10.1, 8.2, 9.0, 12.0, 11.6, 12.4, 13.8, 11.0, 9.8, 10.5, 8.6, 9.5, 12.4, 12.0,
-        12.9, 14.2, 11.4, 10.3, 10.9, 8.9, 10.0, 12.9, 12.4, 13.4, 14.6, 11.7, 10.7, 11.3, 9.3, 10.5, 13.3, 12.8, 13.8,
-        15.0]
+WAVE = [11.5, 11.1, 11.9, 13.4, 10.7, 9.4, 10.1, 8.2, 9.0, 12.0, 11.6, 12.4, 13.8, 11.0, 9.8, 10.5, 8.6, 9.5, 12.4,
+        12.0, 12.9, 14.2, 11.4, 10.3, 10.9, 8.9, 10.0, 12.9, 12.4, 13.4, 14.6, 11.7, 10.7, 11.3, 9.3, 10.5, 13.3, 12.8,
+        13.8, 15.0]
 WALK = [1.0, 2.96, 4.4, 4.33, 3.42, 2.83, 2.93, 3.44, 3.6, 2.6, 2.18, 4.06, 3.91, 2.61, 2.73, 2.47, 4.29, 3.37, 2.94,
         2.49, 2.58, 4.4, 3.79, 1.92, 2.2, 4.03, 4.78, 3.46, 1.51, 0.76, 1.27, 1.51, 0.53, -0.85, -1.44, -1.44, -1.82,
         -2.41, -2.18, -1.49, -1.48, -1.35, -1.39, -2.89, -1.9, -0.84, -1.39, -1.83, -2.73, -1.74, -0.67, -1.79, -1.81,
@@ -119,6 +125,20 @@ def test_many_points_are_put_together_and_give_the_same_trend() -> None:
     assert (ours.thinned_from, ours.n <= MOST_POINTS) == (1500, True)
     assert ours.per_year == pytest.approx(theilslopes(value, day / YEAR).slope, abs=0.05)
     assert slope_of(day[:MOST_POINTS], value[:MOST_POINTS]).thinned_from is None
+
+
+@pytest.mark.skipif(not SLEEP.is_file(), reason="the shared data are not beside this checkout")
+def test_eighteen_real_courses() -> None:
+    """Reaction times over ten days without enough sleep (lme4's sleepstudy), each person against scipy."""
+    with SLEEP.open(newline="") as rows:
+        people: dict[str, list[tuple[float, float]]] = {}
+        for row in csv.DictReader(rows):
+            people.setdefault(row["Subject"], []).append((float(row["Days"]), float(row["Reaction"])))
+    assert len(people) == 18
+    for course in people.values():
+        day, value = np.array(course).T
+        ours, theirs = slope_of(day * YEAR, value, autocorrelation=False), theilslopes(value, day)
+        assert (ours.per_year, ours.low, ours.high) == pytest.approx(theirs[0:1] + theirs[2:4])
 
 
 def test_no_trend_through_a_single_time() -> None:

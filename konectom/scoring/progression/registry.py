@@ -167,6 +167,15 @@ DIGITAL_SOURCE = (
 )
 
 
+RISING = Reference(
+    after_worsening="confirmation",
+    after_improvement="confirmation",
+    after_any_improvement="confirmation",
+    confirmation=Confirmation(7.0 * 24, earlier_days=7.0, later_days=7.0 * 24),
+)
+"""For tests that are practised: the reference rises with every gain, however small, that was kept for 24 weeks."""
+
+
 def _others(weeks: int) -> tuple[Definition, ...]:
     clinical = tuple(
         Definition(
@@ -194,6 +203,7 @@ def _others(weeks: int) -> tuple[Definition, ...]:
         for name, title, reference in (
             ("", "first worsening and first improvement from baseline", FIXED),
             ("roving-", "every worsening and improvement, each from the last confirmed one", ROVING),
+            ("rising-", "as roving, and any gain kept for 24 weeks counts as practice: it moves the reference", RISING),
         )
     )
     return clinical + digital

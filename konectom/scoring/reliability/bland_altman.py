@@ -6,12 +6,13 @@ noncentral t distribution; Carkeet, Optometry and Vision Science 92 (2015) e71-e
 (Lancet 327 (1986) 307-310), who take the standard error sqrt(3 / n) * SD: that is symmetrical and too narrow on the
 outside in small samples.
 
-With several measurements of a patient (Bland & Altman, J Biopharm Stat 17 (2007) 571-582), each patient counts once
-in the bias, and the SD is that of the difference between single measurements: the variance of the patients' mean
-differences, plus what averaging took away. ``repeated_pairs`` is for pairs that belong together while the true value
-moves from pair to pair, ``repeated_values`` for values of which any of one kind may be compared with any of the
-other, the true value being the same. Their confidence limits are those of Zou, Stat Methods Med Res 22 (2013) 630-642
-(variance estimates recovery).
+With several measurements of a patient (Bland & Altman, J Biopharm Stat 17 (2007) 571-582; in the form of Zou, Stat
+Methods Med Res 22 (2013) 630-642), each patient counts once in the bias, and the SD is that of the difference between
+single measurements: the variance of the patients' mean differences, plus what averaging took away. ``repeated_pairs``
+is for pairs that belong together while the true value moves from pair to pair, ``repeated_values`` for values of
+which any of one kind may be compared with any of the other, the true value being the same. The confidence limits of
+the limits of agreement are Zou's (variance estimates recovery); those of the bias are of t, where he takes the normal
+distribution.
 """
 
 from __future__ import annotations

@@ -32,6 +32,9 @@ NOT_FOUND = "the fit did not converge"
 NO_VARIATION = "the values lie on the patients' own lines: there is no error to estimate"
 ON_BOUNDARY = "the fit lies on the edge: a variance of the patients' lines is 0 as far as these data can tell"
 
+METHODS = ["bfgs", "lbfgs", "powell", "nm"]
+"""Ways to search for the fit; each is tried where those before it did not converge."""
+
 BOUNDARY = 1e-6
 """A variance of patients smaller than this share of the error's is 0."""
 
@@ -115,7 +118,7 @@ def _fit(index: NDArray[np.intp], x: FloatArray, y: FloatArray, own_slopes: bool
     model = MixedLM(y, design, index, exog_re=design if own_slopes else design[:, :1])
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # what they warn of is read off the fit: convergence, boundary, limits
-        return model.fit(reml=True)
+        return model.fit(reml=True, method=METHODS)
 
 
 def _told(fit: Any, n: int, values: int, alpha: float, units: tuple[float, float, float]) -> MixedModel:
@@ -124,7 +127,8 @@ def _told(fit: Any, n: int, values: int, alpha: float, units: tuple[float, float
 
     x_unit, y_unit, y_zero = units
     by = np.array([y_unit, y_unit / x_unit])
-    fixed, errors = fit.fe_params * by, fit.bse_fe * by
+    with np.errstate(invalid="ignore"):  # on the edge a variance may come out below 0: such limits are left out
+        fixed, errors = fit.fe_params * by, fit.bse_fe * by
     reach = float(ndtri(1 - alpha / 2)) * errors
     level, slope = (
         estimate(each, each - far, each + far) for each, far in zip(map(float, fixed), map(float, reach), strict=True)

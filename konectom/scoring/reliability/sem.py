@@ -4,10 +4,11 @@ SEM is the standard deviation of a patient's repeats. A change between two value
 confidence, beyond MDC95 = 1.96 * sqrt(2) * SEM (MDC90: 1.645), for a patient measured twice under the same
 conditions.
 
-From an ICC and an SD: SEM = SD * sqrt(1 - ICC). From repeats: the root of a mean square, with limits from its
-chi-square distribution. "agreement" takes the one-way mean square within patients, so that a shift between repeats
-counts as error (de Vet et al., J Clin Epidemiol 59 (2006) 1033-1039: the variance of repeats plus that of the
-residue, which is the same number); "consistency" takes the two-way mean square of error, without such a shift.
+From an ICC and an SD: SEM = SD * sqrt(1 - ICC), where a negative ICC counts as 0. From repeats: the root of a mean
+square, with limits from its chi-square distribution. "agreement" takes the one-way mean square within patients, so
+that a shift between repeats counts as error (de Vet et al., J Clin Epidemiol 59 (2006) 1033-1039: the variance of
+repeats plus that of the residue, which is the same number); "consistency" takes the two-way mean square of error,
+without such a shift.
 
 The coefficient of variation is a share (0.05 is 5 %) and wants values on a ratio scale. "rms" is the root of the
 patients' mean squared CV, its limits from the standard error of that mean; "log" is exp(s) - 1, where s is the
@@ -26,14 +27,12 @@ from numpy.typing import ArrayLike
 
 from konectom.errors import FieldInvalid
 from konectom.recording import FloatArray
+from konectom.scoring.change import Z90, detectable_change, standard_error
 from konectom.scoring.reliability.anova import FEW_PATIENTS, one_way, two_way
 from konectom.scoring.reliability.estimate import Estimate, Result, absent, check_level, estimate, repeats_table
 
 Kind = Literal["agreement", "consistency"]
 CvMethod = Literal["rms", "log"]
-
-Z95, Z90 = 1.959963984540054, 1.6448536269514722
-"""Two-sided quantiles of the normal distribution for 95 % and 90 %."""
 
 NOT_A_RATIO_SCALE = "a coefficient of variation wants values above 0 only"
 
@@ -60,8 +59,7 @@ def sem_from_icc(sd: float, icc: float, *, mean: float | None = None) -> Measure
         raise FieldInvalid(f"a standard deviation is 0 or above, not {sd}", at="/sd")
     if not -np.inf < icc <= 1:
         raise FieldInvalid(f"an ICC is 1 at most, not {icc}", at="/icc")
-    value = float(sd * np.sqrt(1 - icc))
-    return _following(Estimate(value, reason="an SD and an ICC alone give no limits"), mean)
+    return _following(Estimate(standard_error(sd, icc), reason="an SD and an ICC alone give no limits"), mean)
 
 
 def sem_from_repeats(values: ArrayLike, *, kind: Kind = "agreement", confidence: float = 0.95) -> MeasurementError:
@@ -124,11 +122,11 @@ def _root(mean_square: float, df: int, alpha: float) -> Estimate:
 
 
 def _following(sem: Estimate, mean: float | None) -> MeasurementError:
-    mdc95 = sem.scaled(Z95 * 2**0.5)
+    mdc95 = sem.scaled(detectable_change(1.0))
     if sem.value is None:
         share = sem
     elif mean is None or mean <= 0:
         share = absent("a share wants a mean above 0")
     else:
         share = mdc95.scaled(1 / mean)
-    return MeasurementError(sem=sem, mdc90=sem.scaled(Z90 * 2**0.5), mdc95=mdc95, mdc95_share=share)
+    return MeasurementError(sem=sem, mdc90=sem.scaled(detectable_change(1.0, Z90)), mdc95=mdc95, mdc95_share=share)
