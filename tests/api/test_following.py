@@ -1,4 +1,4 @@
-"""Policy, schedules, alerts and summary over HTTP: who may, what is refused and where, and the shape of every answer."""
+"""Policy, schedules, alerts and summary over HTTP: who may, what is refused and where, the shape of every answer."""
 
 from uuid import uuid4
 

@@ -81,7 +81,6 @@ class Change(Described):
     rci = fields.Float(required=True, allow_none=True, metadata={"description": "Reliable change index."})
     rci_practised = fields.Float(required=True, allow_none=True)
     important = fields.Boolean(required=True, allow_none=True)
-    threshold = fields.String(required=True, allow_none=True)
     absent = fields.Dict(keys=fields.String(), values=fields.String(), required=True)
 
 
