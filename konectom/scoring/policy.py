@@ -42,7 +42,7 @@ class Policy:
     verdicts: tuple[str, ...] = ("valid", "limited")
     run_in: Mapping[str, int] = EMPTY
     taken: Mapping[str, str] = EMPTY
-    definition: str | None = "digital-rising-12w/1"
+    definition: str | None = "digital-rising-24w/1"
     definitions: Mapping[str, str] = EMPTY
     noise: tuple[str, ...] = BASES
     trend_min: int = 5
