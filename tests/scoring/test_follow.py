@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from datetime import date
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -9,8 +10,9 @@ import pytest
 from konectom.errors import DataError
 from konectom.scoring.change import Noise, Practice
 from konectom.scoring.follow import follow
-from konectom.scoring.followed import REASONS, Followed
+from konectom.scoring.followed import REASONS, VERDICT_CODES, Followed
 from konectom.scoring.policy import Policy
+from konectom.scoring.runs import RUN_INS
 from konectom.scoring.series import Score, Series
 
 SYMBOLS = Score("cps.correct[symbol_to_digit]", "symbols right", "1", "higher", "assessment", "cps", ratio=True)
@@ -41,6 +43,7 @@ def told(series: Series, **how: object) -> Followed:
     for name in ("baseline", "now", "bands", "noise", "change", "slope", "learning"):
         assert (getattr(found, name) is None) == (name in found.absent or _implied(found, name)), name
     assert set(found.absent.values()) <= set(REASONS)
+    assert found.verdict.code in VERDICT_CODES
     assert found.fate.shape == found.of.shape == (len(series),)
     return found
 
@@ -336,6 +339,19 @@ def test_each_value_knows_its_window() -> None:
         if found.aggregates.n[index] >= 3:
             assert np.median(found.series.value[inside]) == pytest.approx(found.aggregates.value[index])
     assert (found.of[found.fate != 0] == -1).all()
+
+
+def test_the_documentation_says_what_is_so() -> None:
+    text = " ".join((Path(__file__).parents[2] / "docs" / "scoring.md").read_text().split())
+    for code in VERDICT_CODES:
+        assert f"`{code}`" in text, code
+    for name, run_in in RUN_INS.items():
+        if run_in.runs:
+            assert f"{name} {run_in.runs}" in text, name
+    default = Policy()
+    for name in ("window_days", "tests_min", "widest_days", "lapse_days", "trend_min"):
+        assert f"`{name}` {getattr(default, name):g}" in text, name
+    assert f"`definition` {default.definition}" in text
 
 
 def test_no_such_definition() -> None:
