@@ -29,6 +29,7 @@ COMMANDS = (
     "user",
     "import",
     "export",
+    "reliability",
     "simulate",
     "reference",
 )

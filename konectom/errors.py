@@ -15,6 +15,7 @@
     │   ├── FieldMissing                field_missing
     │   ├── FieldInvalid                field_invalid
     │   ├── AssessmentUnknown           assessment_unknown
+    │   ├── ScaleUnknown                scale_unknown
     │   ├── NothingUsable               nothing_usable
     │   ├── TooManyRecordings           too_many_recordings
     │   ├── TooManySamples              too_many_samples
@@ -27,7 +28,8 @@
     │       ├── TimeMissing             time_missing
     │       ├── TimeNotFinite           time_not_finite
     │       ├── UnitMissing             unit_missing
-    │       └── UnitInvalid             unit_invalid
+    │       ├── UnitInvalid             unit_invalid
+    │       └── AudioUndecodable        audio_undecodable
     ├── AccessError
     │   ├── NotAuthenticated       401  not_authenticated
     │   ├── NotPermitted           403  not_permitted
@@ -35,11 +37,13 @@
     ├── ConflictError              409
     │   ├── DigestConflict              session_digest_conflict
     │   ├── SessionIdTaken              session_id_taken
-    │   └── AlreadyExists               already_exists
+    │   ├── AlreadyExists               already_exists
+    │   └── ObservationConflict         observation_conflict
     └── OperationError             the operator has to act
         ├── SettingInvalid         500  setting_invalid
         ├── MigrationNeeded        503  migration_needed
         ├── CatalogueChanged       503  catalogue_changed
+        ├── ExtraMissing           501  extra_missing
         └── StoreUnavailable       503  store_unavailable
 
 ``code`` never changes once released; ``detail`` is for people and may. ``at`` is a JSON pointer (RFC 6901) into the
@@ -144,6 +148,12 @@ class AssessmentUnknown(DataError):
     code, title = "assessment_unknown", "Assessment unknown"
 
 
+class ScaleUnknown(DataError):
+    """The named clinical scale does not exist here."""
+
+    code, title = "scale_unknown", "Scale unknown"
+
+
 class NothingUsable(DataError):
     """Not one recording of the session can be used."""
 
@@ -220,6 +230,12 @@ class UnitInvalid(StreamError):
     code, title = "unit_invalid", "Unit invalid"
 
 
+class AudioUndecodable(StreamError):
+    """A sound recording is empty, damaged, or in a codec that is not read here."""
+
+    code, title = "audio_undecodable", "Audio cannot be decoded"
+
+
 class AccessError(KonectomError):
     """The caller may not do this."""
 
@@ -266,6 +282,12 @@ class AlreadyExists(ConflictError):
     code, title = "already_exists", "Already exists"
 
 
+class ObservationConflict(ConflictError):
+    """Another value of the same scale, time and source is stored already."""
+
+    code, title = "observation_conflict", "Contradicts a stored observation"
+
+
 class OperationError(KonectomError):
     """The operator has to act."""
 
@@ -286,6 +308,12 @@ class CatalogueChanged(OperationError):
     """An assessment's declaration changed without a new version."""
 
     code, status, title = "catalogue_changed", 503, "Catalogue changed without a new version"
+
+
+class ExtraMissing(OperationError):
+    """What was asked for needs a package that is not installed here."""
+
+    code, status, title = "extra_missing", 501, "Optional package not installed"
 
 
 class StoreUnavailable(OperationError):

@@ -92,4 +92,4 @@ def recompute(services: Any, session_id: str) -> None:
         row = db.scalars(select(RecordingRow).where(RecordingRow.session_id == session.id)).one()
         recording = formats.read(services.objects.get(session.digest)).recordings[0]
         result = extract_recording(recording, 0).result
-        keep_result(db, row.id, session.patient_id, session.started_at, result, services.clock())
+        keep_result(db, session, row, session.started_at, result, services.clock())

@@ -11,7 +11,7 @@ from konectom.assessments.base import Effect, Outcome, Rule, events, invalid, mo
 from konectom.recording import Part, Stream
 from konectom.signals.inertial import Motion
 from konectom.signals.orientation import STEP_S, placements
-from konectom.signals.resample import REFERENCE_RATE_HZ, bin_means
+from konectom.signals.resample import REFERENCE_RATE_HZ
 from konectom.signals.timebase import longest_gap_s, median_rate_hz
 
 ACCELEROMETER = motion(
@@ -86,7 +86,7 @@ def cut(part: Part, window: Callable[[Stream], Stream]) -> dict[str, Stream]:
 
 def places(moved: Motion) -> NDArray[np.str_]:
     """Return where the phone was in each 0.1 s from the first sample on."""
-    even = bin_means(moved.t_s, np.hstack([moved.gravity_g, moved.user_g]), REFERENCE_RATE_HZ)
+    even = moved.even(np.hstack([moved.gravity_g, moved.user_g]), REFERENCE_RATE_HZ)
     return placements(even.values[:, :3], even.values[:, 3:], REFERENCE_RATE_HZ)
 
 

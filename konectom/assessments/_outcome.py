@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from math import isfinite
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -41,10 +42,12 @@ class Flag:
     message: str
     evidence: Mapping[str, Any] = EMPTY
     aliases: Mapping[str, str] = EMPTY
+    to: str = "patient"
 
     def as_dict(self) -> dict[str, Any]:
         """Return the flag as it stands in an answer."""
-        told = {"code": self.code, "kind": self.kind, "severity": self.severity, "message": self.message}
+        told = {"code": self.code, "kind": self.kind, "severity": self.severity}
+        told |= {"to": self.to, "message": self.message}
         return told | {"evidence": dict(self.evidence), "aliases": dict(self.aliases)}
 
 
@@ -136,7 +139,7 @@ class Outcome:
         features, reasons = self._sheet.features, self._sheet.reasons
         if not block.statistics:
             single = float(np.asarray(value, dtype=np.float64))
-            if np.isfinite(single):
+            if isfinite(single):
                 features[block.start] = single
             else:
                 reasons[block.start] = "undefined"
@@ -220,10 +223,12 @@ class Outcome:
             # One flag per rule: what a second part shows is listed beside the first.
             further = [*earlier.evidence.get("further", ()), told]
             told = dict(earlier.evidence) | {"further": further}
-        self._sheet.flags[code] = Flag(name, rule.kind, SEVERITY[rule.effect], rule.message, told, rule.aliases)
+        self._sheet.flags[code] = Flag(
+            name, rule.kind, SEVERITY[rule.effect], rule.message, told, rule.aliases, rule.to
+        )
 
     def _block(self, quantity: str, condition: Mapping[str, str]) -> Block:
-        where = self._where.union(condition.items())
+        where = self._where.union(condition.items()) if condition else self._where
         try:
             return self._sheet.catalogue.blocks[quantity, where]
         except KeyError:

@@ -30,6 +30,7 @@ from konectom.assessments.base import (
     Rule,
     assessment,
     behavioural,
+    clinician,
     events,
     find,
     limited,
@@ -63,8 +64,23 @@ BETWEEN_ALL = "Time from one tap to the next, on whatever was hit."
 IRREGULAR = "Coefficient of variation of the time between valid taps."
 SLOWING = "Median time between valid taps late in the test (last third of them) minus early (first third)."
 
+ALTERNATE = (
+    "PLoS One 2016, doi:10.1371/journal.pone.0158852 (57 people with Parkinson's disease, 87 without: right taps on two"
+    " targets in turn, for 10 s, followed the motor score)"
+)
+IN_MS = "Navarro-Lopez et al. 2024, Brain Sci 14:407 (13 people with MS: taps on one target agreed on repetition)"
+
 MEASURES = (
-    Measure("valid_taps", "1", VALID, better="higher", plausible=(0, 500), score=True, aliases={"dispel": "ft-valtap"}),
+    Measure(
+        "valid_taps",
+        "1",
+        VALID,
+        better="higher",
+        plausible=(0, 500),
+        score=True,
+        aliases={"dispel": "ft-valtap"},
+        evidence=f"{ALTERNATE}; {IN_MS}.",
+    ),
     Measure(
         "valid_taps",
         "1",
@@ -74,6 +90,7 @@ MEASURES = (
         by=(HAND,),
         score=True,
         aliases={"dispel": "ft-{hand}-valtap"},
+        evidence=f"{ALTERNATE}; {IN_MS}.",
     ),
     Measure(
         "valid_taps",
@@ -94,8 +111,18 @@ MEASURES = (
         by=(HAND,),
         score=("median",),
         aliases={"dispel": "ft-{hand}-valid_tap_inter-{statistic}"},
+        evidence="Definition: DISPEL 0.0.3 (MIT), generic/tasks/ft: the inverse of how many valid taps there are.",
     ),
-    Measure("irregularity", "1", IRREGULAR, better="lower", plausible=(0, 5), by=(HAND,), score=True),
+    Measure(
+        "irregularity",
+        "1",
+        IRREGULAR,
+        better="lower",
+        plausible=(0, 5),
+        by=(HAND,),
+        score=True,
+        evidence="konectom's own definition; mhealthtools (Sage Bionetworks) has the same ratio over all taps.",
+    ),
     Measure("slowing", "s", SLOWING, better="lower", plausible=(-5, 5), by=(HAND,)),
     Measure(
         "taps",
@@ -173,7 +200,7 @@ QUALITY = (
         limited,
         "Taps came faster than a finger can tap. Please tap with one finger at a time.",
     ),
-    Rule("uneven", behavioural, noted, "The rhythm was very uneven."),
+    Rule("uneven", behavioural, noted, "The rhythm was very uneven.", to=clinician),
     Rule("wrong_duration", technical, limited, "The test was shorter or longer than it should be. Please repeat it."),
     Rule("hand_missing", technical, noted, "Only one hand was recorded. Please use both hands in turn if you can."),
 )

@@ -9,9 +9,10 @@ from typing import Literal
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from konectom.assessments.base import Assessment, Entry
+from konectom.assessments.base import Entry
 from konectom.errors import FieldInvalid
 from konectom.recording import FloatArray
+from konectom.scoring.scales.base import Scale
 
 IntArray = NDArray[np.int64]
 Better = Literal["higher", "lower"]
@@ -24,6 +25,7 @@ DAYS_PER_YEAR = 365.25
 
 _NOT_RATIO_UNITS = frozenset({"%"})
 _ORDINAL_DOMAINS = frozenset({"patient-reported"})
+_RATIO_SCALES = frozenset({"performance", "laboratory", "imaging"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,25 +47,36 @@ class Score:
     ratio: bool = False
 
     @classmethod
-    def of_entry(cls, assessment: Assessment, entry: Entry) -> Score:
-        """Return the score that a catalogue entry declares."""
-        ratio = (
-            entry.plausible is not None
-            and entry.plausible[0] >= 0
-            and entry.unit not in _NOT_RATIO_UNITS
-            and assessment.domain not in _ORDINAL_DOMAINS
-        )
-        better: Better | None = "higher" if entry.better == "higher" else "lower" if entry.better == "lower" else None
+    def of_entry(cls, entry: Entry, *, title: str, domain: str) -> Score:
+        """Return the score that a catalogue entry declares, of the assessment of this title and domain."""
+        ratio = entry.plausible is not None and entry.plausible[0] >= 0 and domain not in _ORDINAL_DOMAINS
         return cls(
             key=entry.key,
-            title=f"{assessment.title}: {entry.means}",
+            title=f"{title}: {entry.means}",
             unit=entry.unit,
-            better=better,
+            better=_better(entry.better),
             source="assessment",
-            of=assessment.name,
+            of=entry.assessment,
             plausible=entry.plausible,
             means=entry.means,
-            ratio=ratio,
+            ratio=ratio and entry.unit not in _NOT_RATIO_UNITS,
+        )
+
+    @classmethod
+    def of_scale(cls, scale: Scale, quantity: str) -> Score:
+        """Return the score that a quantity of a clinical scale is."""
+        declared = scale.quantity[quantity]
+        ratio = scale.domain in _RATIO_SCALES and declared.plausible[0] >= 0
+        return cls(
+            key=scale.key(quantity),
+            title=f"{scale.title}: {declared.means}",
+            unit=declared.unit,
+            better=_better(declared.better),
+            source="observation",
+            of=scale.code,
+            plausible=declared.plausible,
+            means=declared.means,
+            ratio=ratio and declared.unit not in _NOT_RATIO_UNITS,
         )
 
 
@@ -144,6 +157,10 @@ class Series:
             at, values, codes, versions = at[order], values[order], codes[order], versions[order]
             runs = runs if run is None else runs[order]
         return cls(score, at, values, codes, runs, versions)
+
+
+def _better(told: str | None) -> Better | None:
+    return "higher" if told == "higher" else "lower" if told == "lower" else None
 
 
 def _codes(verdict: Sequence[str]) -> IntArray:

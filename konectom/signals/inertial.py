@@ -3,41 +3,52 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import cached_property
 
 import numpy as np
 
 from konectom.recording import STANDARD_GRAVITY_MPS2, FloatArray, Stream
-from konectom.signals.orientation import split_gravity, turned_upright
-from konectom.signals.resample import Even, bin_means, grid_rate_hz
+from konectom.signals.orientation import Upright, split_gravity
+from konectom.signals.resample import Bins, Even, grid_rate_hz
 from konectom.signals.timebase import median_rate_hz, nanoseconds, nearest, samples
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, eq=False)
 class Motion:
     """Acceleration as it was sampled: times (n), user acceleration and gravity (n, 3) in g, in the phone's axes."""
 
     t_s: FloatArray
     user_g: FloatArray
     gravity_g: FloatArray
+    _bins: dict[float, Bins] = field(default_factory=dict, repr=False)
 
     def __len__(self) -> int:
         return int(self.t_s.size)
 
-    @property
+    @cached_property
     def grid_rate_hz(self) -> float:
         """Return the rate of the even grid on which the recording is analysed, unless told otherwise."""
         return grid_rate_hz(median_rate_hz(self.t_s))
 
     def upright(self, rate_hz: float | None = None) -> Even:
         """Return the user acceleration (m, 3) in g, x vertical, on an even grid."""
-        turned = turned_upright(self.user_g, self.gravity_g)
-        return bin_means(self.t_s, turned, rate_hz or self.grid_rate_hz)
+        return self.even(self._upright.turned(self.user_g), rate_hz)
 
     def total_upright(self, rate_hz: float | None = None) -> Even:
         """Return the acceleration with gravity (m, 3) in g, x vertical, on an even grid."""
-        turned = turned_upright(self.user_g + self.gravity_g, self.gravity_g)
-        return bin_means(self.t_s, turned, rate_hz or self.grid_rate_hz)
+        return self.even(self._upright.turned(self.user_g + self.gravity_g), rate_hz)
+
+    def even(self, values: FloatArray, rate_hz: float | None = None) -> Even:
+        """Return what was measured with the acceleration (n, k) on an even grid."""
+        rate_hz = rate_hz or self.grid_rate_hz
+        if rate_hz not in self._bins:
+            self._bins[rate_hz] = Bins.of(self.t_s, rate_hz)
+        return self._bins[rate_hz].means(values)
+
+    @cached_property
+    def _upright(self) -> Upright:
+        return Upright(self.gravity_g)
 
     def rotation(self, gyroscope: Stream, rate_hz: float | None = None) -> Even:
         """Return the rotation (m, 3) in rad/s, x about the vertical, on an even grid.
@@ -50,9 +61,10 @@ class Motion:
             return Even(np.empty(0), np.empty((0, 3)), rate_hz or grid_rate_hz(float("nan")))
         partner = nearest(t_s, self.t_s)
         alike = nanoseconds(t_s[partner]) == nanoseconds(self.t_s)
-        own = alike if alike.mean() > 0.5 else np.ones(len(self), dtype=bool)
-        turned = turned_upright(rotation_radps[partner[own]], self.gravity_g[own])
-        return bin_means(self.t_s[own], turned, rate_hz or grid_rate_hz(median_rate_hz(self.t_s[own])))
+        if alike.all() or alike.mean() <= 0.5:
+            return self.even(self._upright.turned(rotation_radps[partner]), rate_hz)
+        own = Motion(self.t_s[alike], self.user_g[alike], self.gravity_g[alike])
+        return own.even(own._upright.turned(rotation_radps[partner[alike]]), rate_hz)
 
 
 def motion(streams: Mapping[str, Stream]) -> Motion:

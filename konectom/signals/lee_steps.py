@@ -47,40 +47,39 @@ def find_lee_steps(averaged_g: FloatArray, rate_hz: float) -> NDArray[np.intp]:
     known = np.flatnonzero(np.isfinite(averaged_g))
     if known.size < 2:
         return np.empty(0, dtype=np.intp)
-    peaks, valleys = [1], [0]
+    peaks, valleys = _Found(FIRST_INTERVAL_S * rate_hz), _Found(FIRST_INTERVAL_S * rate_hz)
+    peaks.append(1)
     peak_g, valley_g = float(averaged_g[1]), 0.0
     level_g = float(averaged_g[known].mean())
-    peak_after, valley_after = FIRST_INTERVAL_S * rate_hz, FIRST_VALLEY_AFTER_S * rate_hz
+    valleys.next_after = FIRST_VALLEY_AFTER_S * rate_hz  # of the begin
     on_peak = True
     for at, value_g, is_peak, margin_g in _candidates(averaged_g, known):
         # Comparisons with NaN are false: a level that is not known yet turns no candidate away.
         if is_peak:
             if value_g <= level_g + margin_g:
                 continue
-            late = at - peaks[-1] > peak_after
+            late = at - peaks.last > peaks.next_after
             if late and not on_peak:
                 peaks.append(at)
                 level_g = (value_g + valley_g) / 2
             elif on_peak and not late and value_g > peak_g:
-                peaks[-1] = at
+                peaks.replace(at)
             else:
                 continue
             peak_g, on_peak = value_g, True
-            peak_after = _soonest(peaks, rate_hz)
         else:
             if value_g >= level_g - margin_g:
                 continue
-            late = at - valleys[-1] > valley_after
+            late = at - valleys.last > valleys.next_after
             if late and on_peak:
                 valleys.append(at)
                 level_g = (peak_g + value_g) / 2
             elif not on_peak and not late and value_g <= valley_g:
-                valleys[-1] = at
+                valleys.replace(at)
             else:
                 continue
             valley_g, on_peak = value_g, False
-            valley_after = _soonest(valleys[1:], rate_hz)
-    return np.asarray(peaks, dtype=np.intp)
+    return np.asarray(peaks.samples, dtype=np.intp)
 
 
 def _candidates(averaged_g: FloatArray, known: NDArray[np.intp]) -> zip[tuple[int, float, bool, float]]:
@@ -107,14 +106,44 @@ def _candidates(averaged_g: FloatArray, known: NDArray[np.intp]) -> zip[tuple[in
     return zip((at + lead + 1).tolist(), inner[at + 1].tolist(), is_peak[at].tolist(), margin.tolist(), strict=True)
 
 
-def _soonest(found: list[int], rate_hz: float) -> float:
-    """Return after how many samples the next may come: mean less 3 SD of the last ten intervals."""
-    recent = found[-INTERVALS - 1 :]
-    n = len(recent) - 1
-    if n < 1:
-        return FIRST_INTERVAL_S * rate_hz
-    total = recent[-1] - recent[0]
-    if n == 1:
-        return total
-    squares = round(math.dist(recent[1:], recent[:-1]) ** 2)
-    return total / n - math.sqrt((n * squares - total * total) / (n * (n - 1))) / BETA
+class _Found:
+    """The peaks, or the valleys, that were found, and how soon the next may come.
+
+    That is the mean less 3 SD of the last ten intervals, in samples; ``first_after`` until there is an interval.
+    """
+
+    __slots__ = ("_first_after", "_squares", "last", "next_after", "samples")
+
+    def __init__(self, first_after: float) -> None:
+        self.samples: list[int] = []
+        self.last = 0
+        self.next_after = self._first_after = first_after
+        self._squares = 0  # of the last ten intervals, summed
+
+    def append(self, at: int) -> None:
+        """Add the next one."""
+        found = self.samples
+        found.append(at)
+        if len(found) > 1:
+            self._squares += (at - self.last) ** 2
+        if len(found) > INTERVALS + 1:
+            self._squares -= (found[-INTERVALS - 1] - found[-INTERVALS - 2]) ** 2
+        self._look_ahead(at)
+
+    def replace(self, at: int) -> None:
+        """Put another one in the place of the last."""
+        found = self.samples
+        found[-1] = at
+        if len(found) > 1:
+            self._squares += (at - found[-2]) ** 2 - (self.last - found[-2]) ** 2
+        self._look_ahead(at)
+
+    def _look_ahead(self, at: int) -> None:
+        self.last = at
+        n = min(len(self.samples) - 1, INTERVALS)
+        if n < 1:
+            self.next_after = self._first_after
+            return
+        total = at - self.samples[-n - 1]
+        spread = math.sqrt((n * self._squares - total * total) / (n * (n - 1))) if n > 1 else 0.0
+        self.next_after = total / n - spread / BETA

@@ -35,8 +35,8 @@ def split_gravity(t_s: FloatArray, total_g: FloatArray) -> tuple[FloatArray, Flo
     return total_g - gravity, gravity
 
 
-def turned_upright(vectors: FloatArray, gravity: FloatArray) -> FloatArray:
-    """Return ``vectors`` (n, 3) in axes turned, sample by sample, the shortest way that takes gravity to -x.
+class Upright:
+    """Axes turned, sample by sample, the shortest way that takes gravity to -x.
 
     So x is the vertical of a phone worn in landscape on the belt; y and z lie in the horizontal plane, along the
     phone's own as far as its tilt allows. Where gravity points to +x the shortest way is not unique and the phone is
@@ -46,22 +46,35 @@ def turned_upright(vectors: FloatArray, gravity: FloatArray) -> FloatArray:
     ``gravity`` (n, 3), of any unit, is taken relative to its root mean square: a sample at which the phone reports
     more or less than usual is turned by more or less. A phone that reports gravity rightly does not.
     """
-    usual = np.sqrt(np.einsum("ij,ij->", gravity, gravity) / max(1, len(gravity)))
-    gx, gy, gz = (gravity / usual).T
-    # The quaternion (w, 0, y, z) half-way between gravity and -x.
-    w, y, z = gx * gx + gy * gy + gz * gz - gx, -gz, gy
-    norm = np.sqrt(w * w + y * y + z * z)
-    opposite = norm < 1e-9
-    w, y, z = (np.where(opposite, other, q / np.where(opposite, 1.0, norm)) for q, other in ((w, 0), (y, 1), (z, 0)))
-    vx, vy, vz = vectors.T
-    upright: FloatArray = np.column_stack(
-        [
-            vx - 2 * (y * y + z * z) * vx - 2 * w * z * vy + 2 * w * y * vz,
-            vy + 2 * w * z * vx - 2 * z * z * vy + 2 * y * z * vz,
-            vz - 2 * w * y * vx + 2 * y * z * vy - 2 * y * y * vz,
-        ]
-    )
-    return upright
+
+    def __init__(self, gravity: FloatArray) -> None:
+        usual = np.sqrt(np.einsum("ij,ij->", gravity, gravity) / max(1, len(gravity)))
+        gx, gy, gz = (gravity / usual).T
+        # The quaternion (w, 0, y, z) half-way between gravity and -x.
+        w, y, z = gx * gx + gy * gy + gz * gz - gx, -gz, gy
+        norm = np.sqrt(w * w + y * y + z * z)
+        opposite = norm < 1e-9
+        turns = ((w, 0), (y, 1), (z, 0))
+        w, y, z = (np.where(opposite, other, q / np.where(opposite, 1.0, norm)) for q, other in turns)
+        yy, zz, self._wy, self._wz, self._yz = 2 * y * y, 2 * z * z, 2 * w * y, 2 * w * z, 2 * y * z
+        self._xx, self._yy, self._zz = 1 - yy - zz, 1 - zz, 1 - yy
+
+    def turned(self, vectors: FloatArray) -> FloatArray:
+        """Return ``vectors`` (n, 3) in these axes."""
+        vx, vy, vz = vectors.T
+        upright: FloatArray = np.column_stack(
+            [
+                self._xx * vx - self._wz * vy + self._wy * vz,
+                self._wz * vx + self._yy * vy + self._yz * vz,
+                self._yz * vy - self._wy * vx + self._zz * vz,
+            ]
+        )
+        return upright
+
+
+def turned_upright(vectors: FloatArray, gravity: FloatArray) -> FloatArray:
+    """Return ``vectors`` (n, 3) in the axes of :class:`Upright`."""
+    return Upright(gravity).turned(vectors)
 
 
 def placements(

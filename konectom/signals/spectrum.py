@@ -23,10 +23,12 @@ def power_spectrum(signal: FloatArray, rate_hz: float) -> tuple[FloatArray, Floa
     if length == 0:
         return np.empty(0), np.empty((0, signal.shape[1]))
     step = length - length // 2
-    segments = np.lib.stride_tricks.sliding_window_view(signal, length, axis=0)[::step]  # (segments, k, length)
+    along = np.ascontiguousarray(signal.T)
+    segments = np.lib.stride_tricks.sliding_window_view(along, length, axis=1)[:, ::step]  # (k, segments, length)
     window = _hann(length)
     centred = segments - segments.mean(axis=-1, keepdims=True)
-    power: FloatArray = (np.abs(np.fft.rfft(centred * window, axis=-1)) ** 2).mean(axis=0) / window.sum() ** 2
+    spectrum = np.fft.rfft(centred * window, axis=-1)
+    power: FloatArray = (spectrum.real**2 + spectrum.imag**2).mean(axis=1) / window.sum() ** 2
     power[:, 1 : (length + 1) // 2] *= 2  # the negative frequencies; neither 0 Hz nor half the rate has a mirror
     frequency_hz: FloatArray = np.arange(length // 2 + 1) * (rate_hz / length)
     return frequency_hz, power.T

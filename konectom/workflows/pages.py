@@ -87,6 +87,11 @@ def instant_of(text: str) -> datetime:
     return at.astimezone(UTC)
 
 
+def instant_of_day(day: float) -> datetime:
+    """Return the instant that lies so many days after the beginning of 1970 in UTC."""
+    return datetime.fromtimestamp(round(day * 86_400e6) / 1e6, UTC)
+
+
 def told(at: datetime, utc_offset_s: int = 0) -> str:
     """Return an instant as ISO 8601 text, in the clock time of the place where it was."""
     if utc_offset_s == 0:

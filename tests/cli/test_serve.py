@@ -7,7 +7,9 @@ from pathlib import Path
 import orjson
 import pytest
 
+from konectom.app import create_app
 from konectom.commands._server import ServerFailed, free_port, running
+from konectom.settings import load_settings
 
 DOCS = Path(__file__).resolve().parents[2] / "docs"
 
@@ -44,6 +46,16 @@ def test_it_does_not_start_on_a_database_that_is_not_set_up(offline, tmp_path, e
     said = offline("serve", status=1).stderr
     assert said == "konectom: the database is not set up yet; run: konectom db upgrade [migration_needed]\n"
     assert executed == []
+
+
+def test_the_catalogues_are_checked_once_by_the_application_itself(konectom, executed, monkeypatch):
+    checks = []
+    monkeypatch.setattr("konectom.workflows.services.require_same_catalogues", checks.append)
+    konectom("serve")
+    assert len(executed) == 1
+    assert checks == []
+    create_app(load_settings({}, data_dir=Path(konectom.environ["KONECTOM_DATA_DIR"])))
+    assert len(checks) == 1
 
 
 @pytest.mark.parametrize("page", ["commands.md", "http.md"])

@@ -1,69 +1,31 @@
-"""What is measured of a walk: 26 quantities of the gait cycle in four selections of bouts, steps, spectra, distance."""
+"""What is measured of a walk: its gait cycles, steps, spectra, and the distance."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from typing import Literal
+from dataclasses import replace
 
 from konectom.assessments.base import CENTRE_AND_RANGE, Condition, Measure
-from konectom.assessments.walk._recorded import ALL_BOUTS, FIRST_2_MIN, LONGEST_BOUT, WHOLE
-
-SIX, TWO, FREE = "6mwt", "2mwt", "free"
-PROTOCOL = Condition(
-    "protocol", (SIX, TWO, FREE), means="How the walk was done: for six or two minutes, or without a set time."
+from konectom.assessments.walk._conditions import (
+    ANGELINI,
+    AXIS,
+    BOURKE,
+    BOUTS,
+    CHENG,
+    DEL_DIN,
+    FREE,
+    LEE,
+    MOE_NILSSEN,
+    PROTOCOL,
+    SENSE,
+    SENSOR,
+    SIX,
+    TWO,
+    WALKED,
+    WITH_P95,
+    in_bouts,
+    named,
 )
-OTHERS = (FIRST_2_MIN, LONGEST_BOUT, WHOLE)
-BOUTS = Condition(
-    "bouts",
-    (FIRST_2_MIN, LONGEST_BOUT, ALL_BOUTS, WHOLE),
-    aliases={"dispel": ("2min", "lb", "ab", "nb")},
-    means="Which bouts of walking count: up to two minutes, the longest, all; or the whole recording as it is.",
-)
-SENSOR = Condition("sensor", ("accelerometer", "gyroscope"), aliases={"dispel": ("acc", "gyr")}, means="What measured.")
-AXIS = Condition(
-    "axis",
-    ("vertical", "mediolateral", "anteroposterior"),
-    aliases={"dispel": ("x", "y", "z")},
-    means="Axis of the body.",
-)
-SENSE = Condition(
-    "sense",
-    ("positive", "negative"),
-    aliases={"dispel": ("pos", "neg")},
-    means="Positive is to the left where the phone reports gravity downwards (iOS), else to the right.",
-)
-
-WITH_P95 = (*CENTRE_AND_RANGE, "p95")
-ALL_STATISTICS = (*WITH_P95, "cv")
-
-DEL_DIN = "Del Din et al. 2016, doi 10.1109/JBHI.2015.2419317; McCamley et al. 2012, doi 10.1016/j.gaitpost.2012.02.019"
-BOURKE = "Bourke et al. 2020, doi 10.3390/s20205906 (smartphone two-minute walk, multiple sclerosis)"
-ZIJLSTRA = "Zijlstra & Hof 2003, doi 10.1016/S0966-6362(02)00190-X"
-MOE_NILSSEN = "Moe-Nilssen & Helbostad 2004, doi 10.1016/S0021-9290(03)00233-1"
-ANGELINI = "Angelini et al. 2020, doi 10.3390/s20010079"
-CHENG = "Cheng et al. 2018, doi 10.1007/978-3-319-98551-0_2"
-LEE = "Lee et al. 2015, doi 10.3390/s151027230; power of a step: Cheng et al. 2018, doi 10.1007/978-3-319-98551-0_2"
-WALKED = "ATS 2002, doi 10.1164/ajrccm.166.1.at1102; Goldman et al. 2008, doi 10.1177/1352458507082607"
-
-
-def named(measure: Measure, dispel: str = "", within: tuple[str, ...] = (SIX, TWO)) -> tuple[Measure, ...]:
-    """Return the measure of each protocol, with the library's name where the library has it (``within``)."""
-    if not dispel:
-        return (replace(measure, by=(PROTOCOL, *measure.by)),)
-    without = tuple(level for level in PROTOCOL.levels if level not in within)
-    return (
-        replace(measure, by=(PROTOCOL.only(*within), *measure.by), aliases={"dispel": f"{{protocol}}-{dispel}"}),
-        replace(measure, by=(PROTOCOL.only(*without), *measure.by)),
-    )
-
-
-def in_bouts(
-    measure: Measure, dispel: str = "", within: tuple[str, ...] = (SIX, TWO), score: str = ""
-) -> tuple[Measure, ...]:
-    """Return the measure in each selection of bouts; one statistic over all bouts may be a score."""
-    followed = replace(measure, by=(BOUTS.only(ALL_BOUTS), *measure.by), score=(score,) if score else False)
-    others = replace(measure, by=(BOUTS.only(*OTHERS), *measure.by))
-    return (*named(followed, dispel, within), *named(others, dispel, within))
+from konectom.assessments.walk._cycles import GAIT
 
 
 def by_lee(
@@ -82,154 +44,6 @@ def by_lee(
         quantity, unit, means, plausible=plausible, statistics=statistics, by=by, aliases=aliases, evidence=LEE
     )
 
-
-@dataclass(frozen=True, slots=True)
-class Cycle:
-    """A quantity of each gait cycle, with the library's name of it.
-
-    ``asymmetry`` is the largest plausible difference from one to the next, None where none is measured; ``ratio`` asks
-    for its logarithm as well; ``score`` is the statistic that clinicians follow.
-    """
-
-    quantity: str
-    dispel: str
-    unit: str
-    better: Literal["higher", "lower"] | None
-    plausible: tuple[float, float]
-    means: str
-    asymmetry: float | None = None
-    ratio: bool = False
-    score: str = ""
-
-    def measures(self) -> tuple[Measure, ...]:
-        """Return the quantity, its asymmetry and the logarithm of that, in each selection of bouts."""
-        evidence = f"{DEL_DIN}; {ZIJLSTRA if self.unit in ('m', 'm/s') else BOURKE}"
-        base = Measure(
-            self.quantity,
-            self.unit,
-            self.means,
-            better=self.better,
-            plausible=self.plausible,
-            statistics=ALL_STATISTICS,
-            evidence=evidence,
-        )
-        found = in_bouts(base, self._alias(""), score=self.score)
-        what = self.quantity.replace("_", " ")
-        if self.asymmetry is not None:
-            means = f"By how much the {what} differs from one to the next."
-            found += in_bouts(
-                replace(
-                    base,
-                    quantity=f"{self.quantity}_asymmetry",
-                    means=means,
-                    better="lower",
-                    plausible=(0, self.asymmetry),
-                ),
-                self._alias("_asym"),
-            )
-        if self.ratio:
-            means = f"Logarithm of the smaller {what} over the larger of two in a row: 0 where they are equal."
-            found += in_bouts(
-                replace(
-                    base,
-                    quantity=f"{self.quantity}_asymmetry_ln",
-                    unit="1",
-                    means=means,
-                    better="higher",
-                    plausible=(-4, 0),
-                ),
-                self._alias("_asym_ln"),
-            )
-        return found
-
-    def _alias(self, ending: str) -> str:
-        return f"gp_{{bouts}}-{self.dispel}{ending}-{{statistic}}"
-
-
-CYCLES = (
-    Cycle(
-        "stride_duration",
-        "stride_dur",
-        "s",
-        "lower",
-        (0.4, 2.25),
-        "Time from a foot's contact with the ground to its next.",
-        2.25,
-        True,
-    ),
-    Cycle(
-        "step_duration",
-        "step_dur",
-        "s",
-        "lower",
-        (0.1, 2.25),
-        "Time from one foot's contact with the ground to the other's.",
-        2.25,
-        True,
-    ),
-    Cycle("cadence", "cadence", "/min", "higher", (25, 600), "Steps per minute while walking.", score="mean"),
-    Cycle(
-        "initial_double_support",
-        "init_double_supp",
-        "s",
-        "lower",
-        (0, 0.45),
-        "Time with both feet on the ground, the leading one just set down.",
-        0.5,
-    ),
-    Cycle(
-        "terminal_double_support",
-        "term_double_supp",
-        "s",
-        "lower",
-        (-2.25, 1.6),
-        "Time with both feet on the ground, the trailing one about to leave.",
-        4,
-    ),
-    Cycle(
-        "double_support",
-        "double_supp",
-        "s",
-        "lower",
-        (-2.25, 2.1),
-        "Time with both feet on the ground during a stride.",
-        4.5,
-    ),
-    Cycle(
-        "single_support",
-        "single_limb_supp",
-        "s",
-        None,
-        (-1.6, 400),
-        "Time with one foot on the ground, the other swinging.",
-        400,
-    ),
-    Cycle("stance", "stance", "s", "lower", (0, 1.6), "Time for which a foot stays on the ground.", 1.6),
-    Cycle("swing", "swing", "s", None, (-1.6, 2.25), "Time for which a foot is in the air.", 4),
-    Cycle(
-        "step_length",
-        "step_len",
-        "m",
-        "higher",
-        (0, 2.7),
-        "Way from one foot's contact to the other's, from the rise of the trunk.",
-        2.7,
-        True,
-    ),
-    Cycle(
-        "stride_length",
-        "stride_len",
-        "m",
-        "higher",
-        (0, 5.4),
-        "Way from a foot's contact to its next, from the rise of the trunk.",
-        5.4,
-        True,
-    ),
-    Cycle("gait_speed", "gait_speed", "m/s", "higher", (0, 8), "Length of a stride over its duration.", score="mean"),
-)
-GAIT = tuple(measure for cycle in CYCLES for measure in cycle.measures())
-CYCLE_COLUMNS = tuple(dict.fromkeys(measure.quantity for measure in GAIT))
 
 STEPS = (
     *in_bouts(

@@ -16,7 +16,7 @@ from konectom.signals.filters import detrend, low_pass
 from konectom.signals.inertial import Motion, motion
 from konectom.signals.lee_steps import averaged, find_lee_steps
 from konectom.signals.orientation import placements
-from konectom.signals.resample import REFERENCE_RATE_HZ, Even, bin_means
+from konectom.signals.resample import REFERENCE_RATE_HZ, Even
 from konectom.signals.timebase import first_seconds, since
 from konectom.signals.turns import Turn, find_turns
 
@@ -89,7 +89,7 @@ class Walk:
     @cached_property
     def placed(self) -> tuple[int, np.ndarray[tuple[int], np.dtype[np.str_]]]:
         """Where the phone was in each 0.1 s, from which tick on."""
-        even = bin_means(self.moved.t_s, np.hstack([self.moved.gravity_g, self.moved.user_g]), REFERENCE_RATE_HZ)
+        even = self.moved.even(np.hstack([self.moved.gravity_g, self.moved.user_g]), REFERENCE_RATE_HZ)
         label, at = steps_of(even)
         where = placements(even.values[:, :3], even.values[:, 3:], REFERENCE_RATE_HZ, at)
         return (int(label[0]) if label.size else 0), where

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from array import array
+import struct
 from collections.abc import Callable, Mapping, Sequence
+from itertools import chain
+from operator import itemgetter
 from typing import Any
 
 import numpy as np
 import orjson
 
 from konectom.errors import ColumnInvalid, ColumnMissing, DataError, StreamError, TimeNotFinite, UnitInvalid
-from konectom.formats._columns import refuse_truths
+from konectom.formats._columns import packed, refuse_truths
 from konectom.formats._shared import named, number, word
 from konectom.formats._streams import DOWN, KINDS, MOVE, UP
 from konectom.formats._units import unit_of
@@ -73,7 +75,11 @@ class Table:
 
     def truths(self, name: str) -> FloatArray:
         """Return a column of truth values as 1 and 0; one that was not sent is NaN."""
-        return np.array([truth(value) for value in self._held(name)], dtype=np.float64)
+        held = self._held(name)
+        if set(map(type, held)) == {str}:
+            known = {word: truth(word) for word in set(held)}
+            return np.array(list(map(known.__getitem__, held)), dtype=np.float64)
+        return np.array([truth(value) for value in held], dtype=np.float64)
 
     def seconds(self, name: str, unit: str = "ms") -> FloatArray:
         """Return a column of time stamps on the recording's clock; ``unit`` is the one as which they are declared."""
@@ -261,14 +267,12 @@ def _three_axes(name: str, pattern: str, case: Callable[[str], str] = str.upper)
 
 def _columns(rows: list[Any], names: tuple[str, ...]) -> dict[str, list[Any]]:
     """Turn rows into columns: by position where each row names the same values in the same order, else by name."""
-    cells = [row["values"] for row in rows]
-    values = [cell["value"] for row in cells for cell in row]
-    width = len(names)
-    if len(values) == width * len(rows):
-        told = [cell["name"] for row in cells for cell in row]
-        if told == list(names) * len(rows):
-            return {name: values[index::width] for index, name in enumerate(names)}
-    by_name = [{cell["name"]: cell["value"] for cell in row} for row in cells]
+    values_of = list(map(itemgetter("values"), rows))
+    cells = list(chain.from_iterable(values_of))
+    values, width = list(map(itemgetter("value"), cells)), len(names)
+    if len(values) == width * len(rows) and list(map(itemgetter("name"), cells)) == list(names) * len(rows):
+        return {name: values[index::width] for index, name in enumerate(names)}
+    by_name = [{cell["name"]: cell["value"] for cell in row} for row in values_of]
     return {name: [row.get(name) for row in by_name] for name in names}
 
 
@@ -277,11 +281,11 @@ def _numbers(values: list[Any], at: str) -> FloatArray:
     try:
         parsed = orjson.loads(f"[{','.join(values)}]")
         if len(parsed) == len(values):
-            out = np.array(array("d", parsed))
+            out = packed(parsed) if parsed else np.empty(0)
             refuse_truths(parsed, out, at)
             return out
-    except (TypeError, orjson.JSONDecodeError):
-        pass  # a value that is missing, no text, or spelled otherwise: one by one
+    except (TypeError, OverflowError, struct.error, orjson.JSONDecodeError):
+        pass  # a value that is missing, no text, or spelled otherwise
     return np.array([_number(value, at) for value in values], dtype=np.float64)
 
 

@@ -16,7 +16,6 @@ was shown but not answered does not count as answered.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Literal
@@ -25,50 +24,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from konectom.assessments._answers import Answers, read_answers
-from konectom.assessments._care import FASTEST_S, LONGEST_ANSWER_S, flag_straight_line, flag_too_fast
-from konectom.assessments.base import (
-    CENTRE_AND_RANGE,
-    Condition,
-    Measure,
-    Outcome,
-)
-from konectom.recording import EMPTY, FloatArray, Recording
+from konectom.assessments._care import FASTEST_S, flag_straight_line, flag_too_fast
+from konectom.assessments._questionnaire._items import Item, Scale, numbered, span
+from konectom.assessments._questionnaire._measures import WHOLE, item_measures
+from konectom.assessments.base import Condition, Measure, Outcome
+from konectom.recording import FloatArray, Recording
 
-LONGEST_S = 7200.0
-
-
-@dataclass(frozen=True, slots=True)
-class Item:
-    """A question: its number on the wire, a neutral name, the code of its first answer, and the points of each.
-
-    ``alias`` is the item's abbreviation in the published library.
-    """
-
-    number: str
-    name: str
-    points: tuple[float, ...]
-    first: int = 1
-    alias: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Scale:
-    """A score over items (by number), each with the same lowest and highest points.
-
-    ``least`` is the share of items that must be answered; ``mean_of`` names scales of which this is the mean, in place
-    of items.
-    """
-
-    quantity: str
-    means: str
-    items: tuple[str, ...] = ()
-    form: Literal["sum", "percent"] = "percent"
-    least: float = 1.0
-    mean_of: tuple[str, ...] = ()
-    better: Literal["higher", "lower"] = "lower"
-    score: bool = True
-    aliases: Mapping[str, str] = EMPTY
-    evidence: str = ""
+__all__ = ["Item", "Questionnaire", "Scale", "numbered", "span"]
 
 
 @dataclass(frozen=True)
@@ -97,7 +59,8 @@ class Questionnaire:
     @cached_property
     def measures(self) -> tuple[Measure, ...]:
         """Return the measures of the scales, of the questionnaire as a whole, and of each item."""
-        return (*map(self._scale_measure, self.scales), *_WHOLE, *self._item_measures())
+        each = item_measures(self.items, self.item, self.better, self.dispel, self.dispel_answer)
+        return (*map(self._scale_measure, self.scales), *WHOLE, *each)
 
     def _scale_measure(self, scale: Scale) -> Measure:
         return Measure(
@@ -118,36 +81,6 @@ class Questionnaire:
     def _points_of(self, scale: Scale) -> tuple[float, float]:
         points = self.items[self._places[scale.items[0]]].points
         return min(points), max(points)
-
-    def _item_measures(self) -> tuple[Measure, ...]:
-        def alias(ending: str) -> dict[str, str]:
-            return {"dispel": f"{self.dispel}-{ending}"} if self.dispel else {}
-
-        answer = {"dispel": self.dispel_answer} if self.dispel_answer else alias("res")
-        codes = [(item.first, item.first + len(item.points) - 1) for item in self.items]
-        low, high = float(min(codes)[0]), float(max(code[1] for code in codes))
-        time, width, by = (0.0, LONGEST_ANSWER_S), (low - high, high - low), (self.item,)
-        each = CENTRE_AND_RANGE
-        return (
-            Measure(
-                "answer",
-                "1",
-                "The final answer, as coded.",
-                better=self.better,
-                plausible=(low, high),
-                by=by,
-                aliases=answer,
-            ),
-            Measure(
-                "response_time", "s", RESPONSE, plausible=time, statistics=each, by=by, aliases=alias("rt-{statistic}")
-            ),
-            Measure("total_response_time", "s", TOTAL, plausible=time, by=by, aliases=alias("rt-sum")),
-            Measure("time_to_final_answer", "s", SETTLED, plausible=(0.0, LONGEST_S), by=by),
-            Measure(
-                "answer_change", "1", CHANGE, plausible=width, statistics=each, by=by, aliases=alias("rc-{statistic}")
-            ),
-            Measure("answer_count", "1", COUNT, plausible=(1, 50), by=by, aliases=alias("count")),
-        )
 
     @cached_property
     def _places(self) -> dict[str, int]:
@@ -186,7 +119,7 @@ class Questionnaire:
         out.flag("unknown_item", when=bool(strange), items=[name[:40] for name in strange[:20]])
         known, places = answered.where(places >= 0), places[places >= 0]
         offered = np.array(
-            [_offers(self.items[place], value) for place, value in zip(places, known.value.tolist(), strict=True)],
+            [self.items[place].offers(value) for place, value in zip(places, known.value.tolist(), strict=True)],
             dtype=np.bool_,
         )
         wrong = [self.items[place].number for place in places[~offered]]
@@ -235,66 +168,39 @@ class Questionnaire:
 
     def _write_scales(self, points: FloatArray, out: Outcome) -> bool:
         """Write each scale that the answers allow; tell whether there was one."""
-        values: dict[str, float] = {}
+        scored = self.score(points)
+        for quantity, (value, imputed) in scored.items():
+            out.flag("items_imputed", when=imputed > 0, scale=quantity, items=imputed)
+            if np.isfinite(value):
+                out(quantity, value)
+            else:
+                out.absent(quantity, "not_answered")
+        return any(np.isfinite(value) for value, _ in scored.values())
+
+    def score(self, points: FloatArray) -> dict[str, tuple[float, int]]:
+        """Return each scale's value and how many of its items were imputed.
+
+        ``points`` has shape (items,), NaN where an item is without an answer; so is the value where too many are.
+        """
+        scored: dict[str, tuple[float, int]] = {}
         for scale in self.scales:
-            value = np.nan
+            value, imputed = np.nan, 0
             if scale.mean_of:
-                value = float(np.mean([values[name] for name in scale.mean_of]))
+                value = float(np.mean([scored[name][0] for name in scale.mean_of]))
             else:
                 held = points[[self._places[number] for number in scale.items]]
                 known = np.isfinite(held)
                 if known.any() and known.mean() >= scale.least:
                     value = self._value(scale, float(held[known].mean()))
                     imputed = int(np.count_nonzero(~known))
-                    out.flag("items_imputed", when=imputed > 0, scale=scale.quantity, items=imputed)
-            values[scale.quantity] = value
-            if np.isfinite(value):
-                out(scale.quantity, value)
-            else:
-                out.absent(scale.quantity, "not_answered")
-        return any(np.isfinite(value) for value in values.values())
+            scored[scale.quantity] = value, imputed
+        return scored
 
     def _value(self, scale: Scale, mean: float) -> float:
         if scale.form == "sum":
             return mean * len(scale.items)
         low, high = self._points_of(scale)
         return 100.0 * (mean - low) / (high - low)
-
-
-RESPONSE = "Time from the item's appearance to its answer, each time that it was shown."
-TOTAL = "Time from the item's appearance to its answer, summed over the times that it was shown."
-SETTLED = "Time from the item's first appearance to its final answer."
-CHANGE = "Difference of an answer from the one given when the item was shown before."
-COUNT = "How often the item was shown and answered."
-
-_WHOLE = (
-    Measure("answered_share", "%", "Items answered among all.", plausible=(0, 100)),
-    Measure("changed_items", "1", "Items whose final answer is not the one first tapped.", plausible=(0, 100)),
-    Measure(
-        "item_time",
-        "s",
-        "Time from an item's appearance to its answer, over all items.",
-        plausible=(0, LONGEST_ANSWER_S),
-        statistics=CENTRE_AND_RANGE,
-    ),
-    Measure(
-        "completion_time", "s", "Time from the first item's appearance to the last answer.", plausible=(0, LONGEST_S)
-    ),
-)
-
-
-def numbered(count: int, points: tuple[float, ...], first: int = 1) -> tuple[Item, ...]:
-    """Return items 1 to ``count`` that offer the same answers."""
-    return tuple(Item(str(n), f"item_{n}", points, first, str(n)) for n in range(1, count + 1))
-
-
-def span(start: int, stop: int) -> tuple[str, ...]:
-    """Return the numbers of items from ``start`` to ``stop``, both included."""
-    return tuple(map(str, range(start, stop + 1)))
-
-
-def _offers(item: Item, value: float) -> bool:
-    return value == np.floor(value) and item.first <= value < item.first + len(item.points)
 
 
 def _rows_by_item(item: NDArray[np.str_]) -> dict[str, NDArray[np.intp]]:
