@@ -62,7 +62,7 @@ def test_per_cent_is_for_what_has_a_zero() -> None:
     def ratio(key: str) -> bool:
         assessment = every_assessment()[key.split(".")[0]]
         (entry,) = (each for each in assessment.catalogue.scores if each.key == key)
-        return Score.of_entry(assessment, entry).ratio
+        return Score.of_entry(entry, title=assessment.title, domain=assessment.domain).ratio
 
     assert ratio("cps.correct[symbol_to_digit]")
     assert ratio("walk.distance[6mwt]")
