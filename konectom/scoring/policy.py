@@ -32,7 +32,8 @@ class Policy:
     ``definitions``       the same by key of a score, or by its assessment or code, where another one is wanted.
     ``noise``             where the smallest detectable change is taken from: the first of these that is known.
     ``trend_min``         fewest aggregates for a slope.
-    ``lapse_days``        after so many days without a test the verdict says so; observations are not held to it.
+    ``lapse_days``        after so many days without a test, and twice the patient's usual gap, the verdict says so;
+                          observations are not held to it.
     """
 
     window_days: float = 14.0

@@ -211,6 +211,11 @@ def test_lapsed() -> None:
     worse = told(lowered(series, 10, 30), today_day=last + 100).verdict
     assert worse.code == "confirmed_worsening"
     assert worse.words.endswith(f"(24 weeks). Nothing since {when}.")
+    # Somebody who answers once a month has not lapsed after five weeks.
+    mood = Score("msis29.physical_impact", "MSIS-29", "1", "lower", "assessment", "msis29")
+    monthly = Series.of(mood, START + 30.0 * np.arange(8), 40.0 + np.arange(8) % 2)
+    assert told(monthly, today_day=START + 210 + 35).verdict.code == "noise_unknown"
+    assert told(monthly, today_day=START + 210 + 61).verdict.code == "lapsed"
     # Visits come when they come.
     assert told(Series.of(EDSS, [START, START + 90], [3.0, 3.0]), today_day=START + 900).verdict.code == "no_change"
 
