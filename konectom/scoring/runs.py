@@ -57,6 +57,7 @@ RUN_INS: Mapping[str, RunIn] = {
     "walk": RunIn(1, _WALKING),
     "u_turn": RunIn(1, _WALKING),
     "balance": RunIn(1, f"{_NO_FIGURE}: one run."),
+    "voice": RunIn(1, f"{_NO_FIGURE}: one run."),
     "passive": RunIn(0, "konectom's choice: nothing is performed, so nothing is practised."),
     "mood": RunIn(0, "konectom's choice: a rating is not practised; it is asked often enough to be put together."),
     "msis29": _QUESTIONS,

@@ -19,6 +19,7 @@ from sqlalchemy.orm import Session
 from konectom.errors import FieldInvalid, NotFound, ObservationConflict, ScaleUnknown
 from konectom.scoring.scales import every_scale, find_scale
 from konectom.storage.models import Observation, ObservedRow
+from konectom.workflows.due import void_reviews
 from konectom.workflows.keep_observations import Finding, check_finding, keep_findings, written
 from konectom.workflows.pages import BY_TIME_AND_ID, Asked, page, told
 from konectom.workflows.people import checked_text, find_patient
@@ -108,6 +109,7 @@ def retract_observation(services: Services, patient_id: UUID, observation_id: UU
             row.retracted_at = services.clock()
             row.retracted_for = reason
             db.execute(delete(ObservedRow).where(ObservedRow.observation_id == row.id))
+            void_reviews(db, patient_id=patient_id)
             db.flush()
         return show_observation(row)
 
