@@ -52,7 +52,6 @@ RUN_INS: Mapping[str, RunIn] = {
     "tap": RunIn(3, f"{_NO_FIGURE}: three runs, for it asks for little that is new."),
     "pronation": RunIn(3, f"{_NO_FIGURE}: three runs, for it asks for little that is new."),
     "typing": RunIn(5, f"{_NO_FIGURE}: five runs, for the keyboard is known and the task is not."),
-    "voice": RunIn(2, f"{_NO_FIGURE}: two runs, for sounds are held and repeated as in everyday speech."),
     "grip": RunIn(5, f"{_NO_FIGURE}: five runs, for a force held on a screen is an unfamiliar task."),
     "walk": RunIn(1, _WALKING),
     "u_turn": RunIn(1, _WALKING),
