@@ -1,6 +1,6 @@
 """How often a followed score cries wolf, and how soon it tells of a real loss: simulated patients with known truth.
 
-    python benchmarks/follow.py [--patients 200] [--workers 1] [--definition NAME/VERSION] [--seed 1] [--markdown]
+    python benchmarks/follow.py [--patients 100] [--definition NAME/VERSION ...] [--seed 1] [--workers 1] [--markdown]
 
 See docs/scoring.md for what is simulated, and the table.
 """
@@ -8,21 +8,24 @@ See docs/scoring.md for what is simulated, and the table.
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from functools import partial
-from time import process_time
 
 import numpy as np
 
 from konectom.recording import FloatArray
 from konectom.scoring.follow import follow
-from konectom.scoring.policy import Policy
+from konectom.scoring.followed import Followed
+from konectom.scoring.progression import Event, confirmed_changes, get_definition
 from konectom.scoring.series import Score, Series
 
 SCORE = Score("cps.correct[symbol_to_digit]", "symbols right", "1", "higher", "assessment", "cps", (0, 400), "", True)
 """A score that is followed by the default policy, with the run-in of its test."""
+
+DEFINITIONS = ("digital-rising-24w/1", "digital-rising-12w/1")
+"""The default, and the same confirmed sooner."""
 
 WEEKS = 156
 LOSS_WEEK = 52.0
@@ -115,14 +118,34 @@ def until(series: Series, week: float) -> Series:
     return Series(series.score, *(each[:n] for each in columns))
 
 
-def first_alarm(truth: Truth, per_week: int, policy: Policy, definition: str | None, seed: int) -> float | None:
-    """Return the week of the first look at which a confirmed worsening stands in the answer; None if it never does."""
+def first_alarms(truth: Truth, per_week: int, definitions: tuple[str, ...], seed: int) -> list[float | None]:
+    """Return for each definition the week of the first look at which a confirmed worsening stands in the answer."""
     series = simulate(truth, per_week, seed)
+    found: dict[str, float] = {}
     for week in range(LOOK_EVERY_WEEKS, WEEKS + 1, LOOK_EVERY_WEEKS):
-        told = follow(until(series, week), policy=policy, definition=definition, today_day=FIRST_DAY + 7.0 * week)
-        if any(event.direction == "worsening" for event in told.events):
-            return float(week)
-    return None
+        missing = [definition for definition in definitions if definition not in found]
+        if not missing:
+            break
+        told = follow(until(series, week), definition=missing[0], today_day=FIRST_DAY + 7.0 * week)
+        for definition in missing:
+            events = told.events if definition == missing[0] else events_under(told, definition)
+            if any(event.direction == "worsening" for event in events):
+                found[definition] = float(week)
+    return [found.get(definition) for definition in definitions]
+
+
+def events_under(told: Followed, definition: str) -> tuple[Event, ...]:
+    """Return what another definition makes of the same windows."""
+    if told.baseline is None or told.bands is None:
+        return ()
+    known = told.aggregates.known
+    return confirmed_changes(
+        told.aggregates.at_day[known],
+        told.aggregates.value[known],
+        better=SCORE.better,
+        definition=get_definition(definition),
+        noise=told.bands.high - told.baseline.value,
+    )
 
 
 @dataclass(frozen=True)
@@ -132,7 +155,6 @@ class Outcome:
     truth: Truth
     patients: int
     early: int
-    told: int
     delays: tuple[float, ...]
 
     @property
@@ -141,55 +163,70 @@ class Outcome:
 
     @property
     def detected(self) -> float:
-        return self.told / max(1, self.patients - self.early)
+        return len(self.delays) / max(1, self.patients - self.early)
 
     def delay(self, share: float) -> float:
         return float(np.quantile(self.delays, share)) if self.delays else float("nan")
 
 
 def study(
-    truth: Truth, *, patients: int, per_week: int, definition: str | None, seed: int, run: Callable = map
-) -> Outcome:
-    """Follow so many patients of one truth."""
-    one = partial(first_alarm, truth, per_week, Policy(), definition)
+    truth: Truth,
+    *,
+    patients: int,
+    per_week: int,
+    definitions: tuple[str, ...] = DEFINITIONS,
+    seed: int = 1,
+    run: Callable[..., Iterable[list[float | None]]] = map,
+) -> list[Outcome]:
+    """Follow so many patients of one truth under each definition."""
+    one = partial(first_alarms, truth, per_week, definitions)
     alarms = list(run(one, range(seed * 1_000_000, seed * 1_000_000 + patients)))
-    told = [week for week in alarms if week is not None]
-    real = truth.shape in ("step", "slow")
-    early = [week for week in told if not real or week <= LOSS_WEEK]
-    late = [week for week in told if real and week > LOSS_WEEK]
-    return Outcome(truth, patients, len(early), len(late), tuple(week - LOSS_WEEK for week in late))
+    real = truth in LOSING
+    outcomes = []
+    for column in zip(*alarms, strict=True):
+        weeks = [week for week in column if week is not None]
+        late = tuple(week - LOSS_WEEK for week in weeks if real and week > LOSS_WEEK)
+        outcomes.append(Outcome(truth, patients, len(weeks) - len(late), late))
+    return outcomes
+
+
+def cells(outcome: Outcome) -> tuple[str, str]:
+    """Return how many were false, and what was told of the losses: share, median delay, 10th to 90th centile."""
+    false = f"{100 * outcome.false_rate:.1f} %"
+    if not outcome.delays:
+        return false, "0 %" if outcome.truth in LOSING else ""
+    spread = f"{outcome.delay(0.5):.0f} ({outcome.delay(0.1):.0f} to {outcome.delay(0.9):.0f}) weeks"
+    return false, f"{100 * outcome.detected:.0f} %, {spread}"
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--patients", type=int, default=200, help="of each losing truth; twice as many steady ones")
-    parser.add_argument("--definition")
+    parser.add_argument(
+        "--patients", type=int, default=100, help="of each losing truth; three times as many steady ones"
+    )
+    parser.add_argument("--definition", action="append", help="name/version; may be given twice")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--workers", type=int, default=1)
     parser.add_argument("--markdown", action="store_true")
     asked = parser.parse_args()
-    began = process_time()
-    cell = "| {} | {} | {} | {} | {} |" if asked.markdown else "{:45} {:>9} {:>12} {:>10} {:>22}"
-    print(cell.format("truth", "a week", "false alarm", "told", "weeks after, median"))
+    definitions = tuple(asked.definition or DEFINITIONS)
+    line = (
+        "| {} |" + " {} |" * (1 + 2 * len(definitions))
+        if asked.markdown
+        else "{:40} {:>6}" + " {:>7} {:>26}" * len(definitions)
+    )
+    print(line.format("truth", "a week", *(text for name in definitions for text in (f"false, {name}", "told"))))
     if asked.markdown:
-        print("|---|---|---|---|---|")
+        print("|---" * (2 + 2 * len(definitions)) + "|")
     with ProcessPoolExecutor(asked.workers) as pool:
-        run = partial(pool.map, chunksize=10) if asked.workers > 1 else map
+        run = partial(pool.map, chunksize=5) if asked.workers > 1 else map
         for per_week in (1, 3):
             for truth in (*STEADY, *LOSING):
+                patients = asked.patients * (1 if truth in LOSING else 3)
                 seen = study(
-                    truth,
-                    patients=asked.patients * (1 if truth in LOSING else 2),
-                    per_week=per_week,
-                    definition=asked.definition,
-                    seed=asked.seed,
-                    run=run,
+                    truth, patients=patients, per_week=per_week, definitions=definitions, seed=asked.seed, run=run
                 )
-                real = truth in LOSING
-                told = f"{100 * seen.detected:.0f} %" if real else ""
-                delay = f"{seen.delay(0.5):.0f} ({seen.delay(0.1):.0f} to {seen.delay(0.9):.0f})" if seen.delays else ""
-                print(cell.format(truth.name, per_week, f"{100 * seen.false_rate:.1f} %", told, delay), flush=True)
-    print(f"\n{process_time() - began:.0f} s of CPU")
+                print(line.format(truth.name, per_week, *(text for each in seen for text in cells(each))), flush=True)
 
 
 if __name__ == "__main__":

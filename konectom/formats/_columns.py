@@ -59,8 +59,7 @@ def numbers(values: object, at: str, *, digits: bool = False, truths: bool = Fal
         truths = True  # they were told apart
     if not truths:
         refuse_truths(values, out, at)
-    refuse_beyond(out, at)
-    return out
+    return measurable(out, at)
 
 
 def packed(values: list[Any]) -> FloatArray:
@@ -76,12 +75,13 @@ def packed(values: list[Any]) -> FloatArray:
     return np.frombuffer(struct.pack(f"{len(values)}d", *values), dtype=np.float64)
 
 
-def refuse_beyond(converted: FloatArray, at: str) -> None:
-    """Refuse numbers that no instrument gives: their squares would leave the range of numbers."""
+def measurable(converted: FloatArray, at: str) -> FloatArray:
+    """Return the numbers; refuse those that no instrument gives: their squares would leave the range of numbers."""
     beyond = np.abs(converted) > LARGEST
     if beyond.any():
         index = int(np.argmax(beyond))
         raise ColumnInvalid(f"{converted[index]:g} is no measurement", at=f"{at}/{index}")
+    return converted
 
 
 def refuse_truths(values: list[Any], converted: FloatArray, at: str) -> None:

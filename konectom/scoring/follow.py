@@ -13,13 +13,14 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
+from konectom.recording import FloatArray
 from konectom.scoring.change import Change, Noise, Point, Practice, change_between, chosen_noise, own_noise
 from konectom.scoring.followed import FATES, Bands, Followed
 from konectom.scoring.learning import Learning, learning_curve
 from konectom.scoring.policy import Policy
 from konectom.scoring.progression import Definition, Event, confirmed_changes, definitions_for, get_definition
 from konectom.scoring.runs import RunIn
-from konectom.scoring.series import Series
+from konectom.scoring.series import IntArray, Series
 from konectom.scoring.slope import Slope, theil_sen
 from konectom.scoring.thresholds import important_threshold
 from konectom.scoring.verdict import Standing, verdict_of
@@ -77,20 +78,13 @@ def follow(
     """
     score, said = series.score, _Said()
     run_in = policy.run_in_of(score)
-    versions = tuple(np.unique(series.version).tolist())
-    followed = version if version is not None else (versions[-1] if versions else None)
-    fate = _fates(series, policy, run_in, followed, today_day)
+    fate, versions, followed = _fates(series, policy, run_in, version, today_day)
     _note_fates(said, series, fate, versions, followed)
-    counted = np.flatnonzero(fate == _COUNTED)
-    aggregates = _aggregates(said, series, counted, policy, run_in)
-    of = np.full(len(series), -1, dtype=np.int64)
-    of[counted] = aggregates.of
-    known = aggregates.known
-    baseline = _point(aggregates, int(known[0])) if known.size else None
-    now = _point(aggregates, int(known[-1])) if known.size else None
+    aggregates, of = _aggregates(said, series, fate, policy, run_in)
+    baseline, now = _ends(aggregates)
     heard = chosen_noise(score, noise, own_noise(aggregates), policy.noise)
     bands, change = _change(said, series, fate, run_in, baseline, now, heard, practice)
-    learning = _learning(said, series, fate, run_in, counted, known, aggregates)
+    learning = _learning(said, series, fate, run_in, of, baseline)
     chosen = _definition(series, policy, definition)
     events = _events(said, series, aggregates, chosen, bands, baseline, relapse_day, relapses_since_day)
     standing = Standing(series, policy, run_in, fate, aggregates, baseline, now, change, chosen, events, today_day)
@@ -120,17 +114,23 @@ def follow(
 
 def _fates(
     series: Series, policy: Policy, run_in: RunIn, version: int | None, today_day: float | None
-) -> NDArray[np.int8]:
-    """Say of each value what becomes of it; where several things are wrong, the one that comes later here."""
+) -> tuple[NDArray[np.int8], tuple[int, ...], int | None]:
+    """Say of each value what becomes of it; return with it the versions that occur, and the one that is followed.
+
+    Where several things are wrong with a value, the one that comes later here is told.
+    """
     fate = np.zeros(len(series), dtype=np.int8)
+    future = series.at_day > (np.inf if today_day is None else today_day + _CLOCK_DAYS)
+    versions = tuple(np.unique(series.version[~future]).tolist())
+    if version is None and versions:
+        version = versions[-1]
     fate[series.run <= run_in.runs] = _RUN_IN
     accepted = np.array(policy.accepts())
     fate[~accepted[series.verdict]] = _NOT_USABLE
     fate[np.isnan(series.value)] = _ABSENT
     fate[series.version != version] = _OTHER_VERSION
-    if today_day is not None:
-        fate[series.at_day > today_day + _CLOCK_DAYS] = _IN_FUTURE
-    return fate
+    fate[future] = _IN_FUTURE
+    return fate, versions, version
 
 
 def _note_fates(
@@ -138,7 +138,7 @@ def _note_fates(
 ) -> None:
     if len(versions) > 1:
         others = ", ".join(str(each) for each in versions if each != followed)
-        count = int(np.count_nonzero(series.version != followed))
+        count = int(np.count_nonzero(fate == _OTHER_VERSION))
         said.notes.append(
             f"{count} of {len(series)} values were computed by version {others} of the assessment and are not compared "
             f"with those of version {followed}: a change of version is not a change of the patient."
@@ -148,10 +148,19 @@ def _note_fates(
         said.notes.append(f"{future} values are dated in the future and left out: a clock was wrong.")
 
 
-def _aggregates(said: _Said, series: Series, counted: NDArray[np.int64], policy: Policy, run_in: RunIn) -> Aggregates:
+def _aggregates(
+    said: _Said, series: Series, fate: NDArray[np.int8], policy: Policy, run_in: RunIn
+) -> tuple[Aggregates, IntArray]:
+    """Put together what counts; return with it for each value of the series the aggregate it went into, or -1."""
+    counted = np.flatnonzero(fate == _COUNTED)
     at_day, value = series.at_day[counted], series.value[counted]
-    if run_in.taken == "each":
-        return each_alone(at_day, value)
+    made = each_alone(at_day, value) if run_in.taken == "each" else _windows(said, at_day, value, policy)
+    of = np.full(len(series), -1, dtype=np.int64)
+    of[counted] = made.of
+    return made, of
+
+
+def _windows(said: _Said, at_day: FloatArray, value: FloatArray, policy: Policy) -> Aggregates:
     days = window_length(at_day, policy.window_days, policy.tests_min, policy.widest_days)
     if days > policy.window_days:
         said.notes.append(
@@ -159,6 +168,14 @@ def _aggregates(said: _Said, series: Series, counted: NDArray[np.int64], policy:
             f"holds at least {policy.tests_min} of them."
         )
     return aggregate(at_day, value, window_days=days, tests_min=policy.tests_min, statistic=policy.statistic)
+
+
+def _ends(aggregates: Aggregates) -> tuple[Point | None, Point | None]:
+    """Return the first and the last aggregate that has a value."""
+    known = aggregates.known
+    if not known.size:
+        return None, None
+    return _point(aggregates, int(known[0])), _point(aggregates, int(known[-1]))
 
 
 def _point(aggregates: Aggregates, index: int) -> Point:
@@ -224,9 +241,8 @@ def _learning(
     series: Series,
     fate: NDArray[np.int8],
     run_in: RunIn,
-    counted: NDArray[np.int64],
-    known: NDArray[np.int64],
-    aggregates: Aggregates,
+    of: IntArray,
+    baseline: Point | None,
 ) -> Learning | None:
     if run_in.runs == 0:
         said.absent["learning"] = "not_practised"
@@ -235,8 +251,8 @@ def _learning(
     curve, reason = learning_curve(series.run[used].astype(np.float64), series.value[used], series.score.better)
     if curve is None:
         said.absent["learning"] = str(reason)
-    elif known.size:
-        run = series.run[counted[aggregates.of == known[0]]].astype(np.float64)
+    elif baseline is not None:
+        run = series.run[of == baseline.index].astype(np.float64)
         left = abs(float(np.mean(curve.plateau - curve.at(run))) / curve.gain)
         if left > _PRACTICE_LEFT:
             said.notes.append(

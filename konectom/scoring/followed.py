@@ -53,16 +53,29 @@ REASONS: Mapping[str, str] = {
 """Why something is missing."""
 
 
+VERDICT_CODES = (
+    "confirmed_worsening",
+    "confirmed_improvement",
+    "worse_unconfirmed",
+    "better_unconfirmed",
+    "no_change",
+    "changed",
+    "noise_unknown",
+    "practising",
+    "too_few_tests",
+    "one_value",
+    "lapsed",
+    "no_values",
+)
+"""Every code of a verdict; docs/scoring.md shows the sentences."""
+
+
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """The one line that a clinician reads: a stable code, and the sentence.
+    """The one line that a clinician reads: a stable code of :data:`VERDICT_CODES`, and the sentence.
 
     ``since_day`` is when what it says began, where it has a beginning. ``lapsed_since_day`` is the last test's time
     where that is longer ago than the policy's ``lapse_days``.
-
-    Codes: ``no_values``, ``practising``, ``too_few_tests``, ``one_value``, ``lapsed``, ``confirmed_worsening``,
-    ``confirmed_improvement``, ``worse_unconfirmed``, ``better_unconfirmed``, ``changed`` (neither way is better),
-    ``no_change``, ``noise_unknown``.
     """
 
     code: str

@@ -32,7 +32,8 @@ class Policy:
     ``definitions``       the same by key of a score, or by its assessment or code, where another one is wanted.
     ``noise``             where the smallest detectable change is taken from: the first of these that is known.
     ``trend_min``         fewest aggregates for a slope.
-    ``lapse_days``        after so many days without a test the verdict says so; observations are not held to it.
+    ``lapse_days``        after so many days without a test, and twice the patient's usual gap, the verdict says so;
+                          observations are not held to it.
     """
 
     window_days: float = 14.0
@@ -42,7 +43,7 @@ class Policy:
     verdicts: tuple[str, ...] = ("valid", "limited")
     run_in: Mapping[str, int] = EMPTY
     taken: Mapping[str, str] = EMPTY
-    definition: str | None = "digital-rising-12w/1"
+    definition: str | None = "digital-rising-24w/1"
     definitions: Mapping[str, str] = EMPTY
     noise: tuple[str, ...] = BASES
     trend_min: int = 5

@@ -13,6 +13,7 @@ from datetime import date, timedelta
 import numpy as np
 from numpy.typing import NDArray
 
+from konectom.recording import FloatArray
 from konectom.scoring.change import Change, Point
 from konectom.scoring.followed import FATES, Verdict
 from konectom.scoring.policy import Policy
@@ -20,12 +21,13 @@ from konectom.scoring.progression import Definition, Event
 from konectom.scoring.runs import RunIn
 from konectom.scoring.series import Series
 from konectom.scoring.thresholds import Direction, Given, important_threshold
-from konectom.scoring.windows import Aggregates
+from konectom.scoring.windows import Aggregates, median
 
 _EPOCH = date(1970, 1, 1)
 _COUNTED, _RUN_IN, _IN_FUTURE = FATES.index("counted"), FATES.index("run_in"), FATES.index("in_future")
 _KEEPS = 0.5
 _STALE_WINDOWS = 2.0
+_RHYTHM_TESTS = 9
 
 _KINDS = {"RAW": ", after a relapse", "PIRA": ", without relapse"}
 
@@ -53,7 +55,7 @@ def verdict_of(standing: Standing) -> Verdict:
     if not tests.size:
         return Verdict("no_values", "Nothing was recorded yet.")
     last = float(tests[-1])
-    lapsed = _lapsed(standing, last)
+    lapsed = _lapsed(standing, tests)
     found = _without_baseline(standing) if standing.baseline is None else _compared(standing)
     if lapsed:
         nothing = f"Nothing since {on(last)}"
@@ -71,10 +73,13 @@ def on(day: float) -> str:
     return (_EPOCH + timedelta(days=int(np.floor(day)))).isoformat()
 
 
-def _lapsed(standing: Standing, last: float) -> bool:
+def _lapsed(standing: Standing, tests: FloatArray) -> bool:
+    """Say whether tests have stopped: for longer than ``lapse_days``, and than twice the usual gap between them."""
     if standing.today_day is None or standing.series.score.source == "observation":
         return False
-    return standing.today_day - last > standing.policy.lapse_days
+    gaps = np.diff(tests[-_RHYTHM_TESTS:])
+    usual = median(gaps) if gaps.size else 0.0
+    return standing.today_day - float(tests[-1]) > max(standing.policy.lapse_days, 2.0 * usual)
 
 
 def _end(standing: Standing) -> float:

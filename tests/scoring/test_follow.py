@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from datetime import date
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -9,8 +10,9 @@ import pytest
 from konectom.errors import DataError
 from konectom.scoring.change import Noise, Practice
 from konectom.scoring.follow import follow
-from konectom.scoring.followed import REASONS, Followed
+from konectom.scoring.followed import REASONS, VERDICT_CODES, Followed
 from konectom.scoring.policy import Policy
+from konectom.scoring.runs import RUN_INS
 from konectom.scoring.series import Score, Series
 
 SYMBOLS = Score("cps.correct[symbol_to_digit]", "symbols right", "1", "higher", "assessment", "cps", ratio=True)
@@ -41,6 +43,7 @@ def told(series: Series, **how: object) -> Followed:
     for name in ("baseline", "now", "bands", "noise", "change", "slope", "learning"):
         assert (getattr(found, name) is None) == (name in found.absent or _implied(found, name)), name
     assert set(found.absent.values()) <= set(REASONS)
+    assert found.verdict.code in VERDICT_CODES
     assert found.fate.shape == found.of.shape == (len(series),)
     return found
 
@@ -126,8 +129,8 @@ def test_a_loss_that_lasts_is_confirmed_and_dated() -> None:
     onset = START + 7 * 40
     assert found.verdict.since_day == pytest.approx(onset, abs=14)
     when = date.fromordinal(int(found.verdict.since_day or 0) + date(1970, 1, 1).toordinal())
-    assert found.verdict.words == f"Confirmed worsening since {when} (12 weeks)."
-    assert found.definition == "digital-rising-12w/1"
+    assert found.verdict.words == f"Confirmed worsening since {when} (24 weeks)."
+    assert found.definition == "digital-rising-24w/1"
     assert [event.direction for event in found.events] == ["worsening"]
     assert found.change is not None
     assert (found.change.direction, found.change.reliable) == ("worse", True)
@@ -135,14 +138,16 @@ def test_a_loss_that_lasts_is_confirmed_and_dated() -> None:
 
 
 def test_a_loss_is_not_confirmed_before_its_time() -> None:
-    found = told(lowered(thrice_a_week(48), 10, 40))
+    found = told(lowered(thrice_a_week(60), 10, 40))
     assert (found.verdict.code, found.events) == ("worse_unconfirmed", ())
     assert found.verdict.words == "Worse than baseline beyond noise, not confirmed yet."
-    assert told(lowered(thrice_a_week(56), 10, 40)).verdict.code == "confirmed_worsening"
+    assert told(lowered(thrice_a_week(68), 10, 40)).verdict.code == "confirmed_worsening"
+    sooner = told(lowered(thrice_a_week(56), 10, 40), policy=Policy(definition="digital-rising-12w/1"))
+    assert sooner.verdict.words.endswith("(12 weeks).")
 
 
 def test_a_short_loss_is_no_worsening() -> None:
-    found = told(lowered(thrice_a_week(80), 10, 40, 46))
+    found = told(lowered(thrice_a_week(80), 10, 40, 56))
     assert (found.verdict.code, found.events) == ("no_change", ())
 
 
@@ -154,7 +159,7 @@ def test_a_long_loss_that_recovers() -> None:
     assert found.verdict.words.startswith("No change beyond noise; a worsening that was confirmed since 2026-10-")
     assert found.verdict.words.endswith("did not last.")
     # A definition that tells of the way back as well:
-    roving = told(series, definition="digital-roving-12w/1")
+    roving = told(series, definition="digital-roving-24w/1")
     assert [event.direction for event in roving.events] == ["worsening", "improvement"]
     assert roving.verdict.code == "no_change"
     assert roving.verdict.words.startswith("No change beyond noise: worse from 2026-10-")
@@ -164,10 +169,10 @@ def test_a_long_loss_that_recovers() -> None:
 def test_part_of_a_loss_that_recovers() -> None:
     series = lowered(lowered(thrice_a_week(110), 10, 40), -5, 70)
     assert told(series).verdict.code == "confirmed_worsening"
-    roving = told(series, definition="digital-roving-12w/1", noise=[STUDY])
+    roving = told(series, definition="digital-roving-24w/1", noise=[STUDY])
     assert [event.direction for event in roving.events] == ["worsening", "improvement"]
     assert roving.verdict.code == "confirmed_worsening"
-    assert roving.verdict.words.endswith("(12 weeks), partly recovered.")
+    assert roving.verdict.words.endswith("(24 weeks), partly recovered.")
 
 
 def test_one_good_window_does_not_take_a_worsening_back() -> None:
@@ -205,7 +210,12 @@ def test_lapsed() -> None:
     assert (found.verdict.code, found.verdict.lapsed_since_day) == ("lapsed", last)
     worse = told(lowered(series, 10, 30), today_day=last + 100).verdict
     assert worse.code == "confirmed_worsening"
-    assert worse.words.endswith(f"(12 weeks). Nothing since {when}.")
+    assert worse.words.endswith(f"(24 weeks). Nothing since {when}.")
+    # Somebody who answers once a month has not lapsed after five weeks.
+    mood = Score("msis29.physical_impact", "MSIS-29", "1", "lower", "assessment", "msis29")
+    monthly = Series.of(mood, START + 30.0 * np.arange(8), 40.0 + np.arange(8) % 2)
+    assert told(monthly, today_day=START + 210 + 35).verdict.code == "noise_unknown"
+    assert told(monthly, today_day=START + 210 + 61).verdict.code == "lapsed"
     # Visits come when they come.
     assert told(Series.of(EDSS, [START, START + 90], [3.0, 3.0]), today_day=START + 900).verdict.code == "no_change"
 
@@ -334,6 +344,19 @@ def test_each_value_knows_its_window() -> None:
         if found.aggregates.n[index] >= 3:
             assert np.median(found.series.value[inside]) == pytest.approx(found.aggregates.value[index])
     assert (found.of[found.fate != 0] == -1).all()
+
+
+def test_the_documentation_says_what_is_so() -> None:
+    text = " ".join((Path(__file__).parents[2] / "docs" / "scoring.md").read_text().split())
+    for code in VERDICT_CODES:
+        assert f"`{code}`" in text, code
+    for name, run_in in RUN_INS.items():
+        if run_in.runs:
+            assert f"{name} {run_in.runs}" in text, name
+    default = Policy()
+    for name in ("window_days", "tests_min", "widest_days", "lapse_days", "trend_min"):
+        assert f"`{name}` {getattr(default, name):g}" in text, name
+    assert f"`definition` {default.definition}" in text
 
 
 def test_no_such_definition() -> None:

@@ -36,7 +36,7 @@ def test_reads_back_what_it_wrote() -> None:
     assert (policy.run_in_of(CPS).runs, policy.run_in_of(CPS).taken) == (2, "window")
     assert policy.run_in_of(CPS).source == "set by the study"
     assert policy.definition_of(EDSS) == "edss-cdw-24w/1"
-    assert policy.definition_of(CPS) == "digital-rising-12w/1"
+    assert policy.definition_of(CPS) == "digital-rising-24w/1"
     assert Policy().definition_of(EDSS) is None
 
 
