@@ -47,7 +47,7 @@ def test_blocks_come_in_pairs():
 
 def test_the_examples_work_in_their_order(callers, people, clock):
     study = people.study()
-    phone, staff = callers.phone(people.patient(study)), callers.staff()
+    phone, staff = callers.phone(people.patient(study, "P-001")), callers.staff()
     names = {
         "$DEVICE_TOKEN": phone.token,
         "$STAFF_TOKEN": staff.token,
