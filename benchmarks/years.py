@@ -28,9 +28,8 @@ from sqlalchemy import Engine, create_engine, text
 from konectom.assessments import every_assessment
 from konectom.settings import load_settings
 from konectom.storage.migrate import upgrade
-from konectom.storage.models import Patient
 from konectom.workflows.entries import catalogue_id, measure_ids
-from konectom.workflows.observations import check_finding, keep_finding
+from konectom.workflows.keep_observations import check_finding, keep_findings
 from konectom.workflows.services import Services
 from konectom.workflows.summary import patient_summary
 from konectom.workflows.trends import patient_trends
@@ -226,15 +225,16 @@ def _scores(
 def _observe(services: Services, patients: int, weeks: int) -> None:
     """Enter an EDSS and an SDMT of each patient every 24 weeks."""
     now = services.clock()
-    for first in range(0, patients, 500):
+    for first in range(0, patients, 50):
+        found = []
+        for number in range(first, min(first + 50, patients)):
+            for visit in range(0, weeks, 24):
+                at = _time(number, visit)
+                step = {"step": 2.0 + 0.5 * (visit // 72)}
+                for code, values in (("edss", step), ("sdmt", {"correct": 50 - visit // 24})):
+                    found.append((patient_id(number), check_finding(now, code=code, at=at, values=values)))
         with services.db.write() as db:
-            for number in range(first, min(first + 500, patients)):
-                patient = db.get_one(Patient, patient_id(number))
-                for visit in range(0, weeks, 24):
-                    at = _time(number, visit)
-                    step = {"step": 2.0 + 0.5 * (visit // 72)}
-                    for code, values in (("edss", step), ("sdmt", {"correct": 50 - visit // 24})):
-                        keep_finding(db, patient, check_finding(now, code=code, at=at, values=values), now)
+            keep_findings(db, found, now, again=False)
 
 
 def _time(number: int, week: int) -> datetime:

@@ -28,6 +28,7 @@ COMMANDS = (
     "device",
     "user",
     "import",
+    "observe",
     "export",
     "reliability",
     "simulate",

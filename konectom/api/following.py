@@ -17,10 +17,10 @@ from konectom.api.schemas.following import (
     NewSchedule,
     Policy,
     Schedule,
-    Schedules,
+    SchedulePage,
     SchedulesQuery,
 )
-from konectom.errors import FieldInvalid, FieldMissing, NotFound
+from konectom.errors import AlreadyExists, AssessmentUnknown, FieldInvalid, FieldMissing, NotFound
 from konectom.workflows.alerts import acknowledge, list_alerts
 from konectom.workflows.policies import get_policy, set_policy
 from konectom.workflows.schedules import create_schedule, delete_schedule, list_schedules, patient_adherence
@@ -50,18 +50,18 @@ def put_study_policy(study_id: UUID, **document: Any) -> Any:
 @following.route("/studies/<uuid:study_id>/schedules")
 @requires(STAFF)
 @following.query(SchedulesQuery)
-@following.answers(200, Schedules)
+@following.answers(200, SchedulePage)
 @following.refuses(NotFound, FieldInvalid)
-def get_study_schedules(study_id: UUID, patient: UUID | None = None) -> Any:
+def get_study_schedules(study_id: UUID, **query: Any) -> Any:
     """List what is due in a study, or for one of its patients."""
-    return list_schedules(services(), study_id, patient=patient)
+    return list_schedules(services(), study_id, **query)
 
 
 @following.route("/studies/<uuid:study_id>/schedules", methods=["POST"])
 @requires(STAFF)
 @following.body(NewSchedule)
 @following.answers(201, Schedule)
-@following.refuses(NotFound, FieldMissing, FieldInvalid)
+@following.refuses(NotFound, AlreadyExists, AssessmentUnknown, FieldMissing, FieldInvalid)
 def post_study_schedule(study_id: UUID, **facts: Any) -> Any:
     """Make a schedule for a study's patients, or for one of them."""
     return create_schedule(services(), study_id, **facts)

@@ -8,7 +8,9 @@ from uuid import UUID
 from flask import request, url_for
 
 from konectom.api.access import STAFF, requires, services
+from konectom.api.body import received_body
 from konectom.api.contract import Resource
+from konectom.api.errors import BodyIncomplete, BodyStalled
 from konectom.api.schemas.observations import (
     Imported,
     ImportQuery,
@@ -19,15 +21,24 @@ from konectom.api.schemas.observations import (
     Retraction,
     Scales,
 )
+from konectom.api.schemas.sessions import UploadHeaders
 from konectom.errors import (
-    DataError,
+    BodyTooLarge,
+    CompressionCorrupt,
+    EncodingUnsupported,
     FieldInvalid,
     FieldMissing,
     FormatUnknown,
+    InflatedTooLarge,
+    InflationRatioExceeded,
     NotFound,
+    NotJson,
     ObservationConflict,
     ScaleUnknown,
+    UnitInvalid,
+    UnitMissing,
 )
+from konectom.formats.observations import CSV_TYPE, FHIR_TYPES
 from konectom.workflows.catalogue import list_scales
 from konectom.workflows.import_observations import import_observations
 from konectom.workflows.observations import (
@@ -39,7 +50,17 @@ from konectom.workflows.observations import (
 
 observations = Resource("observations", __name__, description="What clinicians and laboratories found.")
 
-TABLE = {"type": "string", "format": "binary"}
+BODY = {
+    "required": True,
+    "description": "A table, or a FHIR R4 Observation or a Bundle of them.",
+    "content": {
+        CSV_TYPE: {
+            "schema": {"type": "string"},
+            "example": "patient,code,at,component,value,unit\nP-001,t25fw,2026-03-02T10:15:00+01:00,trial_1,5.1,s\n",
+        },
+        **{media_type: {"schema": {"type": "object"}} for media_type in FHIR_TYPES},
+    },
+}
 
 
 @observations.route("/scales")
@@ -65,7 +86,8 @@ def get_patient_observations(patient_id: UUID, **query: Any) -> Any:
 @observations.body(NewObservation)
 @observations.answers(201, Observation)
 @observations.also_answers(200, Observation, description="It was there already.")
-@observations.refuses(NotFound, ScaleUnknown, FieldMissing, FieldInvalid, DataError, ObservationConflict)
+@observations.refuses(NotFound, ObservationConflict)
+@observations.refuses(ScaleUnknown, FieldMissing, FieldInvalid, UnitMissing, UnitInvalid)
 def post_patient_observation(patient_id: UUID, **facts: Any) -> Any:
     """Keep what was found; the same once more is one observation."""
     entered = enter_observation(services(), patient_id, **facts)
@@ -96,9 +118,22 @@ def put_observation_retraction(patient_id: UUID, observation_id: UUID, reason: s
 @observations.route("/studies/<uuid:study_id>/observations", methods=["POST"])
 @requires(STAFF)
 @observations.query(ImportQuery)
+@observations.headers(UploadHeaders)
 @observations.answers(200, Imported)
-@observations.refuses(NotFound, FieldInvalid, FormatUnknown)
-def post_study_observations(study_id: UUID, time_zone: str | None = None) -> Any:
-    """Import observations of a study's patients: CSV, or a FHIR bundle."""
-    body = request.get_data()
-    return import_observations(services(), study_id, body, media_type=request.mimetype, time_zone=time_zone)
+@observations.refuses(NotJson, CompressionCorrupt, BodyIncomplete)
+@observations.refuses(NotFound, BodyStalled)
+@observations.refuses(BodyTooLarge, InflatedTooLarge, InflationRatioExceeded)
+@observations.refuses(EncodingUnsupported, FormatUnknown)
+@observations.refuses(FieldMissing, FieldInvalid)
+@observations.doc(requestBody=BODY)
+def post_study_observations(study_id: UUID, time_zone: str | None = None, encoding: str | None = None) -> Any:
+    """Import observations of a study's patients from a table or from FHIR; safe to repeat."""
+    imported = import_observations(
+        services(),
+        study_id,
+        received_body(services().settings.max_import_bytes),
+        media_type=request.mimetype or None,
+        encoding=encoding,
+        time_zone=time_zone,
+    )
+    return imported.as_dict()

@@ -16,7 +16,7 @@ Deviations: a finger seen only once is a tap like any other, where the library r
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -64,43 +64,17 @@ BETWEEN_ALL = "Time from one tap to the next, on whatever was hit."
 IRREGULAR = "Coefficient of variation of the time between valid taps."
 SLOWING = "Median time between valid taps late in the test (last third of them) minus early (first third)."
 
-ALTERNATE = (
+IN_TURN = (
     "PLoS One 2016, doi:10.1371/journal.pone.0158852 (57 people with Parkinson's disease, 87 without: right taps on two"
-    " targets in turn, for 10 s, followed the motor score)"
+    " targets in turn, for 10 s, followed the motor score); Navarro-Lopez et al. 2024, Brain Sci 14:407 (13 people with"
+    " MS: taps on one target agreed on repetition)."
 )
-IN_MS = "Navarro-Lopez et al. 2024, Brain Sci 14:407 (13 people with MS: taps on one target agreed on repetition)"
+VALID_TAPS = Measure("valid_taps", "1", VALID, better="higher", plausible=(0, 250), evidence=IN_TURN)
 
 MEASURES = (
-    Measure(
-        "valid_taps",
-        "1",
-        VALID,
-        better="higher",
-        plausible=(0, 500),
-        score=True,
-        aliases={"dispel": "ft-valtap"},
-        evidence=f"{ALTERNATE}; {IN_MS}.",
-    ),
-    Measure(
-        "valid_taps",
-        "1",
-        VALID,
-        better="higher",
-        plausible=(0, 250),
-        by=(HAND,),
-        score=True,
-        aliases={"dispel": "ft-{hand}-valtap"},
-        evidence=f"{ALTERNATE}; {IN_MS}.",
-    ),
-    Measure(
-        "valid_taps",
-        "1",
-        VALID,
-        better="higher",
-        plausible=(0, 250),
-        by=(HAND, BUTTON),
-        aliases={"dispel": "ft-{hand}_{button}-valtap"},
-    ),
+    replace(VALID_TAPS, plausible=(0, 500), score=True, aliases={"dispel": "ft-valtap"}),
+    replace(VALID_TAPS, by=(HAND,), score=True, aliases={"dispel": "ft-{hand}-valtap"}),
+    replace(VALID_TAPS, by=(HAND, BUTTON), aliases={"dispel": "ft-{hand}_{button}-valtap"}),
     Measure(
         "valid_tap_interval",
         "s",

@@ -16,6 +16,8 @@ LONGEST_TEXT = 1000
 """No text in a column is longer: the longest sets the width of all."""
 
 CHARACTERS_A_VALUE = 4
+LARGEST = 1e100
+"""No measurement, time or place is larger."""
 
 
 class Room:
@@ -53,9 +55,11 @@ def numbers(values: object, at: str, *, digits: bool = False, truths: bool = Fal
     try:
         out = packed(values)
     except (struct.error, OverflowError):
-        return _slow_numbers(values, at, digits, truths)
+        out = _slow_numbers(values, at, digits, truths)
+        truths = True  # they were told apart
     if not truths:
         refuse_truths(values, out, at)
+    refuse_beyond(out, at)
     return out
 
 
@@ -70,6 +74,14 @@ def packed(values: list[Any]) -> FloatArray:
         except struct.error:
             pass  # a fraction among them
     return np.frombuffer(struct.pack(f"{len(values)}d", *values), dtype=np.float64)
+
+
+def refuse_beyond(converted: FloatArray, at: str) -> None:
+    """Refuse numbers that no instrument gives: their squares would leave the range of numbers."""
+    beyond = np.abs(converted) > LARGEST
+    if beyond.any():
+        index = int(np.argmax(beyond))
+        raise ColumnInvalid(f"{converted[index]:g} is no measurement", at=f"{at}/{index}")
 
 
 def refuse_truths(values: list[Any], converted: FloatArray, at: str) -> None:

@@ -265,8 +265,10 @@ def _learning(
 def _definition(series: Series, policy: Policy, asked: str | Definition | None) -> Definition | None:
     if isinstance(asked, Definition):
         return asked
-    key = asked or policy.definition_of(series.score)
-    if key is not None:
+    if asked is not None:
+        return get_definition(asked)
+    key = policy.definition_of(series.score)
+    if key is not None and get_definition(key).suits(series.score.key):
         return get_definition(key)
     if series.score.better is None:
         return None

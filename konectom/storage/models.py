@@ -324,12 +324,16 @@ class Alert(Base):
 
 
 class Review(Base):
-    """When a patient's scores were last looked through for alerts."""
+    """When a patient's scores were last looked through for alerts.
+
+    What came before ``seen_until`` was surely among them; what came after it may still have been on its way.
+    """
 
     __tablename__ = "review"
 
     patient_id: Mapped[UUID] = mapped_column(ForeignKey("patient.id"), primary_key=True)
     reviewed_at: Mapped[datetime]
+    seen_until: Mapped[datetime]
 
 
 IMMUTABLE = (Blob, CatalogueRow, ResultRow, MeasureRow, ScoreRow, NoiseRow)

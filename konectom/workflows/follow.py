@@ -6,7 +6,7 @@ ever out of date.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -23,6 +23,7 @@ from konectom.scoring.follow import follow
 from konectom.scoring.followed import Followed
 from konectom.scoring.norms import Compared, compare, person_on
 from konectom.scoring.policy import Policy
+from konectom.scoring.progression import DEFINITIONS, Definition
 from konectom.scoring.scales import find_scale
 from konectom.scoring.series import Score, Series
 from konectom.storage.models import CatalogueRow, NoiseRow, Observation, Patient, Study
@@ -48,7 +49,10 @@ class Track:
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """What a caller wants otherwise than the study does: window length in days, definition of confirmed change."""
+    """What a caller wants otherwise than the study does: window length in days, definition of confirmed change.
+
+    A definition stands for the scores that it was made for.
+    """
 
     window_days: float | None = None
     definition: str | None = None
@@ -74,7 +78,7 @@ def follow_patient(
     :class:`FieldInvalid` at ``/query/window`` and ``/query/definition``.
     """
     asked = asked or Asked()
-    policy = _policy(db, patient, asked)
+    policy, definition = _policy(db, patient, asked), _definition(asked)
     # Without an end, nothing is left out: what is dated in the future is there to be told.
     histories = read_histories(db, patient.id, keys=keys, until=end)
     as_of = now if end is None else min(end, now)
@@ -84,23 +88,26 @@ def follow_patient(
         "policy": policy,
         "relapse_day": relapses,
         "relapses_since_day": relapses[0] if relapses else None,
-        "definition": asked.definition,
         "today_day": day_of(as_of),
     }
-    tracks = [_track(db, patient, history, noise.get(history.measure_id, ()), told) for history in histories]
+    if definition is not None and keys is not None and not any(map(definition.suits, keys)):
+        raise FieldInvalid(f"{definition.key} was made for {', '.join(definition.scores)} only", at="/query/definition")
+    tracks = [
+        _track(db, patient, history, definition, told | {"noise": noise.get(history.measure_id, ())})
+        for history in histories
+    ]
     return sorted(tracks, key=_place)
 
 
-def _track(db: Session, patient: Patient, history: History, noise: Sequence[Noise], told: Mapping[str, Any]) -> Track:
+def _track(
+    db: Session, patient: Patient, history: History, definition: Definition | None, told: Mapping[str, Any]
+) -> Track:
     score, entry = _declared(db, history)
     series = Series.of(
         score, history.at_day, history.value, verdict=history.verdict, run=history.run, version=history.version
     )
-    try:
-        followed = follow(series, noise=noise, **told)
-    except FieldInvalid as error:
-        error.at = "/query/definition"
-        raise
+    suits = definition is not None and definition.suits(score.key)
+    followed = follow(series, definition=definition if suits else None, **told)
     return Track(score, entry, history, followed, _compared(patient, followed))
 
 
@@ -151,6 +158,16 @@ def _policy(db: Session, patient: Patient, asked: Asked) -> Policy:
     except FieldInvalid as error:
         error.at = "/query/window"
         raise
+
+
+def _definition(asked: Asked) -> Definition | None:
+    if asked.definition is None:
+        return None
+    if asked.definition not in DEFINITIONS:
+        raise FieldInvalid(
+            f"there is no definition {asked.definition!r}; /definitions lists them", at="/query/definition"
+        )
+    return DEFINITIONS[asked.definition]
 
 
 def _noise_of(db: Session, study_id: UUID) -> dict[int, tuple[Noise, ...]]:

@@ -2,27 +2,81 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import re
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import tzinfo
-from itertools import islice
 from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from sqlalchemy import select
+from sqlalchemy.orm import Session
 
-from konectom.errors import DataError, FieldInvalid, FormatUnknown, KonectomError, NotFound
-from konectom.formats.observations import Observations, Row, read_csv, read_fhir
+from konectom.errors import DataError, FieldInvalid, KonectomError, NotFound, ObservationConflict
+from konectom.formats.observations import Row, read
 from konectom.scoring.scales import loinc_codes
 from konectom.storage.models import Patient
-from konectom.workflows.observations import Finding, check_finding, keep_finding
-from konectom.workflows.people import get_study
+from konectom.workflows.keep_observations import Finding, Kept, check_finding, keep_findings, written
+from konectom.workflows.observations import CONTRADICTS
+from konectom.workflows.people import CODE, get_study
 from konectom.workflows.services import Services
 
 AT_ONCE = 200
 """Observations kept in one transaction: others who write wait no longer than these take."""
 
-FHIR_TYPES = ("application/fhir+json", "application/json")
+PROBLEMS_TOLD = 1000
+"""Most problems in one answer; all of them are counted."""
+
+Progress = Callable[[int, int], None]
+"""Is told how many observations are done, and of how many."""
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """Why something could not be used, and where in what was sent it stands."""
+
+    at: str
+    code: str
+    detail: str
+
+    @classmethod
+    def of(cls, error: KonectomError, at: str | None = None) -> Problem:
+        """Return what an error tells."""
+        return cls(error.at or "" if at is None else at, error.code, error.detail)
+
+    @property
+    def place(self) -> list[tuple[bool, int, str]]:
+        """Return what brings problems into the order of the document: numbers count as numbers."""
+        parts = re.split(r"(\d+)", self.at)
+        return [(part.isdigit(), int(part) if part.isdigit() else 0, part) for part in parts]
+
+
+@dataclass(frozen=True, slots=True)
+class Imported:
+    """What came of an import: how many observations were entered, were there already, were there and are retracted.
+
+    ``skipped`` counts what was no observation, by kind. ``problems`` are in the order of the document.
+    """
+
+    entered: int
+    already_there: int
+    retracted: int
+    problems: tuple[Problem, ...]
+    skipped: Mapping[str, int]
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return this as it stands on the wire: of very many problems the first."""
+        told = self.problems[:PROBLEMS_TOLD]
+        return {
+            "entered": self.entered,
+            "already_there": self.already_there,
+            "retracted": self.retracted,
+            "problem_count": len(self.problems),
+            "problems": [{"at": each.at, "code": each.code, "detail": each.detail} for each in told],
+            "skipped": dict(self.skipped),
+        }
 
 
 def import_observations(
@@ -30,79 +84,95 @@ def import_observations(
     study_id: UUID,
     body: bytes,
     *,
-    media_type: str,
+    media_type: str | None = None,
+    encoding: str | None = None,
     time_zone: str | None = None,
-) -> dict[str, Any]:
+    progress: Progress | None = None,
+) -> Imported:
     """Keep what a table (``text/csv``) or a FHIR document tells of the patients of a study, who are named by code.
 
+    Where media type or encoding are None, the body itself tells. ``time_zone`` is that of times without an offset.
+
     An observation that cannot be used never costs the others: it is told among ``problems``. What is there already is
-    left as it is, so that an import may be repeated. ``time_zone`` is that of times without an offset. Raises
-    :class:`~konectom.errors.BodyError` and :class:`DataError` where nothing can be read, :class:`NotFound` for the
-    study.
+    left as it is, and so is what was retracted since, so that an import may be repeated, and goes on where it was
+    interrupted. Raises :class:`~konectom.errors.BodyError` and :class:`DataError` where nothing can be read,
+    :class:`NotFound` for the study.
     """
     get_study(services, study_id)
-    read = _read(body, media_type, _zone(time_zone))
-    problems: list[KonectomError] = list(read.problems)
-    entered = there = 0
-    rows = iter(read.rows)
-    while chunk := list(islice(rows, AT_ONCE)):
-        for created in _keep(services, study_id, chunk, problems):
-            entered += created
-            there += not created
-    told = [{"at": each.at or "", "code": each.code, "detail": each.detail} for each in problems]
-    return {"entered": entered, "already_there": there, "problems": told, "skipped": dict(read.skipped)}
+    found = read(
+        body,
+        encoding=encoding,
+        media_type=media_type,
+        zone=_zone(time_zone),
+        loinc=loinc_codes(),
+        limits=services.settings.import_limits,
+    )
+    problems = [Problem.of(error) for error in found.problems]
+    became: Counter[str] = Counter()
+    for start in range(0, len(found.rows), AT_ONCE):
+        rows = found.rows[start : start + AT_ONCE]
+        kept, wrong = _keep(services, study_id, rows)
+        became.update(each.what for each in kept)
+        problems += wrong
+        if progress is not None:
+            progress(start + len(rows), len(found.rows))
+    problems.sort(key=lambda each: each.place)
+    return Imported(became["entered"], became["there"], became["retracted"], tuple(problems), found.skipped)
 
 
-def _read(body: bytes, media_type: str, zone: tzinfo | None) -> Observations:
-    if media_type == "text/csv":
-        return read_csv(body, zone=zone)
-    if media_type in FHIR_TYPES:
-        return read_fhir(body, zone=zone, loinc=loinc_codes())
-    raise FormatUnknown(f"observations come as text/csv or {FHIR_TYPES[0]}, not as {media_type[:80]!r}")
-
-
-def _keep(services: Services, study_id: UUID, rows: Sequence[Row], problems: list[KonectomError]) -> Iterator[bool]:
-    """Yield for each row that can be used whether it is new."""
+def _keep(services: Services, study_id: UUID, rows: Sequence[Row]) -> tuple[list[Kept], list[Problem]]:
+    """Keep those of the rows that can be used, in one transaction."""
     now = services.clock()
     found: list[tuple[Row, Finding]] = []
+    problems: list[Problem] = []
     for row in rows:
         try:
             finding = check_finding(
                 now,
                 code=row.code,
                 at=row.at,
+                day=row.day,
                 values=row.values,
                 source=row.source,
                 reference=row.external_id,
                 note=row.note,
             )
         except DataError as error:
-            error.at = row.where(error)
-            problems.append(error)
+            problems.append(Problem.of(error, row.where(error)))
         else:
             found.append((row, finding))
-    kept: list[bool] = []
-    with services.db.write() as db:
-        patients = {
-            patient.code: patient
-            for patient in db.scalars(
-                select(Patient)
-                .where(Patient.study_id == study_id, Patient.code.in_({row.patient for row in rows}))
-                .order_by(Patient.id)
-                .with_for_update()
-            )
-        }
-        for row, finding in found:
-            patient = patients.get(row.patient)
-            if patient is None:
-                problems.append(NotFound(f"the study has no patient {row.patient[:80]!r}", at=row.place))
-                continue
-            try:
-                kept.append(keep_finding(db, patient, finding, now).created)
-            except KonectomError as error:
-                error.at = row.place
-                problems.append(error)
-    yield from kept
+
+    def write() -> tuple[list[Kept], list[Problem]]:
+        with services.db.write() as db:
+            patients = _locked_patients(db, study_id, {row.patient for row, _ in found})
+            known = [(row, finding) for row, finding in found if row.patient in patients]
+            kept = keep_findings(db, [(patients[row.patient], finding) for row, finding in known], now, again=False)
+        contradicted = [row for (row, _), each in zip(known, kept, strict=True) if each.what == "contradicted"]
+        return kept, [
+            *(_nobody(row) for row, _ in found if row.patient not in patients),
+            *(Problem(row.place, ObservationConflict.code, CONTRADICTS) for row in contradicted),
+        ]
+
+    if not found:
+        return [], problems
+    kept, more = written(write)
+    return kept, problems + more
+
+
+def _locked_patients(db: Session, study_id: UUID, codes: set[str]) -> dict[str, UUID]:
+    """Return the patients of these codes; nobody else enters observations of theirs until the transaction ends."""
+    wanted = [code for code in codes if CODE.fullmatch(code)]  # anything else may be no text that a database takes
+    rows = db.execute(
+        select(Patient.code, Patient.id)
+        .where(Patient.study_id == study_id, Patient.code.in_(wanted))
+        .order_by(Patient.id)
+        .with_for_update(key_share=True)
+    )
+    return {code: number for code, number in rows}  # noqa: C416  # rows are no pairs to the type checker
+
+
+def _nobody(row: Row) -> Problem:
+    return Problem(row.place, NotFound.code, f"the study has no patient {row.patient[:80]!r}")
 
 
 def _zone(name: str | None) -> tzinfo | None:

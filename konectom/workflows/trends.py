@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import fields
 from datetime import datetime, timedelta
 from typing import Any
@@ -21,7 +21,7 @@ from konectom.storage.models import MeasureRow
 from konectom.storage.types import EPOCH
 from konectom.workflows.follow import Asked, Track, day_of, follow_patient
 from konectom.workflows.histories import OBSERVED, US_PER_DAY
-from konectom.workflows.pages import instant_of_day, told
+from konectom.workflows.pages import instant_of_day, told, with_instants
 from konectom.workflows.people import find_patient
 from konectom.workflows.services import Services
 
@@ -96,7 +96,7 @@ def _trend(track: Track, since_day: float | None) -> Json:
         "noise": None if followed.noise is None else followed.noise.as_dict(),
         "learning": None if followed.learning is None else _members(followed.learning),
         "definition": None if followed.definition is None else get_definition(followed.definition).as_dict(),
-        "events": [_with_instants(each.as_dict()) for each in followed.events],
+        "events": [with_instants(each.as_dict()) for each in followed.events],
         "norms": [each.as_dict() for each in track.compared],
         "absent": {name: {"code": code, "message": REASONS[code]} for name, code in followed.absent.items()},
         "notes": list(followed.notes),
@@ -131,8 +131,8 @@ def followed_told(track: Track) -> Json:
         "change": None
         if followed.change is None
         else _members(followed.change) | {"absent": dict(followed.change.absent)},
-        "slope": None if slope is None else _with_instants(_members(slope)),
-        "verdict": _with_instants(verdict),
+        "slope": None if slope is None else with_instants(_members(slope)),
+        "verdict": with_instants(verdict),
     }
 
 
@@ -210,21 +210,9 @@ def _aggregates(aggregates: Aggregates, since_day: float | None) -> list[Json]:
 
 
 def _point_told(point: Any) -> Json | None:
-    return None if point is None else _with_instants(_members(point))
+    return None if point is None else with_instants(_members(point))
 
 
 def _members(found: Any) -> Json:
     """Return the fields of a dataclass, whose values are plain already: copying them would cost more than the rest."""
     return {each.name: getattr(found, each.name) for each in fields(found)}
-
-
-def _with_instants(parts: Mapping[str, Any]) -> Json:
-    """Return the members with days turned into instants: ``onset_day`` becomes ``onset_at``, ``at_day`` ``at``."""
-    told_: Json = {}
-    for name, value in parts.items():
-        if name == "at_day" or name.endswith("_day"):
-            new = "at" if name == "at_day" else f"{name.removesuffix('_day')}_at"
-            told_[new] = None if value is None else told(instant_of_day(value))
-        else:
-            told_[name] = value
-    return told_

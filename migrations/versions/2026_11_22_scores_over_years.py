@@ -165,6 +165,7 @@ def _create_following() -> None:
         "review",
         sa.Column("patient_id", sa.Uuid(), nullable=False),
         sa.Column("reviewed_at", INSTANT, nullable=False),
+        sa.Column("seen_until", INSTANT, nullable=False),
         sa.ForeignKeyConstraint(["patient_id"], ["patient.id"], name="fk_review_patient_id_patient"),
         sa.PrimaryKeyConstraint("patient_id", name="pk_review"),
     )

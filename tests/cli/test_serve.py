@@ -94,8 +94,11 @@ def test_simulated_sessions_are_files_with_their_truth(offline, tmp_path):
     files = sorted((tmp_path / "one").glob("*.json.gz"))
     assert sorted(each["session"] for each in told["sessions"]) == [path.name.split(".")[0] for path in files]
     assert told["log_slope_per_year"]["u_turn.turn_speed_radps"] < 0 < told["log_slope_per_year"]["balance.sway_rms_mg"]
-    extracted = offline.json("extract", *files)["recordings"]
-    assert [each["assessment"] for each in extracted] == ["cps", "tap", "balance", "u_turn"] * 2
+    for each in told["sessions"]:
+        extracted = offline.json("extract", tmp_path / "one" / f"{each['session']}.json.gz")["recordings"]
+        done = ["cps", "tap", "balance", "u_turn"] + ["walk", "pinch", "draw", "msis29"] * (each["week"] == 0)
+        assert [recording["assessment"] for recording in extracted] == done
+        assert list(dict.fromkeys(name.partition(".")[0] for name in each["truth"])) == done
 
     offline("simulate", *words, "--output", tmp_path / "two")
     again = sorted((tmp_path / "two").glob("*.json.gz"))

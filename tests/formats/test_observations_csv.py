@@ -1,5 +1,6 @@
 """Clinical values from tables: what is read, where a fault lies, and times with their zones."""
 
+import tracemalloc
 from datetime import UTC, date, datetime, timedelta, timezone
 from zoneinfo import ZoneInfo
 
@@ -82,7 +83,7 @@ def test_quoted_texts_may_run_over_lines_and_lines_count_as_editors_do() -> None
     ("line", "where"),
     [
         (",edss,2026-03-02T10:00Z,step,2,,,,", "/lines/3/patient"),
-        ("P1,,2026-03-02T10:00Z,step,2,,,,", "/lines/3/code"),
+        ("P1,,2026-03-04T10:00Z,step,2,,,,", "/lines/3/code"),
         ("P1,edss,,step,2,,,,", "/lines/3/at"),
         ("P1,edss,2026-03-02T10:00Z,,2,,,,", "/lines/3/component"),
         ("P1,edss,2026-03-02T10:00Z,step,,,,,", "/lines/3/value"),
@@ -105,6 +106,56 @@ def test_one_bad_line_leaves_the_whole_observation_out() -> None:
     assert found.rows == ()
     assert found.problems[0].at == "/lines/3/value"
     assert "the observation of /lines/2 is left out" in found.problems[0].detail
+
+
+WALK = "P1,t25fw,2026-03-02T10:15Z,{},{},s,V7,,"
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "P1,t25fw,2026-13-02T10:15Z,trial_2,4.9,s,V7,,",
+        "P1,t25fw,,trial_2,4.9,s,V7,,",
+        ",t25fw,2026-03-02T10:15Z,trial_2,4.9,s,V7,,",
+        "P1,,2026-03-02T10:15Z,trial_2,4.9,s,V7,,",
+        "P1,t25fw,2026-03-02T10:15Z,trial_2,4.9",
+        "P1,t25fw,2026-03-02T10:15Z,trial_2,4.9,s,V7,,said, and not quoted",
+        "P1,t25fw,2026-03-02T10:15Z,trial_2,4,9,s,V7,,",
+        f"P1,t25fw,2026-03-02T10:15Z,trial_2,{'9' * 300},s,V7,,",
+    ],
+)
+@pytest.mark.parametrize("first", [True, False])
+def test_no_half_of_a_test_is_read_where_a_wrong_line_may_be_its_other_half(line: str, first: bool) -> None:
+    lines = [line, WALK.format("trial_1", 5.1)] if first else [WALK.format("trial_1", 5.1), line]
+    found = read("P2,t25fw,2026-03-09T10:15Z,trial_1,7,s,,,", *lines, "P1,edss,2026-03-09T10:15Z,step,2,,,,")
+    assert [row.place for row in found.rows] == ["/lines/2", "/lines/5"]
+    assert len(found.problems) == 1
+    assert f"the observation of /lines/{4 if first else 3} is left out" in found.problems[0].detail
+
+
+def test_a_wrong_line_of_another_test_costs_its_neighbours_nothing() -> None:
+    found = read(
+        WALK.format("trial_1", 5.1),
+        "P1,t25fw,2026-04-02T10:15Z,,4.9,s,V8,,",
+        WALK.format("trial_2", 4.9),
+        "P2,t25fw,x",
+        "P1,edss,2026-03-02T10:15Z,step,3,,,,",
+        "P1,edss,soon,step,3,,,,",
+        "P1,edss,2026-03-03T10:15Z,step,3,,,,",
+    )
+    walk, *steps = found.rows
+    assert dict(walk.places) == {"trial_1": "/lines/2/value", "trial_2": "/lines/4/value"}
+    assert [row.place for row in steps] == ["/lines/6", "/lines/8"]  # one observation has one step
+    assert [each.at for each in found.problems] == ["/lines/3/component", "/lines/5", "/lines/7/at"]
+
+
+def test_very_many_wrong_lines_leave_no_more_than_what_is_told_of_them() -> None:
+    tracemalloc.start()
+    found = read(*["P1,edss,nonsense,step,1,,,,"] * 20_000)
+    held, _ = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert len(found.problems) == 20_000
+    assert held < 25e6
 
 
 def test_a_component_twice_is_a_fault_and_two_ids_are_two_observations() -> None:
@@ -221,9 +272,16 @@ def test_the_size_is_bounded() -> None:
 
 
 def test_a_quote_that_never_closes_is_told() -> None:
-    found = read("P1,pdds,2026-03-02T10:00Z,step,1,,,,", 'P1,pdds,2026-03-03T10:00Z,step,"1,,,,')
-    assert len(found.rows) == 1
-    assert found.problems[0].at == "/lines/3"
+    found = read(
+        "P1,pdds,2026-03-01T10:00Z,step,1,,,,",
+        "P1,pdds,2026-03-02T10:00Z,step,1,,,,",
+        'P1,pdds,2026-03-03T10:00Z,step,"1,,,,',
+        "P1,pdds,2026-03-04T10:00Z,step,1,,,,",
+    )
+    # What cannot be read may have begun with more of the line before.
+    assert [row.place for row in found.rows] == ["/lines/2"]
+    assert [each.at for each in found.problems] == ["/lines/4"]
+    assert "the observation of /lines/3 is left out" in found.problems[0].detail
 
 
 @given(st.binary(max_size=300))

@@ -5,8 +5,9 @@ from __future__ import annotations
 from marshmallow import Schema, fields, validate
 
 from konectom.api.schemas import Described
-from konectom.api.schemas.pages import Page, PageQuery, Query
-from konectom.workflows.alerts import KINDS, STATUSES
+from konectom.api.schemas.pages import Page, PageQuery
+from konectom.workflows.alerts import STATUSES
+from konectom.workflows.findings import KINDS
 
 DATE = {"example": "2026-11-22"}
 
@@ -40,13 +41,13 @@ class Schedule(Described):
     created_at = fields.AwareDateTime(required=True)
 
 
-class Schedules(Described):
-    """Schedules, by assessment."""
+class SchedulePage(Page):
+    """A page of schedules, by assessment."""
 
     items = fields.List(fields.Nested(Schedule), required=True)
 
 
-class SchedulesQuery(Query):
+class SchedulesQuery(PageQuery):
     """Whose schedules."""
 
     patient = fields.UUID(metadata={"description": "Those that hold for this patient."})
@@ -64,17 +65,27 @@ class Period(Described):
     open = fields.Boolean(required=True)
 
 
-class Kept(Schedule):
-    """A schedule, and how it was kept; the sums are over the periods that are closed."""
+class Sums(Described):
+    """How a schedule was kept, over the periods that are closed."""
 
     due = fields.Integer(required=True)
     done = fields.Integer(required=True)
     late = fields.Integer(required=True)
     missed = fields.Integer(required=True)
-    extra = fields.Integer(required=True)
-    share = fields.Float(required=True, allow_none=True)
-    periods = fields.List(fields.Nested(Period), required=True)
-    lapsed_since = fields.Date(required=True, allow_none=True)
+    extra = fields.Integer(required=True, metadata={"description": "Days with a test beyond what was due."})
+    share = fields.Float(required=True, allow_none=True, metadata={"description": "(done + late) / due."})
+    lapsed_since = fields.Date(
+        required=True, allow_none=True, metadata={"description": "Last day with a test, if too long ago."}
+    )
+
+
+class Kept(Schedule, Sums):
+    """A schedule, and how it was kept; the sums are over the periods that are closed."""
+
+    holds_from = fields.Date(
+        required=True, metadata={"description": "The patient's first day: a study's schedule may be older."}
+    )
+    periods = fields.List(fields.Nested(Period), required=True, metadata={"description": "The last 60."})
 
 
 class Adherence(Described):
@@ -102,9 +113,13 @@ class Alert(Described):
     key = fields.String(required=True, metadata={"description": "The score, the scale or the assessment."})
     at = fields.AwareDateTime(required=True, metadata={"description": "When it happened."})
     message = fields.String(required=True)
-    evidence = fields.Dict(required=True)
+    evidence = fields.Dict(
+        required=True, metadata={"description": "What it rests on; of a change the event and its whole definition."}
+    )
     found_at = fields.AwareDateTime(required=True)
-    ended_at = fields.AwareDateTime(required=True, allow_none=True)
+    ended_at = fields.AwareDateTime(
+        required=True, allow_none=True, metadata={"description": "When it was no longer found."}
+    )
     acknowledged_at = fields.AwareDateTime(required=True, allow_none=True)
     acknowledged_by = fields.String(required=True, allow_none=True)
     note = fields.String(required=True, allow_none=True)
@@ -123,7 +138,7 @@ class AlertPage(Page):
 class Acknowledgement(Schema):
     """What was made of an alert."""
 
-    note = fields.String(metadata={"maxLength": 200})
+    note = fields.String(metadata={"description": "At most 200 characters."})
 
 
 class NewPolicy(Schema):

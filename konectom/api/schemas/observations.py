@@ -14,7 +14,9 @@ class NewObservation(Schema):
     """An observation to be kept."""
 
     code = fields.String(required=True, metadata=CODE)
-    at = Instant(required=True, metadata={"description": "When it was found, with the offset from UTC."})
+    at = Instant(
+        local=True, required=True, metadata={"description": "When it was found, with the offset from UTC of the place."}
+    )
     values = fields.Dict(
         keys=fields.String(),
         required=True,
@@ -29,10 +31,18 @@ class NewObservation(Schema):
 
 
 class ObservedScore(Described):
-    """A number that follows from an observation, in the scale's own unit."""
+    """A number that follows from an observation."""
 
     key = fields.String(required=True, metadata={"example": "obs.edss.step"})
     value = fields.Float(required=True)
+    unit = fields.String(
+        required=True,
+        allow_none=True,
+        metadata={"description": "UCUM; null where the scale's rules have changed since.", "example": "1"},
+    )
+    band = fields.String(
+        required=True, allow_none=True, metadata={"description": "Where it lies among the scale's cut-offs, if any."}
+    )
 
 
 class Observation(Described):
@@ -91,19 +101,29 @@ class ImportQuery(Query):
 
 
 class ImportProblem(Described):
-    """A row that could not be used."""
+    """Something that could not be used."""
 
-    at = fields.String(required=True, metadata={"description": "Pointer to where it stands, such as `/line/7/at`."})
+    at = fields.String(
+        required=True, metadata={"description": "Pointer to where it stands; in a table `/lines/<number>/<column>`."}
+    )
     code = fields.String(required=True, metadata={"description": "The error's code."})
     detail = fields.String(required=True)
 
 
 class Imported(Described):
-    """What came of an import. Rows that cannot be used never cost the others."""
+    """What came of an import. What cannot be used never costs the others."""
 
     entered = fields.Integer(required=True)
     already_there = fields.Integer(required=True)
-    problems = fields.List(fields.Nested(ImportProblem), required=True)
+    retracted = fields.Integer(
+        required=True, metadata={"description": "Were there, and were retracted since: they stay so."}
+    )
+    problem_count = fields.Integer(required=True)
+    problems = fields.List(
+        fields.Nested(ImportProblem),
+        required=True,
+        metadata={"description": "In the order of what was sent; of very many the first."},
+    )
     skipped = fields.Dict(
         keys=fields.String(),
         values=fields.Integer(),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from marshmallow import fields, validate
 
 from konectom.api.schemas import Described
+from konectom.api.schemas.following import Sums
 from konectom.api.schemas.pages import Instant, Query
 from konectom.scoring.followed import FATES
 
@@ -80,7 +81,6 @@ class Change(Described):
     rci = fields.Float(required=True, allow_none=True, metadata={"description": "Reliable change index."})
     rci_practised = fields.Float(required=True, allow_none=True)
     important = fields.Boolean(required=True, allow_none=True)
-    threshold = fields.String(required=True, allow_none=True)
     absent = fields.Dict(keys=fields.String(), values=fields.String(), required=True)
 
 
@@ -230,9 +230,16 @@ class Line(Followed):
     """One score in one line."""
 
     values = fields.Integer(required=True, metadata={"description": "How many there are."})
-    last_at = fields.AwareDateTime(required=True)
+    last_at = fields.AwareDateTime(required=True, allow_none=True)
     norms = fields.List(fields.Nested(Compared), required=True)
     notes = fields.List(fields.String(), required=True)
+
+
+class ScheduleLine(Sums):
+    """One schedule in one line."""
+
+    schedule = fields.UUID(required=True)
+    assessment = fields.String(required=True)
 
 
 class Summary(Described):
@@ -241,16 +248,16 @@ class Summary(Described):
     patient = fields.UUID(required=True)
     as_of = fields.AwareDateTime(required=True)
     scores = fields.List(fields.Nested(Line), required=True)
+    schedules = fields.List(fields.Nested(ScheduleLine), required=True)
+    open_alerts = fields.Integer(
+        required=True, metadata={"description": "Alerts found by then, neither acknowledged nor over."}
+    )
 
 
 class Definitions(Described):
     """The definitions of confirmed change, in full."""
 
     items = fields.List(fields.Dict(), required=True)
-
-
-class Policy(Described):
-    """How a study wants its scores followed; what it does not name has its default."""
 
 
 class Norms(Described):

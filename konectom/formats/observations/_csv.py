@@ -12,7 +12,9 @@ Lines of one patient, code, time and id are one observation. ``id``, ``source`` 
 the header tells which. Text is UTF-8. A number has a decimal point.
 
 A problem points to a line as editors count them (the header is line 1) and to the column: ``/lines/3/value``. Where one
-line of an observation is wrong, the whole of it is left out: half of a test would be another test.
+line of an observation is wrong, the whole of it is left out: half of a test would be another test. Where a wrong line
+does not tell which observation it is of, that may be one of the neighbouring lines: those that it can be of are left
+out.
 """
 
 from __future__ import annotations
@@ -21,8 +23,10 @@ import csv
 import io
 import re
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import date, datetime, tzinfo
+from itertools import takewhile
 from typing import Any
 
 from konectom.errors import BodyTooLarge, DataError, FieldInvalid, FieldMissing, FormatUnknown
@@ -32,12 +36,16 @@ from konectom.formats.observations._times import read_time
 
 REQUIRED = ("patient", "code", "at", "component", "value")
 OPTIONAL = ("unit", "id", "source", "note")
+PLAIN = ("patient", "code", "at", "component")
+"""Columns whose cells never hold a separator."""
+
 SEPARATORS = (",", ";", "\t")
 LONGEST_NOTE = 2000
 
 _NUMBER = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?", re.ASCII)
 
 Key = tuple[str, str, datetime, str]
+Cells = dict[str, str]
 
 
 @dataclass(slots=True)
@@ -53,6 +61,88 @@ class _Open:
     wrong: bool = False
 
 
+@dataclass(slots=True)
+class _Lost:
+    """A wrong line that does not tell which observation it is of: what it does tell, None where it cannot be read."""
+
+    error: DataError
+    patient: str | None = None
+    code: str | None = None
+    at: datetime | None = None
+    id: str | None = None
+    component: str | None = None
+
+    def may_be_of(self, key: Key, held: _Open) -> bool:
+        mine = (self.patient, self.code, self.at, self.id)
+        return self.component not in held.values and all(
+            told in (None, known) for told, known in zip(mine, key, strict=True)
+        )
+
+
+@dataclass(slots=True)
+class _Reading:
+    """What was read so far."""
+
+    zone: tzinfo | None
+    limits: ObservationLimits
+    held: dict[Key, _Open] = field(default_factory=dict)
+    problems: list[DataError] = field(default_factory=list)
+    before: Key | _Lost | None = None
+    """What the line before was of."""
+
+    def take(self, place: str, cells: Cells) -> None:
+        """Put a line to the observation that it belongs to."""
+        try:
+            key = self._key(cells, place)
+        except DataError as error:
+            self.lose(error, cells)
+            return
+        try:
+            _add(self.held[key], cells, place, self.limits)
+        except DataError as error:
+            self._leave_out(key, error)
+            self.tell(error)
+        if isinstance(self.before, _Lost) and self.before.may_be_of(key, self.held[key]):
+            self._leave_out(key, self.before.error)
+        self.before = key
+
+    def lose(self, error: DataError, cells: Cells) -> None:
+        """Tell of a line that does not say which observation it is of; ``cells`` are those that can be read."""
+        told = {name: cell for name, cell in cells.items() if cell}
+        at = None
+        with suppress(DataError):
+            at, _ = read_time(told.get("at"), self.zone, "")
+        lost = _Lost(error, told.get("patient"), told.get("code"), at, told.get("id"), told.get("component"))
+        if isinstance(self.before, tuple) and lost.may_be_of(self.before, self.held[self.before]):
+            self._leave_out(self.before, error)
+        self.before = lost
+        self.tell(error)
+
+    def tell(self, error: DataError) -> None:
+        """Remember a problem without what led to it: there may be very many."""
+        error.__context__ = error.__traceback__ = None
+        self.problems.append(error)
+
+    def _key(self, cells: Cells, place: str) -> Key:
+        for name in ("patient", "code"):
+            if not cells[name]:
+                raise FieldMissing(f"{name} is missing", at=f"{place}/{name}")
+        for name, cell in cells.items():
+            longest = LONGEST_NOTE if name == "note" else LONGEST_WORD
+            if len(cell) > longest:
+                raise FieldInvalid(f"{name} has {len(cell)} characters, more than {longest}", at=f"{place}/{name}")
+        at, day = read_time(cells["at"], self.zone, f"{place}/at")
+        key = (cells["patient"], cells["code"], at, cells.get("id", ""))
+        self.held.setdefault(key, _Open(day, place, cells.get("source", ""), cells.get("note", "")))
+        return key
+
+    def _leave_out(self, key: Key, error: DataError) -> None:
+        self.held[key].wrong = True
+        told = f"; the observation of {self.held[key].place} is left out"
+        if told not in error.detail:
+            error.detail += told
+
+
 def read_csv(body: bytes, *, zone: tzinfo | None = None, limits: ObservationLimits | None = None) -> Observations:
     """Return the observations of a table; ``zone`` is that of times without an offset.
 
@@ -65,19 +155,18 @@ def read_csv(body: bytes, *, zone: tzinfo | None = None, limits: ObservationLimi
         text = body.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise FormatUnknown(f"the table is not UTF-8 text: byte {error.start}") from None
-    held: dict[Key, _Open] = {}
-    problems: list[DataError] = []
-    for place, cells in _lines(text, limits, problems):
-        try:
-            _take(cells, place, zone, limits, held)
-        except DataError as error:
-            problems.append(error)
-    rows = tuple(_row(key, each) for key, each in held.items() if not each.wrong)
-    return Observations(rows, tuple(problems))
+    reading = _Reading(zone, limits)
+    for place, cells, wrong in _lines(text, limits):
+        if wrong is None:
+            reading.take(place, cells)
+        else:
+            reading.lose(wrong, cells)
+    rows = tuple(_row(key, each) for key, each in reading.held.items() if not each.wrong)
+    return Observations(rows, tuple(reading.problems))
 
 
-def _lines(text: str, limits: ObservationLimits, problems: list[DataError]) -> Iterator[tuple[str, dict[str, str]]]:
-    """Yield each line's pointer and its cells by column."""
+def _lines(text: str, limits: ObservationLimits) -> Iterator[tuple[str, Cells, DataError | None]]:
+    """Yield each line's pointer and its cells by column; where the line is wrong, what may be read of it, and why."""
     header = text.split("\n", 1)[0]
     separator = max(SEPARATORS, key=header.count)
     table = csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True)
@@ -90,14 +179,24 @@ def _lines(text: str, limits: ObservationLimits, problems: list[DataError]) -> I
                 columns = _columns(cells)
             elif line - 2 > limits.max_rows:
                 raise BodyTooLarge(f"the table has more than {limits.max_rows} lines", limit_rows=limits.max_rows)
-            elif len(cells) != len(columns) and cells:
-                problems.append(FieldInvalid(f"{len(cells)} cells, but {len(columns)} columns", at=place))
-            elif any(cell.strip() for cell in cells):
-                yield place, {name: cell.strip() for name, cell in zip(columns, cells, strict=True)}
+            elif not any(cell.strip() for cell in cells):
+                continue
+            elif len(cells) != len(columns):
+                wrong = FieldInvalid(f"{len(cells)} cells, but {len(columns)} columns", at=place)
+                yield place, _before_the_fault(columns, cells), wrong
+            else:
+                yield place, {name: cell.strip() for name, cell in zip(columns, cells, strict=True)}, None
     except csv.Error as error:
-        problems.append(FieldInvalid(f"the table cannot be read from here on: {error}", at=f"/lines/{line}"))
+        place = f"/lines/{line}"
+        yield place, {}, FieldInvalid(f"the table cannot be read from here on: {error}", at=place)
     if columns is None:
         raise FieldMissing(f"the table has no header; its columns are {', '.join(REQUIRED)}", at="/lines/1")
+
+
+def _before_the_fault(columns: list[str], cells: list[str]) -> Cells:
+    """Return those first cells of a line with too many or too few that hold no separator that should be quoted."""
+    told = zip(columns, map(str.strip, cells), strict=False)
+    return dict(takewhile(lambda each: each[0] in PLAIN, told))
 
 
 def _columns(cells: list[str]) -> list[str]:
@@ -112,29 +211,7 @@ def _columns(cells: list[str]) -> list[str]:
     return names
 
 
-def _take(
-    cells: dict[str, str], place: str, zone: tzinfo | None, limits: ObservationLimits, held: dict[Key, _Open]
-) -> None:
-    """Put a line to the observation that it belongs to."""
-    for name in ("patient", "code"):
-        if not cells[name]:
-            raise FieldMissing(f"{name} is missing", at=f"{place}/{name}")
-    for name, cell in cells.items():
-        longest = LONGEST_NOTE if name == "note" else LONGEST_WORD
-        if len(cell) > longest:
-            raise FieldInvalid(f"{name} has {len(cell)} characters, more than {longest}", at=f"{place}/{name}")
-    at, day = read_time(cells["at"], zone, f"{place}/at")
-    key = (cells["patient"], cells["code"], at, cells.get("id", ""))
-    mine = held.setdefault(key, _Open(day, place, cells.get("source", ""), cells.get("note", "")))
-    try:
-        _add(mine, cells, place, limits)
-    except DataError as error:
-        mine.wrong = True
-        error.detail += f"; the observation of {mine.place} is left out"
-        raise
-
-
-def _add(mine: _Open, cells: dict[str, str], place: str, limits: ObservationLimits) -> None:
+def _add(mine: _Open, cells: Cells, place: str, limits: ObservationLimits) -> None:
     name, value = cells["component"], cells["value"]
     for column, cell in (("component", name), ("value", value)):
         if not cell:

@@ -82,6 +82,7 @@ def read_fhir(
         try:
             rows.append(_row(resource, place, context))
         except DataError as error:
+            error.__context__ = error.__traceback__ = None  # there may be very many
             problems.append(error)
     return Observations(tuple(rows), tuple(problems), dict(skipped))
 

@@ -8,17 +8,30 @@ from datetime import date, datetime
 from typing import Any
 
 from konectom.errors import BodyTooLarge, DataError
-from konectom.formats._limits import MEBIBYTE
+from konectom.formats._limits import MEBIBYTE, Limits
 from konectom.recording import EMPTY
 
 
 @dataclass(frozen=True, slots=True)
 class ObservationLimits:
-    """Bounds on one import; each is checked before the work is done. ``max_rows`` counts lines, or resources."""
+    """Bounds on one import; each is checked before the work is done.
+
+    ``max_body_bytes`` bounds the body as it comes and once decompressed, ``max_rows`` counts lines, or resources.
+    """
 
     max_body_bytes: int = 16 * MEBIBYTE
     max_rows: int = 100_000
     max_components: int = 200
+    max_inflation_ratio: int = 100
+
+    @property
+    def of_body(self) -> Limits:
+        """Return the bounds on the body, as decompression takes them."""
+        return Limits(
+            max_body_bytes=self.max_body_bytes,
+            max_inflated_bytes=self.max_body_bytes,
+            max_inflation_ratio=self.max_inflation_ratio,
+        )
 
     def check_size(self, body: bytes) -> None:
         """Raise :class:`BodyTooLarge` where the body is."""

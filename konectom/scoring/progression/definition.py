@@ -197,6 +197,10 @@ class Definition:
         """The definition's name and version, as events carry it."""
         return f"{self.name}/{self.version}"
 
+    def suits(self, key: str) -> bool:
+        """Return whether it was made for the score of this key."""
+        return not self.scores or key in self.scores
+
     @property
     def needs_noise(self) -> bool:
         """Whether it can be applied only where the smallest detectable change of the score is known."""

@@ -79,6 +79,12 @@ class Given:
         return self.answers.get(name)
 
     @property
+    def plain(self) -> dict[str, Any]:
+        """Return every value in one form, however it was told: numbers in the kept units, dates as texts."""
+        days = {name: day.isoformat() for name, day in self.dates.items()}
+        return {**self.numbers, **self.texts, **days, **self.answers}
+
+    @property
     def facts(self) -> dict[str, str]:
         """Return what is no number, as texts."""
         told = {name: day.isoformat() for name, day in self.dates.items()}
@@ -101,6 +107,18 @@ def read_values(components: Mapping[str, Component], values: Mapping[str, Any], 
         elif component.required:
             raise FieldMissing(f"{component.name} is missing: {component.means}", at=component.at)
     return held
+
+
+def as_told(components: Mapping[str, Component], given: Given, values: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the values that were checked as they were told, numbers in their own units, and nothing beside them."""
+    told: dict[str, Any] = {}
+    for name, plain in given.plain.items():
+        value = values[name]
+        if name in given.numbers:
+            number, unit = (value["value"], value.get("unit")) if isinstance(value, Mapping) else (value, None)
+            plain = number if components[name].units is None else {"value": number, "unit": unit}
+        told[name] = plain
+    return told
 
 
 def _read_one(component: Component, value: Any, held: Given) -> None:
@@ -182,6 +200,8 @@ def _text(component: Component, value: Any) -> str:
     if not isinstance(value, str) or not value.strip():
         raise FieldInvalid(f"{component.name} is no text: {_shown(value)}", at=component.at)
     text = value.strip()
+    if "\0" in text:
+        raise FieldInvalid(f"{component.name} holds a NUL character", at=component.at)
     if len(text) > LONGEST_TEXT:
         raise FieldInvalid(f"{component.name} has {len(text)} characters, more than {LONGEST_TEXT}", at=component.at)
     if component.choices:

@@ -31,7 +31,7 @@ from typing import Any, Literal
 
 from konectom.assessments.base import Flag
 from konectom.recording import EMPTY
-from konectom.scoring.scales._given import Component, Given, read_values
+from konectom.scoring.scales._given import Component, Given, as_told, read_values
 
 __all__ = [
     "GENERAL_NOTICES",
@@ -133,7 +133,8 @@ class Scored:
     """What came of an observation's values.
 
     ``values`` holds each quantity that could be computed, ``absent`` the reason for each of the others; ``bands`` names
-    the band of those that have cut-offs; ``facts`` holds the texts, choices and dates that were given.
+    the band of those that have cut-offs; ``facts`` holds the texts, choices and dates that were given. ``given`` holds
+    every checked value in one form, however it was told (numbers in the kept units), ``told`` as it was told.
     """
 
     values: Mapping[str, float]
@@ -141,6 +142,8 @@ class Scored:
     flags: tuple[Flag, ...] = ()
     bands: Mapping[str, str] = EMPTY
     facts: Mapping[str, str] = EMPTY
+    given: Mapping[str, Any] = EMPTY
+    told: Mapping[str, Any] = EMPTY
 
     @property
     def alarms(self) -> tuple[Flag, ...]:
@@ -235,7 +238,8 @@ class Scale:
         missing = {name: out.reasons.get(name, "not_given") for name in self.quantity if name not in out.values}
         bands = {name: band for name, value in out.values.items() if (band := self.quantity[name].band_of(value))}
         flags = (*unlikely, *out.flags, *self._alarmed(given, out.values))
-        return Scored(out.values, missing, flags, bands, given.facts)
+        told = as_told(self.component, given, values)
+        return Scored(out.values, missing, flags, bands, given.facts, given.plain, told)
 
     def _unlikely(self, given: Given, values: Mapping[str, float]) -> list[Flag]:
         """Flag what is unlikely among the components; among the quantities only where no component tells it."""
