@@ -6,7 +6,7 @@ import re
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import tzinfo
+from datetime import datetime, tzinfo
 from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -44,7 +44,7 @@ class Problem:
     @classmethod
     def of(cls, error: KonectomError, at: str | None = None) -> Problem:
         """Return what an error tells."""
-        return cls(error.at or "" if at is None else at, error.code, error.detail)
+        return cls((error.at or "") if at is None else at, error.code, error.detail)
 
     @property
     def place(self) -> list[tuple[bool, int, str]]:
@@ -123,24 +123,7 @@ def import_observations(
 def _keep(services: Services, study_id: UUID, rows: Sequence[Row]) -> tuple[list[Kept], list[Problem]]:
     """Keep those of the rows that can be used, in one transaction."""
     now = services.clock()
-    found: list[tuple[Row, Finding]] = []
-    problems: list[Problem] = []
-    for row in rows:
-        try:
-            finding = check_finding(
-                now,
-                code=row.code,
-                at=row.at,
-                day=row.day,
-                values=row.values,
-                source=row.source,
-                reference=row.external_id,
-                note=row.note,
-            )
-        except DataError as error:
-            problems.append(Problem.of(error, row.where(error)))
-        else:
-            found.append((row, finding))
+    found, problems = _checked(rows, now)
 
     def write() -> tuple[list[Kept], list[Problem]]:
         with services.db.write() as db:
@@ -157,6 +140,20 @@ def _keep(services: Services, study_id: UUID, rows: Sequence[Row]) -> tuple[list
         return [], problems
     kept, more = written(write)
     return kept, problems + more
+
+
+def _checked(rows: Sequence[Row], now: datetime) -> tuple[list[tuple[Row, Finding]], list[Problem]]:
+    found: list[tuple[Row, Finding]] = []
+    problems: list[Problem] = []
+    for row in rows:
+        told = {"source": row.source, "reference": row.external_id, "note": row.note}
+        try:
+            finding = check_finding(now, code=row.code, at=row.at, day=row.day, values=row.values, **told)
+        except DataError as error:
+            problems.append(Problem.of(error, row.where(error)))
+        else:
+            found.append((row, finding))
+    return found, problems
 
 
 def _locked_patients(db: Session, study_id: UUID, codes: set[str]) -> dict[str, UUID]:

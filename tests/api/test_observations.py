@@ -1,10 +1,12 @@
 """Observations over HTTP: entering, reading, retracting, importing."""
 
 import gzip
-from uuid import UUID, uuid4
+from uuid import uuid4
 
 import orjson
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from konectom.app import METADATA_MAX_BYTES
 from konectom.scoring.scales import every_scale
@@ -14,6 +16,11 @@ AT = "2026-03-02T10:15:00+01:00"
 EDSS = {"code": "edss", "at": AT, "values": {"step": 3.5}}
 HEADER = "patient,code,at,component,value,unit,id,source,note\n"
 CSV = {"Content-Type": "text/csv"}
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers(-(2**63), 2**64 - 1) | st.floats() | st.text(max_size=20),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=12), inner, max_size=4),
+    max_leaves=12,
+)
 
 
 @pytest.fixture
@@ -197,15 +204,16 @@ def test_fhir_is_imported(load):
 
 
 def test_an_import_has_a_limit_of_its_own(load, services):
-    line = "P-001,edss,2026-03-02T10:00Z,step,3.5,,,,\n"
-    more_than_other_bodies = HEADER.encode() + line.encode() * (METADATA_MAX_BYTES // len(line) + 100)
-    answer = load(more_than_other_bodies)
-    assert (answer.status_code, answer.json["entered"]) == (200, 1)
+    lines = [f"P-001,edss,2026-03-02T{n // 60:02d}:{n % 60:02d}Z,step,3.5,,,,{'x' * 1990}\n" for n in range(550)]
+    larger_than_other_bodies = HEADER + "".join(lines)
+    assert len(larger_than_other_bodies) > METADATA_MAX_BYTES
+    answer = load(larger_than_other_bodies.encode())
+    assert (answer.status_code, answer.json["entered"]) == (200, 550)
     too_large = b"x" * (services.settings.max_import_bytes + 1)
     refused = load(too_large)
     assert first_error(refused)[:2] == (413, "body_too_large")
     assert refused.json["limit_bytes"] == services.settings.max_import_bytes
-    assert first_error(load(gzip.compress(too_large)))[:2] == (413, "inflated_too_large")
+    assert first_error(load(gzip.compress(too_large)))[:2] == (413, "inflation_ratio_exceeded")
 
 
 @pytest.mark.parametrize(
@@ -232,5 +240,29 @@ def test_an_import_into_a_study_that_is_not_there(staff):
     assert first_error(answer)[:2] == (404, "not_found")
 
 
-def test_ids_are_uuids(enter):
-    assert UUID(enter().json["id"])
+FUZZ = settings(
+    max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+)
+
+
+@FUZZ
+@given(
+    place=st.sampled_from(["code", "at", "values", "source", "reference", "note", "other", ("values", "step")]),
+    value=JSON,
+)
+def test_no_value_anywhere_makes_the_server_fail(enter, place, value):
+    answer = enter(**({"values": {place[1]: value}} if isinstance(place, tuple) else {place: value}))
+    assert answer.status_code in (200, 201, 400, 409, 422), answer.text
+
+
+@FUZZ
+@given(
+    body=st.binary(max_size=200)
+    | JSON.map(orjson.dumps)
+    | st.text(max_size=200).map(lambda text: (HEADER + text).encode()),
+    media_type=st.sampled_from(["text/csv", "application/fhir+json", "application/json", "", "text/html"]),
+    encoding=st.sampled_from([None, "gzip", "zstd", "identity", "br"]),
+)
+def test_no_bytes_make_an_import_fail(load, body, media_type, encoding):
+    headers = {"Content-Type": media_type} | ({"Content-Encoding": encoding} if encoding else {})
+    assert load(body, "?time_zone=Europe/Paris", **headers).status_code in (200, 400, 413, 415, 422)
