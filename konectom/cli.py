@@ -30,6 +30,7 @@ COMMANDS = (
     "import",
     "observe",
     "export",
+    "alerts",
     "reliability",
     "simulate",
     "reference",

@@ -133,7 +133,7 @@ class Limit(Described):
 class Compared(Described):
     """The present value beside a norm; `outside` says why nothing is given."""
 
-    norm = fields.String(required=True, metadata={"example": "sixmwt-troosters/1"})
+    norm = fields.String(required=True, metadata={"example": "sixmwt_enright_1998/1"})
     source = fields.String(required=True)
     z = fields.Float(required=True, allow_none=True)
     percentile = fields.Float(required=True, allow_none=True)
