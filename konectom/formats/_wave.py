@@ -15,6 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from konectom.errors import AudioUndecodable
+from konectom.formats._columns import LARGEST
 from konectom.recording import FloatArray
 
 PCM, FLOAT, EXTENSIBLE = 1, 3, 0xFFFE
@@ -75,6 +76,8 @@ class Wave:
             values = np.frombuffer(plain, f"<{self.kind}").astype(np.float64) / 2.0 ** (8 * width - 1)
         else:
             values = np.frombuffer(plain, f"<{self.kind}").astype(np.float64)
+            # What no converter gives is missing: its square would leave the range of numbers.
+            values = np.where(np.abs(values) <= LARGEST, values, np.nan)
         return values.reshape(-1, self.channels).mean(axis=1) if self.channels > 1 else values
 
 

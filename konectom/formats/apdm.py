@@ -25,6 +25,7 @@ from konectom.errors import (
     TimeNotFinite,
     TooManySamples,
 )
+from konectom.formats._columns import measurable
 from konectom.formats._limits import Limits
 from konectom.formats._registry import Format
 from konectom.formats._streams import AXES
@@ -86,7 +87,7 @@ class _File:
         self._left -= held.size
         if self._left < 0:
             raise TooManySamples("the file holds more values than are accepted", at=path)
-        return np.asarray(held[()], dtype=np.float64).reshape(-1, columns)
+        return measurable(np.asarray(held[()], dtype=np.float64).reshape(-1), path).reshape(-1, columns)
 
     def text(self, path: str, name: str) -> str:
         """Return an attribute as text, "" where it is missing."""

@@ -48,17 +48,20 @@ def low_passed(rows: FloatArray, size: IntArray, cutoff_hz: float, order: int, r
 
     numerator, denominator = butterworth_low_pass(cutoff_hz, order, rate_hz)
     settled = lfilter_zi(numerator, denominator)
-    pad = 3 * max(numerator.size, denominator.size)
-    last = np.maximum(size - 1, 0)[:, None]
-    column = np.arange(rows.shape[1] + 2 * pad) - pad
-    mirrored = np.minimum(np.abs(column), np.abs(2 * last - np.abs(column))).clip(0, rows.shape[1] - 1)
-    extended = np.take_along_axis(rows, mirrored, axis=1)
-    extended[:, :pad] = 2 * rows[:, :1] - extended[:, :pad]
-    np.subtract(2 * np.take_along_axis(rows, last, axis=1), extended, out=extended, where=column > last)
-    backwards = (last + 2 * pad - np.arange(column.size)).clip(0)
-    for _ in range(2):
-        filtered, _ = lfilter(numerator, denominator, extended, axis=1, zi=settled * extended[:, :1])
-        extended = np.take_along_axis(filtered, backwards, axis=1)
-    within: FloatArray = extended[:, pad : pad + rows.shape[1]]
+    pad, width = 3 * max(numerator.size, denominator.size), rows.shape[1]
+    row, last = np.arange(len(rows))[:, None], np.maximum(size - 1, 0)[:, None]
+    beyond = np.arange(1, pad + 1)
+    extended = np.zeros((len(rows), width + 2 * pad))
+    extended[:, pad : pad + width] = rows
+    before = np.minimum(beyond[::-1], width - 1)
+    extended[:, :pad] = 2 * rows[:, :1] - rows[:, before]
+    extended[row, pad + last + beyond] = 2 * rows[row, last] - rows[row, np.maximum(last - beyond, 0)]
+    filtered, _ = lfilter(numerator, denominator, extended, axis=1, zi=settled * extended[:, :1])
+    # Backwards a filter that has settled stays so while the input does: right of its end a row goes on as it ends.
+    end = 2 * pad + last
+    stop = filtered[row, end]
+    steady = np.where(np.arange(width + 2 * pad) > end, stop, filtered)
+    backwards, _ = lfilter(numerator, denominator, steady[:, ::-1], axis=1, zi=settled * stop)
+    within: FloatArray = backwards[:, ::-1][:, pad : pad + width].copy()
     within[size <= pad] = np.nan
     return within
