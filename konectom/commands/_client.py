@@ -43,6 +43,10 @@ class Client:
         headers = _headers(token) | {"Content-Type": "application/json", "Content-Encoding": "gzip"}
         return self._send("PUT", f"/api/v1/sessions/{session_id}", body, headers)
 
+    def post(self, path: str, body: bytes, form: str, token: str) -> Answer:
+        """Return the answer to a POST of something that can be sent again: what is there is not made twice."""
+        return self._send("POST", path, body, _headers(token) | {"Content-Type": form})
+
     def _send(self, method: str, path: str, body: bytes | None, headers: dict[str, str]) -> Answer:
         try:
             return self._once(method, path, body, headers)

@@ -1,4 +1,4 @@
-"""What the demonstration shows: one patient's trends, asked from the REST interface, and where to look next."""
+"""What the demonstration shows: how one patient is, asked from the REST interface, and where to look next."""
 
 from __future__ import annotations
 
@@ -21,6 +21,11 @@ if TYPE_CHECKING:
 
     from konectom.commands._demo_data import People
 
+CLINIC: Mapping[str, str] = {
+    "obs.edss.step": "EDSS",
+    "obs.sdmt.correct": "SDMT",
+    "obs.t25fw.time": "25 feet",
+}
 BARS = "▁▂▃▄▅▆▇█"
 COLUMNS_OF_BARS = 20
 SPAN = timedelta(weeks=8)
@@ -31,10 +36,8 @@ def show_trends(out: Console, client: Client, patient: Patient, patient_id: UUID
     """Print the trends of some scores of a patient."""
     from rich.table import Table
 
-    answer = client.get(f"/api/v1/patients/{patient_id}/trends", token)
-    if answer.status != 200:
-        raise ServerFailed(f"the server refused to show a trend: {answer.status} {answer.body}")
-    trends = {trend["key"]: trend for trend in answer.body["trends"]}
+    answer = _asked(client, f"/api/v1/patients/{patient_id}/trends", token)
+    trends = {trend["key"]: trend for trend in answer["trends"]}
     told = f"course: {patient.course.name}"
     if patient.course.worsening_per_year:
         told += f", planted: about {100 * patient.course.worsening_per_year:.0f} % worse in a year"
@@ -52,6 +55,50 @@ def show_trends(out: Console, client: Client, patient: Patient, patient_id: UUID
             table.add_row(*_row(trends[key]))
     out.print()
     out.print(table)
+
+
+def show_summary(out: Console, client: Client, patient_id: UUID, token: str) -> None:
+    """Print the verdict on the same scores, and on what the clinic found, in words; and how schedules were kept."""
+    from rich.table import Table
+
+    answer = _asked(client, f"/api/v1/patients/{patient_id}/summary", token)
+    lines = {line["key"]: line for line in answer["scores"]}
+    table = Table(title="What it says of them", box=None, pad_edge=False, header_style="bold", title_justify="left")
+    table.add_column("score", no_wrap=True)
+    table.add_column("baseline", justify="right")
+    table.add_column("now", justify="right")
+    table.add_column("verdict")
+    for key, name in {**HEADLINES, **CLINIC}.items():
+        if key in lines:
+            line = lines[key]
+            table.add_row(name, _level(line["baseline"]), _level(line["now"]), line["verdict"]["words"])
+    out.print()
+    out.print(table)
+    kept = [
+        f"{each['assessment']} {100 * each['share']:.0f} %" for each in answer["schedules"] if each["share"] is not None
+    ]
+    if kept:
+        out.print(f"Done of what was due: {', '.join(kept)}.")
+
+
+def show_alerts(out: Console, client: Client, study_id: UUID, patient_id: UUID, token: str) -> None:
+    """Print a patient's open alerts."""
+    answer = _asked(client, f"/api/v1/studies/{study_id}/alerts?patient={patient_id}", token)
+    if answer["items"]:
+        out.print("\n[bold]Open alerts of this patient[/bold]")
+    for alert in answer["items"]:
+        out.print(f"  {alert['message']}", markup=False)
+
+
+def _asked(client: Client, path: str, token: str) -> Any:
+    answer = client.get(path, token)
+    if answer.status != 200:
+        raise ServerFailed(f"the server refused {path}: {answer.status} {answer.body}")
+    return answer.body
+
+
+def _level(level: Mapping[str, Any] | None) -> str:
+    return "" if level is None else f"{level['value']:.3g}"
 
 
 def _row(trend: Mapping[str, Any]) -> tuple[str, ...]:
@@ -120,6 +167,8 @@ def show_next_steps(out: Console, url: str, patient_id: UUID, people: People) ->
     lines = (
         ("The documentation of the REST interface", f"{url}/docs"),
         ("This patient's trends", f"{url}/api/v1/patients/{patient_id}/trends"),
+        ("The same in one line per score", f"{url}/api/v1/patients/{patient_id}/summary"),
+        ("The study's alerts", f"{url}/api/v1/studies/{people.study_id}/alerts"),
         ("The study's feature table", f"{url}/api/v1/studies/{people.study_id}/features?assessment=tap&format=csv"),
     )
     out.print("\n[bold]Where to look next[/bold]")

@@ -38,7 +38,7 @@ WORKERS = 2
     "--weeks", type=click.IntRange(4, 520), default=52, show_default=True, help="For how long they are followed."
 )
 def command(once: bool, port: int, data_dir: Path, seed: int, patients: int, weeks: int) -> None:
-    """Show konectom at work: simulate patients, upload their sessions to a real server, show a trend.
+    """Show konectom at work: simulate patients, upload their sessions to a real server, show how one of them is.
 
     Patients are steady, improving by practice, slowly worsening, or have a relapse. The server then stays until Ctrl-C.
     Called again, the command goes on with the data that are there.
@@ -119,28 +119,34 @@ def _enrol(data_dir: Path, cohort: list[Patient]) -> People:
 def _fill(out: Console, server: Server, data_dir: Path, plan: Plan, cohort: list[Patient], people: People) -> None:
     from dataclasses import replace
 
+    from konectom.commands._demo_clinic import enter_clinic
     from konectom.commands._demo_data import note_plan
     from konectom.commands._demo_upload import upload_all
     from konectom.commands._output import progress
 
+    start = date.fromisoformat(plan.start)
     with progress("simulating and uploading", out) as bar:
-        sent = upload_all(server, cohort, people, date.fromisoformat(plan.start), plan.weeks, bar)
+        sent = upload_all(server, cohort, people, start, plan.weeks, bar)
     out.print(
         f"{sent.sessions} sessions of {len(cohort)} patients over {plan.weeks} weeks were uploaded through the REST"
         f" interface: {sent.megabytes:.0f} MB in {sent.seconds:.0f} s, {sent.sessions / sent.seconds:.0f} a second,"
         " simulation included."
     )
+    entered = enter_clinic(server, cohort, people, start, plan.weeks)
+    out.print(f"{entered} observations of the clinic (EDSS, SDMT, T25FW, relapses) were entered.")
     note_plan(data_dir, replace(plan, complete=True))
 
 
 def _show(out: Console, server: Server, cohort: list[Patient], people: People) -> UUID:
-    """Show a patient's trends; return which patient's."""
-    from konectom.commands._demo_report import show_trends
+    """Show how a patient is; return which one."""
+    from konectom.commands._demo_report import show_alerts, show_summary, show_trends
 
     shown = next((patient for patient in cohort if patient.course.name == "worsening"), cohort[0])
     patient_id = people.patient_ids[shown.code]
     with server.client() as client:
         show_trends(out, client, shown, patient_id, people.staff_token)
+        show_summary(out, client, patient_id, people.staff_token)
+        show_alerts(out, client, people.study_id, patient_id, people.staff_token)
     return patient_id
 
 

@@ -118,14 +118,18 @@ LAPSED_PERIODS, LAPSED_DAYS = 2, 14
 """A patient has lapsed who did nothing in at least so many closed periods that are at least so many days."""
 
 
-def adherence(schedule: Schedule, at_day: FloatArray | Sequence[float], today_day: float) -> Adherence:
+def adherence(
+    schedule: Schedule, at_day: FloatArray | Sequence[float], today_day: float, *, since: date | None = None
+) -> Adherence:
     """Hold the tests (instants, in any order) against a schedule, up to the instant ``today_day``.
 
-    The last period is cut at ``until``; what is due in it shrinks in proportion, rounded down, to at least one.
+    For a patient who came later than the schedule began, ``since`` is the first day; the periods stay where they are.
+    The first period is cut at ``since``, the last at ``until``; what is due in them shrinks in proportion, rounded
+    down, to at least one.
     """
     zone = ZoneInfo(schedule.time_zone)
     today = int(local_days([today_day], zone)[0])
-    start = schedule.start.toordinal() - _EPOCH
+    start = max(schedule.start, since or schedule.start).toordinal() - _EPOCH
     end = today + 1 if schedule.until is None else min(today + 1, schedule.until.toordinal() - _EPOCH + 1)
     days = np.unique(local_days(at_day, zone))
     days = days[days <= today]
@@ -159,16 +163,19 @@ def local_days(at_day: FloatArray | Sequence[float], zone: ZoneInfo) -> IntArray
 def _periods(schedule: Schedule, days: list[int], start: int, end: int, today: int) -> tuple[list[Period], int]:
     """Give each day with a test to the period it lies in, or to the one before where that still lacks one."""
     length, tolerance = schedule.per_days, schedule.tolerance_days
-    last_day = None if schedule.until is None else schedule.until.toordinal() - _EPOCH
+    after = None if schedule.until is None else schedule.until.toordinal() - _EPOCH + 1
+    begun_day = schedule.start.toordinal() - _EPOCH
+    grid = begun_day + (start - begun_day) // length * length
     found: list[list[int]] = []
-    for first in range(start, end, length):
-        size = length if last_day is None else min(length, last_day + 1 - first)
-        found.append([first, size, max(1, schedule.times * size // length), 0, 0])
+    for period in range(grid, end, length):
+        first, stop = max(period, start), period + length if after is None else min(period + length, after)
+        if first < stop:
+            found.append([first, stop - first, max(1, schedule.times * (stop - first) // length), 0, 0])
     extra = 0
     for day in days:
         if day < start or not found:
             continue
-        index = min((day - start) // length, len(found) - 1)
+        index = min((day - grid) // length, len(found) - 1)
         first, size, due, done, _ = found[index]
         inside = day < first + size
         owed = index - 1 if inside else index

@@ -113,18 +113,18 @@ def _alarms(db: Session, patient_id: UUID) -> Iterator[Finding]:
 
 def _lapses(db: Session, patient: Patient, now: datetime) -> Iterator[Finding]:
     lapsed: dict[tuple[str, date], Finding] = {}
-    for row, rule, kept in adherence_of(db, patient, now):
-        since = kept.lapsed_since
+    for row, kept in adherence_of(db, patient, now):
+        since = kept.adherence.lapsed_since
         if since is not None:
             named = since.isoformat()
             lapsed[row.assessment, since] = Finding(
                 kind="lapsed",
                 key=row.assessment,
-                at=datetime.combine(since, datetime.min.time(), ZoneInfo(rule.time_zone)),
+                at=datetime.combine(since, datetime.min.time(), ZoneInfo(kept.rule.time_zone)),
                 identity=named,
                 told={
                     "message": f"No {row.assessment} test since {named}, though it is scheduled.",
-                    "evidence": {"schedule": str(row.id)} | show_sums(kept),
+                    "evidence": {"schedule": str(row.id)} | show_sums(kept.adherence),
                 },
             )
     yield from lapsed.values()

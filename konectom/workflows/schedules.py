@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, fields, replace
+from dataclasses import asdict, dataclass, fields, replace
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
@@ -37,6 +37,15 @@ APART = timedelta(days=2)
 
 PERIODS_TOLD = 60
 """So many periods, the last ones, are told one by one; the sums are over all of them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """What a schedule asks for, since when of this patient, and how it was kept."""
+
+    rule: Rule
+    since: date
+    adherence: Adherence
 
 
 def create_schedule(
@@ -119,8 +128,8 @@ def patient_adherence(services: Services, patient_id: UUID, *, study_id: UUID | 
         return {"patient": str(patient_id), "schedules": kept}
 
 
-def adherence_of(db: Session, patient: Patient, now: datetime) -> list[tuple[Schedule, Rule, Adherence]]:
-    """Return each schedule that holds for the patient, the rule that follows from it, and how it was kept.
+def adherence_of(db: Session, patient: Patient, now: datetime) -> list[tuple[Schedule, Kept]]:
+    """Return each schedule that holds for the patient, and how it was kept.
 
     A study's schedule holds for a patient from the day on which the patient came, if that is later than its start:
     nobody has missed what was due before.
@@ -128,13 +137,13 @@ def adherence_of(db: Session, patient: Patient, now: datetime) -> list[tuple[Sch
     rules = [(row, Rule.of(row.rule)) for row in schedules_of(db, patient)]
     done = _done(db, patient.id, rules, now)
     found = []
-    for row, declared in rules:
+    for row, rule in rules:
         at_day = done.get(row.assessment, np.empty(0))
-        rule = declared if row.patient_id is not None else _from_enrolment(declared, patient, at_day)
-        kept = adherence(rule, at_day, day_of(now))
+        since = rule.start if row.patient_id is not None else max(rule.start, _came(rule, patient, at_day))
+        kept = adherence(rule, at_day, day_of(now), since=since)
         if kept.lapsed_since is not None and rule.until is not None and rule.until < _today(rule, now):
             kept = replace(kept, lapsed_since=None)  # nothing is due any more
-        found.append((row, rule, kept))
+        found.append((row, Kept(rule, since, kept)))
     return found
 
 
@@ -162,9 +171,10 @@ def show_sums(kept: Adherence) -> dict[str, Any]:
     return sums | {"lapsed_since": None if kept.lapsed_since is None else kept.lapsed_since.isoformat()}
 
 
-def _show_kept(row: Schedule, rule: Rule, kept: Adherence) -> dict[str, Any]:
-    periods = [asdict(each) | {"start": each.start.isoformat()} for each in kept.periods[-PERIODS_TOLD:]]
-    return show_schedule(row) | {"holds_from": rule.start.isoformat()} | show_sums(kept) | {"periods": periods}
+def _show_kept(row: Schedule, kept: Kept) -> dict[str, Any]:
+    periods = [asdict(each) | {"start": each.start.isoformat()} for each in kept.adherence.periods[-PERIODS_TOLD:]]
+    shown = show_schedule(row) | {"holds_from": kept.since.isoformat()}
+    return shown | show_sums(kept.adherence) | {"periods": periods}
 
 
 def _find_patient(db: Session, patient: UUID, study_id: UUID, *, at: str) -> Patient:
@@ -189,10 +199,10 @@ def _rows(db: Session, study_id: UUID, patient_id: UUID | None) -> list[Schedule
     return list(db.scalars(select(Schedule).where(Schedule.study_id == study_id, whose)))
 
 
-def _from_enrolment(rule: Rule, patient: Patient, at_day: FloatArray) -> Rule:
+def _came(rule: Rule, patient: Patient, at_day: FloatArray) -> date:
+    """Return the day on which a patient came: when entered here, or that of the first test, if that is earlier."""
     known = min([day_of(patient.created_at), *at_day.tolist()])
-    came = int(local_days([known], ZoneInfo(rule.time_zone))[0])
-    return replace(rule, start=max(rule.start, EPOCH.date() + timedelta(days=came)))
+    return EPOCH.date() + timedelta(days=int(local_days([known], ZoneInfo(rule.time_zone))[0]))
 
 
 def _today(rule: Rule, now: datetime) -> date:

@@ -35,7 +35,7 @@ def patient_summary(
     with services.db.read() as db:
         patient = find_patient(db, patient_id, study_id=study_id)
         tracks = follow_patient(db, patient, now=now, end=end)
-        kept = [_schedule(row, adherence) for row, _, adherence in adherence_of(db, patient, as_of)]
+        kept = [_schedule(row, each.adherence) for row, each in adherence_of(db, patient, as_of)]
         alerts = count_open(db, patient.id, as_of)
     return {
         "patient": str(patient_id),

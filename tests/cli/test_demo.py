@@ -1,6 +1,7 @@
 """``konectom demo``: a real server, real uploads, and a directory that is left as it should be."""
 
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -68,6 +69,9 @@ def test_it_runs_through_once_goes_on_where_it_was_and_begins_anew_for_others(tm
     assert 8 <= len(first) <= 12
     assert "SIM-003 (course: worsening" in out
     assert "turn speed" in out
+    assert "9 observations of the clinic" in out
+    assert re.search(r"EDSS +3 +3 +One value: nothing to compare with", out)
+    assert re.search(r"Done of what was due: balance \d+ %", out)
     # What has stopped is not offered; what is said about how to go on is true.
     assert "curl" not in out
     assert f"konectom demo --data-dir {directory}" in out
@@ -105,7 +109,7 @@ def test_it_serves_until_it_is_told_to_stop(tmp_path):
         # What it says about where to look next is true.
         token = told.partition("Bearer ")[2].partition("'")[0]
         addresses = [line.strip() for line in told.splitlines() if line.strip().startswith("http://")]
-        assert len(addresses) == 3
+        assert len(addresses) == 5
         for address in addresses:
             assert client.get(address.removeprefix(f"http://{HOST}:{port}"), token).status == 200
     process.send_signal(signal.SIGTERM)

@@ -155,3 +155,34 @@ def test_says_what_is_wrong(document: Any, error: str, at: str) -> None:
     with pytest.raises(DataError) as refused:
         Schedule.of(document, at="/s")
     assert (refused.value.code, refused.value.at) == (error, at)
+
+
+@pytest.mark.parametrize(
+    ("since", "first", "days", "due"),
+    [
+        (date(2026, 2, 1), date(2026, 3, 2), 7, 3),  # before the schedule
+        (date(2026, 3, 9), date(2026, 3, 9), 7, 3),
+        (date(2026, 3, 12), date(2026, 3, 12), 4, 1),  # Thursday to Sunday: 3 * 4 / 7, rounded down
+        (date(2026, 3, 15), date(2026, 3, 15), 1, 1),
+    ],
+)
+def test_who_came_later_owes_what_is_left_of_the_period(since: date, first: date, days: int, due: int) -> None:
+    found = adherence(THRICE, [day(2026, 3, 3)], day(2026, 3, 23), since=since)
+    assert (found.periods[0].start, found.periods[0].days, found.periods[0].due) == (first, days, due)
+    # The weeks after that begin on Mondays as before.
+    assert all(each.start.weekday() == 0 and each.days == 7 for each in found.periods[1:])
+    # What was done before does not count.
+    assert found.done == (1 if since <= date(2026, 3, 3) else 0)
+
+
+def test_who_came_later_and_never_tested_lapsed_since_then() -> None:
+    assert adherence(WEEKLY, [], day(2026, 3, 23), since=date(2026, 3, 12)).lapsed_since == date(2026, 3, 12)
+    assert adherence(WEEKLY, [], day(2026, 3, 20), since=date(2026, 3, 12)).lapsed_since is None
+
+
+def test_who_came_when_all_was_over_owes_nothing() -> None:
+    ended = Schedule(date(2026, 3, 2), until=date(2026, 3, 11), time_zone="Europe/Paris")
+    found = adherence(ended, [day(2026, 3, 13)], day(2026, 3, 30), since=date(2026, 3, 12))
+    assert (found.due, found.periods, found.lapsed_since) == (0, (), None)
+    cut = adherence(ended, [day(2026, 3, 10)], day(2026, 3, 30), since=date(2026, 3, 10))
+    assert [(each.start, each.days, each.due, each.done) for each in cut.periods] == [(date(2026, 3, 10), 2, 1, 1)]
