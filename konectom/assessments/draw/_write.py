@@ -11,7 +11,7 @@ from konectom.assessments.draw._trace import INFINITY, SPIRAL, Trace, corners
 from konectom.recording import STANDARD_GRAVITY_MPS2, FloatArray
 from konectom.signals.paths import IndexArray, crossings, distances, distinct, share_reached, spectral_arc_length, steps
 from konectom.signals.resample import bin_means
-from konectom.signals.spectrum import band_energy, power_spectrum, spectral_entropy_bit
+from konectom.signals.spectrum import band_energy, power_spectrum, spectral_entropy_bit, spectral_norm
 from konectom.signals.statistics import describe
 
 SPAN_MS = {"square_clockwise": 5699.0, "square_counter_clockwise": 5738.0, INFINITY: 6012.0, SPIRAL: 8671.0}
@@ -275,7 +275,7 @@ def write_hand(drawings: list[Trace], out: Outcome) -> None:
                     out.absent(f"motion_{name}", "input_missing", sensor=sensor, axis=axis)
             continue
         even = bin_means(t_s[order], values[order], MOTION_HZ).values
-        out("spectral_norm", np.linalg.norm(even, ord=2), sensor=sensor)
+        out("spectral_norm", spectral_norm(even), sensor=sensor)
         told = _spectral(np.column_stack([even, np.linalg.norm(even, axis=1)]), MOTION_HZ)
         for name in SPECTRAL:
             for index, axis in enumerate(AXES):
