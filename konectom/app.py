@@ -11,8 +11,10 @@ from konectom.api import access, errors, openapi, requests
 from konectom.api.assessments import assessments
 from konectom.api.contract import Api
 from konectom.api.docs import docs
+from konectom.api.following import following
 from konectom.api.health import health
 from konectom.api.json import OrjsonProvider
+from konectom.api.observations import observations
 from konectom.api.patients import patients
 from konectom.api.sessions import sessions
 from konectom.api.studies import studies
@@ -46,7 +48,7 @@ def create_app(settings: Settings | None = None, *, services: Services | None = 
 
     api = Api(app, title="konectom", version=__version__, info=openapi.INFO)
     openapi.prepare(api.spec)
-    for resource in (sessions, patients, studies, assessments):
+    for resource in (sessions, patients, observations, studies, following, assessments):
         api.register_blueprint(resource, url_prefix=API_PREFIX)
     api.register_blueprint(health)
     app.register_blueprint(docs)

@@ -28,7 +28,10 @@ COMMANDS = (
     "device",
     "user",
     "import",
+    "observe",
     "export",
+    "alerts",
+    "reliability",
     "simulate",
     "reference",
 )

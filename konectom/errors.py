@@ -3,14 +3,48 @@
 ::
 
     KonectomError
-    ├── BodyError            4xx   the request body as a whole cannot be used
-    ├── DataError            422   what the body says is wrong somewhere
-    │   └── StreamError            a stream of samples or events is wrong
-    ├── AccessError          40x   the caller may not do this
-    ├── ConflictError        409   it contradicts what is already stored
-    └── OperationError       50x   the operator has to act
-
-The leaves, with their codes, are in docs/errors.md: a test compares them.
+    ├── BodyError                  the request body as a whole cannot be used
+    │   ├── BodyTooLarge           413  body_too_large
+    │   ├── InflatedTooLarge       413  inflated_too_large
+    │   ├── InflationRatioExceeded 413  inflation_ratio_exceeded
+    │   ├── CompressionCorrupt     400  compression_corrupt
+    │   ├── EncodingUnsupported    415  encoding_unsupported
+    │   ├── NotJson                400  not_json
+    │   └── FormatUnknown          415  format_unknown
+    ├── DataError                  422  what the body says is wrong somewhere
+    │   ├── FieldMissing                field_missing
+    │   ├── FieldInvalid                field_invalid
+    │   ├── AssessmentUnknown           assessment_unknown
+    │   ├── ScaleUnknown                scale_unknown
+    │   ├── NothingUsable               nothing_usable
+    │   ├── TooManyRecordings           too_many_recordings
+    │   ├── TooManySamples              too_many_samples
+    │   └── StreamError                 a stream of samples or events is wrong
+    │       ├── StreamMissing           stream_missing
+    │       ├── StreamUnknown           stream_unknown
+    │       ├── ColumnMissing           column_missing
+    │       ├── ColumnInvalid           column_invalid
+    │       ├── LengthMismatch          stream_length_mismatch
+    │       ├── TimeMissing             time_missing
+    │       ├── TimeNotFinite           time_not_finite
+    │       ├── UnitMissing             unit_missing
+    │       ├── UnitInvalid             unit_invalid
+    │       └── AudioUndecodable        audio_undecodable
+    ├── AccessError
+    │   ├── NotAuthenticated       401  not_authenticated
+    │   ├── NotPermitted           403  not_permitted
+    │   └── NotFound               404  not_found
+    ├── ConflictError              409
+    │   ├── DigestConflict              session_digest_conflict
+    │   ├── SessionIdTaken              session_id_taken
+    │   ├── AlreadyExists               already_exists
+    │   └── ObservationConflict         observation_conflict
+    └── OperationError             the operator has to act
+        ├── SettingInvalid         500  setting_invalid
+        ├── MigrationNeeded        503  migration_needed
+        ├── CatalogueChanged       503  catalogue_changed
+        ├── ExtraMissing           501  extra_missing
+        └── StoreUnavailable       503  store_unavailable
 
 ``code`` never changes once released; ``detail`` is for people and may. ``at`` is a JSON pointer (RFC 6901) into the
 body that was sent, or into the query (``/query/limit``).
@@ -114,6 +148,12 @@ class AssessmentUnknown(DataError):
     code, title = "assessment_unknown", "Assessment unknown"
 
 
+class ScaleUnknown(DataError):
+    """The named clinical scale does not exist here."""
+
+    code, title = "scale_unknown", "Scale unknown"
+
+
 class NothingUsable(DataError):
     """Not one recording of the session can be used."""
 
@@ -190,6 +230,12 @@ class UnitInvalid(StreamError):
     code, title = "unit_invalid", "Unit invalid"
 
 
+class AudioUndecodable(StreamError):
+    """A sound recording is empty, damaged, or in a codec that is not read here."""
+
+    code, title = "audio_undecodable", "Audio cannot be decoded"
+
+
 class AccessError(KonectomError):
     """The caller may not do this."""
 
@@ -236,6 +282,12 @@ class AlreadyExists(ConflictError):
     code, title = "already_exists", "Already exists"
 
 
+class ObservationConflict(ConflictError):
+    """Another value of the same scale, time and source is stored already."""
+
+    code, title = "observation_conflict", "Contradicts a stored observation"
+
+
 class OperationError(KonectomError):
     """The operator has to act."""
 
@@ -256,6 +308,12 @@ class CatalogueChanged(OperationError):
     """An assessment's declaration changed without a new version."""
 
     code, status, title = "catalogue_changed", 503, "Catalogue changed without a new version"
+
+
+class ExtraMissing(OperationError):
+    """What was asked for needs a package that is not installed here."""
+
+    code, status, title = "extra_missing", 501, "Optional package not installed"
 
 
 class StoreUnavailable(OperationError):

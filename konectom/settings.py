@@ -18,6 +18,7 @@ from konectom.errors import SettingInvalid
 
 if TYPE_CHECKING:
     from konectom.formats import Limits
+    from konectom.formats.observations import ObservationLimits
 
 PREFIX = "KONECTOM_"
 T = TypeVar("T")
@@ -129,6 +130,10 @@ class Settings:
     max_recordings = _count("100", "Most recordings in one session.")
     max_parts = _count("1000", "Most parts in one recording.")
     max_values = _count("20_000_000", "Most numbers and texts in the streams and events of one recording.")
+    max_import_bytes = _count(
+        "16_777_216", "Largest import of clinical values, as it comes over the network and once decompressed."
+    )
+    max_import_rows = _count("100_000", "Most lines, or resources, in one import of clinical values.")
     page_size = _count("50", "Rows on one page of a list, where the caller does not say.")
     page_size_max = _count("500", "Most rows on one page of a list.")
     device_token_lifetime = _duration("1825 d", "How long a phone's token is valid.")
@@ -166,6 +171,17 @@ class Settings:
             max_recordings=self.max_recordings,
             max_parts=self.max_parts,
             max_values=self.max_values,
+        )
+
+    @property
+    def import_limits(self) -> ObservationLimits:
+        """Return the bounds on one import of clinical values, as the readers take them."""
+        from konectom.formats.observations import ObservationLimits
+
+        return ObservationLimits(
+            max_body_bytes=self.max_import_bytes,
+            max_rows=self.max_import_rows,
+            max_inflation_ratio=self.max_inflation_ratio,
         )
 
 

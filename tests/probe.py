@@ -9,7 +9,7 @@ import orjson
 from sqlalchemy import select
 
 from konectom import formats
-from konectom.assessments.base import Condition, Measure, Rule, assessment, behavioural, limited, motion
+from konectom.assessments.base import Condition, Measure, Rule, assessment, behavioural, invalid, limited, motion
 from konectom.storage.models import RecordingRow, SessionRow
 from konectom.workflows.keep import keep_result
 from konectom.workflows.process import extract_recording
@@ -17,8 +17,8 @@ from konectom.workflows.process import extract_recording
 HAND = Condition("hand", ("left", "right"))
 
 
-def probe_of(version: int, *, unit: str = "m/s2", extra: bool = False) -> Any:
-    """A small assessment: the magnitude of the acceleration, by hand."""
+def probe_of(version: int, *, unit: str = "m/s2", extra: bool = False, strict: bool = False) -> Any:
+    """A small assessment: the magnitude of the acceleration, by hand. Where it is strict, short is not usable."""
     measures = [
         Measure("samples", "1", "Number of samples.", score=True),
         Measure(
@@ -43,7 +43,7 @@ def probe_of(version: int, *, unit: str = "m/s2", extra: bool = False) -> Any:
         domain="none",
         inputs=(motion("accelerometer", "m/s2"),),
         measures=tuple(measures),
-        quality=(Rule("short", behavioural, limited, "That was too short. Please repeat."),),
+        quality=(Rule("short", behavioural, invalid if strict else limited, "That was too short. Please repeat."),),
     )
     def extract(recording: Any, out: Any) -> None:
         """Magnitude of the acceleration."""
@@ -92,4 +92,4 @@ def recompute(services: Any, session_id: str) -> None:
         row = db.scalars(select(RecordingRow).where(RecordingRow.session_id == session.id)).one()
         recording = formats.read(services.objects.get(session.digest)).recordings[0]
         result = extract_recording(recording, 0).result
-        keep_result(db, row.id, session.patient_id, session.started_at, result, services.clock())
+        keep_result(db, session, row, session.started_at, result, services.clock())

@@ -32,11 +32,12 @@ def inflated(path: Path) -> bytes:
 def expected(path: Path) -> list[dict[str, str]]:
     """Return the published library's values for a recording: rows with level, measure_id, value, flags.
 
-    Those of its further processing steps (``.lee``, ``.gps``) lie in tables of their own.
+    Those of its further processing steps (``.lee``, ``.gps``) lie in tables of their own, and so do those that it
+    gives only when asked for one test by name (``.da``).
     """
     stem = path.name.split(".json")[0].split(".h5")[0]
     found: list[dict[str, str]] = []
-    for table in (path.with_name(f"{stem}{more}.expected.csv") for more in ("", ".lee", ".gps")):
+    for table in (path.with_name(f"{stem}{more}.expected.csv") for more in ("", ".lee", ".gps", ".da")):
         if table.exists():
             with table.open(newline="") as rows:
                 found += [row for row in csv.DictReader(rows) if row.get("measure_id") and row["value"]]

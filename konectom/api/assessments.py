@@ -7,8 +7,15 @@ from typing import Any
 from konectom.api.access import DEVICE, STAFF, requires
 from konectom.api.contract import Resource
 from konectom.api.schemas.catalogue import Assessments, DeclaredAssessment, Measures, MeasuresQuery
+from konectom.api.schemas.trends import Definitions, Norms
 from konectom.errors import AssessmentUnknown, FieldInvalid, NotFound
-from konectom.workflows.catalogue import describe_assessment, list_assessments, list_measures
+from konectom.workflows.catalogue import (
+    describe_assessment,
+    list_assessments,
+    list_definitions,
+    list_measures,
+    list_norms,
+)
 
 assessments = Resource("assessments", __name__, description="The tests and what they measure.")
 
@@ -41,3 +48,19 @@ def get_assessment_by_name(name: str) -> Any:
 def get_measures(**query: Any) -> Any:
     """Show the data dictionary: every value there can be, with unit, direction and meaning."""
     return {"items": list_measures(**query)}
+
+
+@assessments.route("/definitions")
+@requires(STAFF)
+@assessments.answers(200, Definitions)
+def get_definitions() -> Any:
+    """List the definitions of confirmed change, each with all that decides."""
+    return {"items": list_definitions()}
+
+
+@assessments.route("/norms")
+@requires(STAFF)
+@assessments.answers(200, Norms)
+def get_norms() -> Any:
+    """List the norms, each with its source, its population and its numbers."""
+    return {"items": list_norms()}

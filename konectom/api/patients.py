@@ -11,10 +11,11 @@ from konectom.api.access import DEVICE, STAFF, requires, services, study_in_scop
 from konectom.api.contract import Resource
 from konectom.api.schemas.people import NewPatient, Patient, PatientPage, PatientsQuery
 from konectom.api.schemas.sessions import SessionPage, SessionsQuery
-from konectom.api.schemas.trends import Trends, TrendsQuery
+from konectom.api.schemas.trends import Summary, SummaryQuery, Trends, TrendsQuery
 from konectom.errors import AlreadyExists, FieldInvalid, FieldMissing, NotFound
 from konectom.workflows.people import create_patient, get_patient, list_patients
 from konectom.workflows.sessions import list_sessions
+from konectom.workflows.summary import patient_summary
 from konectom.workflows.trends import patient_trends
 
 patients = Resource("patients", __name__, description="Pseudonymous people.")
@@ -67,5 +68,15 @@ def get_patient_sessions(patient_id: UUID, **query: Any) -> Any:
 @patients.answers(200, Trends)
 @patients.refuses(NotFound, FieldInvalid)
 def get_patient_trends(patient_id: UUID, **query: Any) -> Any:
-    """Show a patient's scores over time, oldest first, each with its verdict and the version that computed it."""
+    """Follow a patient's scores over time: points, windows, baseline, noise, change, slope, confirmed changes."""
     return patient_trends(services(), patient_id, **query)
+
+
+@patients.route("/patients/<uuid:patient_id>/summary")
+@requires(STAFF)
+@patients.query(SummaryQuery)
+@patients.answers(200, Summary)
+@patients.refuses(NotFound, FieldInvalid)
+def get_patient_summary(patient_id: UUID, **query: Any) -> Any:
+    """Show a patient in one line per score: now, baseline, change, and the verdict in words."""
+    return patient_summary(services(), patient_id, **query)

@@ -13,14 +13,19 @@ from konectom.api.json import encode
 from konectom.api.schemas.exports import DictionaryQuery, FeaturesQuery
 from konectom.api.schemas.pages import PageQuery
 from konectom.api.schemas.people import NewStudy, Study, StudyPage
+from konectom.api.schemas.reliability import Reliability, ReliabilityQuery
 from konectom.api.tables import BYTES, MEDIA_TYPES, ROWS, download, form_wanted
 from konectom.errors import AlreadyExists, AssessmentUnknown, FieldInvalid, FieldMissing, NotFound
+from konectom.exports.reliability import reliability_csv
 from konectom.exports.tables import Form
 from konectom.workflows.export import dictionary_csv, feature_dictionary, feature_table
 from konectom.workflows.people import create_study, get_study, list_studies
+from konectom.workflows.reliability import reliability_of_study
+from konectom.workflows.reliability_design import split
 
 TABLE_FORMS: tuple[Form, ...] = ("csv", "parquet")
 DICTIONARY_FORMS = ("csv", "json")
+RELIABILITY_FORMS = ("json", "csv")
 
 studies = Resource("studies", __name__, description="Scopes of people and data.")
 
@@ -79,3 +84,19 @@ def get_study_dictionary(study_id: UUID, format: str | None = None) -> Response:
     form = form_wanted(format, DICTIONARY_FORMS)
     rows = feature_dictionary(services(), study_id)
     return download(dictionary_csv(rows) if form == "csv" else encode({"items": rows}), form, "dictionary")
+
+
+@studies.route("/studies/<uuid:study_id>/reliability")
+@requires(STAFF)
+@studies.query(ReliabilityQuery)
+@studies.answers(200, Reliability)
+@studies.also_answers(200, BYTES, content_type="text/csv")
+@studies.refuses(NotFound, FieldMissing, FieldInvalid)
+def get_study_reliability(
+    study_id: UUID, measure: str, verdict: str | None = None, format: str | None = None, **words: Any
+) -> Any:
+    """Tell how reliable scores are: repeatability, measurement error, agreement, known groups, correlations."""
+    form = form_wanted(format, RELIABILITY_FORMS)
+    words |= {name: split(words[name]) for name in ("periods", "labels", "groups", "references") if name in words}
+    found = reliability_of_study(services(), study_id, split(measure), words, verdict=verdict)
+    return download(reliability_csv(found.scores), form, "reliability") if form == "csv" else found.as_dict()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from konectom.assessments.base import Outcome, Rule, behavioural, invalid, limited, noted, technical
+from konectom.assessments.base import Outcome, Rule, behavioural, clinician, invalid, limited, noted, technical
 from konectom.recording import FloatArray
 
 # Limits are our own: attentive people do not come there.
@@ -24,7 +24,7 @@ QUALITY = (
         invalid,
         "Too few questions were answered to give a score. Please fill in the questionnaire again.",
     ),
-    Rule("items_imputed", behavioural, noted, "A score rests on the questions that were answered."),
+    Rule("items_imputed", behavioural, noted, "A score rests on the questions that were answered.", to=clinician),
     Rule(
         "straight_lining",
         behavioural,
@@ -38,7 +38,13 @@ QUALITY = (
         limited,
         "An answer was sent that the question does not offer. Please update the app.",
     ),
-    Rule("unknown_item", technical, noted, "Answers were sent to questions that are not part of this questionnaire."),
+    Rule(
+        "unknown_item",
+        technical,
+        noted,
+        "Answers were sent to questions that are not part of this questionnaire.",
+        to=clinician,
+    ),
 )
 
 

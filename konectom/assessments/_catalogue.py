@@ -145,6 +145,11 @@ class Catalogue:
         return tuple(entry for entry in self.entries if entry.score)
 
     @cached_property
+    def score_by_key(self) -> Mapping[str, Entry]:
+        """Return the entries that clinicians follow, by key."""
+        return {entry.key: entry for entry in self.scores}
+
+    @cached_property
     def plausible_bounds(self) -> tuple[FloatArray, FloatArray]:
         """Return the lower and upper plausible bound of each entry, infinite where there is none."""
         bounds = np.array([entry.plausible or (-np.inf, np.inf) for entry in self.entries], dtype=np.float64)

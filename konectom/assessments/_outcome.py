@@ -42,10 +42,12 @@ class Flag:
     message: str
     evidence: Mapping[str, Any] = EMPTY
     aliases: Mapping[str, str] = EMPTY
+    to: str = "patient"
 
     def as_dict(self) -> dict[str, Any]:
         """Return the flag as it stands in an answer."""
-        told = {"code": self.code, "kind": self.kind, "severity": self.severity, "message": self.message}
+        told = {"code": self.code, "kind": self.kind, "severity": self.severity}
+        told |= {"to": self.to, "message": self.message}
         return told | {"evidence": dict(self.evidence), "aliases": dict(self.aliases)}
 
 
@@ -221,7 +223,9 @@ class Outcome:
             # One flag per rule: what a second part shows is listed beside the first.
             further = [*earlier.evidence.get("further", ()), told]
             told = dict(earlier.evidence) | {"further": further}
-        self._sheet.flags[code] = Flag(name, rule.kind, SEVERITY[rule.effect], rule.message, told, rule.aliases)
+        self._sheet.flags[code] = Flag(
+            name, rule.kind, SEVERITY[rule.effect], rule.message, told, rule.aliases, rule.to
+        )
 
     def _block(self, quantity: str, condition: Mapping[str, str]) -> Block:
         where = self._where.union(condition.items()) if condition else self._where

@@ -34,6 +34,7 @@ def run(assessment: Assessment, recording: Recording) -> Result:
     else:
         out.flag("no_data")
         sheet.reasons.update(dict.fromkeys(range(len(sheet.catalogue)), "no_data"))
+    _flag_unreadable(assessment, recording, out)
     _flag_implausible(out)
     _flag_nothing_measured(out)
     flags = tuple(sheet.flags.values())
@@ -73,11 +74,8 @@ def _usable_parts(assessment: Assessment, recording: Recording, out: Outcome) ->
     required = [wanted for wanted in assessment.inputs if not wanted.optional]
     usable: list[Part] = []
     readable = 0
-    for index, part in enumerate(recording.parts):
+    for part in recording.parts:
         _refuse_wrong_kinds(assessment, part)
-        for defect in part.defects:
-            wanted_here = any(wanted.name == defect.stream for wanted in assessment.inputs)
-            out.flag("input_unreadable", when=wanted_here, stream=defect.stream, code=defect.code, part=index)
         missing = [wanted for wanted in required if _missing(part, wanted)]
         readable += not missing
         if not missing and all(_has_rows(part, wanted) for wanted in required):
@@ -116,19 +114,37 @@ def _refuse(recording: Recording, required: list[Input]) -> None:
     raise StreamMissing(f"{recording.assessment}: no part carries all of its inputs", at="/parts")
 
 
+def _flag_unreadable(assessment: Assessment, recording: Recording, out: Outcome) -> None:
+    """Note inputs that came but could not be read, with the quantities for which an input was missing."""
+    sheet = out._sheet
+    lacking = {sheet.catalogue.entries[i].quantity for i, reason in sheet.reasons.items() if reason == "input_missing"}
+    names = {wanted.name for wanted in assessment.inputs}
+    for index, part in enumerate(recording.parts):
+        for defect in part.defects:
+            told = {"stream": defect.stream, "code": defect.code, "part": index, "not_computed": sorted(lacking)[:20]}
+            out.flag("input_unreadable", when=defect.stream in names, **told)
+
+
 def _flag_disorder(assessment: Assessment, parts: tuple[Part, ...], out: Outcome) -> None:
+    """Flag streams whose clock was disturbed; those that are optional are only noted."""
+    needed = {name for wanted in assessment.inputs if not wanted.optional for name in (wanted.name, *wanted.instead)}
     for wanted in assessment.inputs:
+        code = "time_disorder" if wanted.name in needed else "input_disordered"
         for part in parts:
-            stream = find(part, wanted)
-            if wanted.of != "stream" or stream is None or len(stream) < 2 or "phase" in stream:
-                continue  # fingers are sampled at the same instant: their times repeat by right
-            passed_s = np.diff(stream.t_s)
-            if (passed_s > 0).all():
-                continue
-            # A sample that was sent twice is no disorder, as some phones do with every one.
-            changed = (np.diff(stream.matrix(*wanted.columns), axis=0) != 0).any(axis=1)
-            share = float(np.count_nonzero((passed_s < 0) | ((passed_s == 0) & changed))) / (len(stream) - 1)
-            out.flag("time_disorder", when=share > MOST_DISORDER, stream=wanted.name, share=round(share, 4))
+            share = _disorder(find(part, wanted), wanted)
+            out.flag(code, when=share > MOST_DISORDER, stream=wanted.name, share=round(share, 4))
+
+
+def _disorder(stream: Stream | None, wanted: Input) -> float:
+    """Return the share of a stream's time stamps that repeat or run backwards."""
+    if wanted.of != "stream" or stream is None or len(stream) < 2 or "phase" in stream:
+        return 0.0  # fingers are sampled at the same instant: their times repeat by right
+    passed_s = np.diff(stream.t_s)
+    if (passed_s > 0).all():
+        return 0.0
+    # A sample that was sent twice is no disorder, as some phones do with every one.
+    changed = (np.diff(stream.matrix(*wanted.columns), axis=0) != 0).any(axis=1)
+    return float(np.count_nonzero((passed_s < 0) | ((passed_s == 0) & changed))) / (len(stream) - 1)
 
 
 def _flag_nothing_measured(out: Outcome) -> None:

@@ -30,7 +30,8 @@ AXIS = Condition(
     aliases={"dispel": ("x", "y", "z", "xyz")},
     means="Axis of the phone, or the length of the vector.",
 )
-SENSORS = (("acceleration", "[g]", "acc"), ("rotation", "rad/s", "gyr"))
+SENSORS = (("acceleration", "[g]", "[g]2", "acc"), ("rotation", "rad/s", "rad2/s2", "gyr"))
+"""Each with its unit, the unit of its power, and the library's abbreviation."""
 WITHIN_HZ = 10.0
 """How far a phone's rate may be from the usual one at which its tremor is analysed, as published for typing."""
 
@@ -49,12 +50,12 @@ def tremor_measures(prefix: str, by: tuple[Condition, ...] = (), *, norm: bool =
     """
     axes = AXIS if norm else AXIS.only("x", "y", "z")
     found: list[Measure] = []
-    for sensor, unit, short in SENSORS:
+    for sensor, unit, power, short in SENSORS:
         told: tuple[tuple[str, str, str, Better | None, tuple[float, float], str], ...] = (
-            ("tremor_energy", f"{unit}2.Hz", "Power from 2 to 5 Hz, weighted by frequency", "lower", (0, 100), "ene"),
+            ("tremor_energy", f"{power}.Hz", "Power from 2 to 5 Hz, weighted by frequency", "lower", (0, 100), "ene"),
             ("peak_frequency", "Hz", "Frequency of the strongest movement", None, (0, 64), "peak"),
             ("spectral_entropy", "bit", "How evenly the movement spreads over all frequencies", None, (0, 8), "ent"),
-            ("peak_power", f"{unit}2", "Power at the frequency of the strongest movement", "lower", (0, 100), "amp"),
+            ("peak_power", power, "Power at the frequency of the strongest movement", "lower", (0, 100), "amp"),
         )
         found.append(
             Measure(
@@ -90,13 +91,15 @@ def write_tremor(
     norm: bool = True,
     last: bool = True,
     within: Callable[[FloatArray, FloatArray], Samples] | None = None,
+    longest_s: float = LONGEST_S,
 ) -> None:
     """Write the tremor measures of both sensors.
 
     The motion is taken at ``rate_hz``; without one at the usual rate next to its own, and freed of its straight line.
     Of samples at one time the ``last`` recorded counts, or else the first. ``within`` picks the samples that count.
+    What was recorded more than ``longest_s`` after the beginning is left aside.
     """
-    streams = {name: first_seconds(stream, LONGEST_S) for name, stream in streams.items() if name in MOVING}
+    streams = {name: first_seconds(stream, longest_s) for name, stream in streams.items() if name in MOVING}
     moved = _tidy(streams["user_acceleration"], last) if "user_acceleration" in streams else None
     if moved is None and "accelerometer" in streams:
         found = motion_of(streams)

@@ -42,11 +42,21 @@ NAMES = {
 
 CUTTING, WITHOUT, WITH = "5", "5a", "5b"
 
+FOUR_DOMAINS = (
+    "J Neurol 2017, doi:10.1007/s00415-017-8538-4 (1,556 people with ALS): four domains, bulbar, fine motor, gross"
+    " motor and respiratory function, fit the answers best"
+)
+DOMAIN = f"{FOUR_DOMAINS}, with dressing and turning in bed on both motor ones; here each item counts in one."
+WHOLE = f"Definition: the scale's own sum of twelve items. {FOUR_DOMAINS}: follow them beside the sum."
+
 
 def part(quantity: str, title: str, first: int, last: int, dispel: str = "") -> Scale:
     """Return the sum over consecutive items."""
     aliases = {"dispel": dispel} if dispel else {}
-    return Scale(quantity, f"{title}.", span(first, last), form="sum", better="higher", aliases=aliases)
+    evidence = WHOLE if quantity == "total" else DOMAIN
+    return Scale(
+        quantity, f"{title}.", span(first, last), form="sum", better="higher", aliases=aliases, evidence=evidence
+    )
 
 
 ALSFRS_R = Questionnaire(

@@ -16,6 +16,19 @@ from typing import Literal
 from konectom.assessments._catalogue import Catalogue, Entry
 from konectom.assessments._outcome import REASONS, Flag, Outcome, Quality, Result
 from konectom.assessments._parts import fullest_part, parts_by_condition
+from konectom.assessments._rules import (
+    GENERAL_RULES,
+    Audience,
+    Effect,
+    Kind,
+    Rule,
+    behavioural,
+    clinician,
+    invalid,
+    limited,
+    noted,
+    technical,
+)
 from konectom.assessments._run import find, run
 from konectom.recording import EMPTY, Recording
 from konectom.signals.statistics import LEAST_VALUES
@@ -26,6 +39,7 @@ __all__ = [
     "MOST_SCORES",
     "REASONS",
     "Assessment",
+    "Audience",
     "Catalogue",
     "Condition",
     "Effect",
@@ -41,6 +55,7 @@ __all__ = [
     "Rule",
     "assessment",
     "behavioural",
+    "clinician",
     "events",
     "find",
     "fullest_part",
@@ -51,15 +66,6 @@ __all__ = [
     "parts_by_condition",
     "technical",
 ]
-
-Kind = Literal["technical", "behavioural"]
-Effect = Literal["none", "limited", "invalid"]
-
-technical: Kind = "technical"
-behavioural: Kind = "behavioural"
-limited: Effect = "limited"
-invalid: Effect = "invalid"
-noted: Effect = "none"
 
 CENTRE_AND_RANGE = ("mean", "sd", "median", "min", "max")
 MOST_SCORES = 15
@@ -133,7 +139,8 @@ class Measure:
     statistics of location; a value outside is flagged, not dropped. ``score`` marks what clinicians follow: True for
     all entries, or the names of the statistics. An alias is a template over the names of the conditions and
     ``{statistic}``. ``difference`` says that what stands under a statistic is the difference of that statistic between
-    two series: that of a spread may be negative.
+    two series: that of a spread may be negative. ``evidence`` is a paper, a standard, or whose definition it is; see
+    :func:`with_evidence`.
     """
 
     quantity: str
@@ -157,55 +164,20 @@ class Measure:
             raise ValueError(f"{self.quantity}: plausible range {self.plausible} is empty")
 
 
-@dataclass(frozen=True, slots=True)
-class Rule:
-    """A reason why a recording may not count.
-
-    ``message`` is said to the patient: what happened, what to do. ``effect`` is what it does to the verdict.
-    """
-
-    code: str
-    kind: Kind
-    effect: Effect
-    message: str
-    aliases: Mapping[str, str] = EMPTY
-
-
-GENERAL_RULES = (
-    Rule("no_data", technical, invalid, "Nothing was recorded. Please repeat the test."),
-    Rule("nothing_measured", technical, invalid, "Nothing could be measured. Please repeat the test."),
-    Rule(
-        "part_without_data",
-        technical,
-        limited,
-        "A part of the test was not recorded. Please repeat the test.",
-    ),
-    Rule("input_unreadable", technical, noted, "A sensor's data could not be read."),
-    Rule("part_repeated", technical, noted, "A part of the test was done more than once. The fullest one counts."),
-    Rule("condition_unknown", technical, limited, "The app did not say how the test was done. Please update the app."),
-    Rule(
-        "unfinished",
-        behavioural,
-        limited,
-        "The test was stopped before its end. Please repeat it to the end.",
-    ),
-    Rule(
-        "time_disorder",
-        technical,
-        limited,
-        "The phone's clock was disturbed during the test. Please repeat it.",
-    ),
-    Rule("implausible_value", technical, noted, "Some details could not be checked against usual values."),
-    Rule(
-        "implausible_score",
-        technical,
-        limited,
-        "The result could not be checked against usual values. Please repeat the test if you can.",
-    ),
-)
-"""Rules that every assessment has, raised by the runner."""
-
 Extract = Callable[[Recording, Outcome], None]
+
+OWN_DEFINITION = "konectom's own definition."
+
+
+def with_evidence(measures: tuple[Measure, ...], source: str) -> tuple[Measure, ...]:
+    """Return the measures, each with evidence: its own, or where its definition comes from."""
+    published = {measure.quantity for measure in measures if measure.aliases}
+    return tuple(
+        measure
+        if measure.evidence
+        else replace(measure, evidence=f"Definition: {source}." if measure.quantity in published else OWN_DEFINITION)
+        for measure in measures
+    )
 
 
 @dataclass(frozen=True, eq=False)
@@ -259,12 +231,14 @@ def assessment(
 ) -> Callable[[Extract], Assessment]:
     """Turn an extract function into the assessment ``name``.
 
-    ``version`` counts up whenever a value or the catalogue may change. The function takes the recording, whose parts
+    ``version`` counts up whenever a value or the catalogue may change. A measure without evidence of its own has the
+    assessment's ``source`` where that is a library which defines it too. The function takes the recording, whose parts
     each carry every required input with at least one row, and the :class:`Outcome` into which it writes.
     """
 
     def declare(extract: Extract) -> Assessment:
         about = (extract.__doc__ or "").strip()
-        return Assessment(name, version, title, domain, inputs, measures, quality, extract, about, source)
+        told = with_evidence(measures, source)
+        return Assessment(name, version, title, domain, inputs, told, quality, extract, about, source)
 
     return declare

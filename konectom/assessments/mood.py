@@ -18,14 +18,21 @@ from konectom.assessments.base import Outcome, assessment
 from konectom.recording import Recording
 
 BEST_FIRST = (4.0, 3.0, 2.0, 1.0, 0.0)
+APP = "Definition: the header of Konectom's own mood files; single questions, not a validated scale."
 PSYCHOLOGICAL, PHYSICAL = "psychological_state", "physical_state"
 
 MOOD = Questionnaire(
     items=(Item("1", "mood", BEST_FIRST, alias="psy"), Item("2", "physical", BEST_FIRST, alias="phys")),
     scales=(
-        Scale(PSYCHOLOGICAL, "How the patient's mood is, in the patient's words.", ("1",), better="higher"),
-        Scale(PHYSICAL, "How the patient's physical state is, in the patient's words.", ("2",), better="higher"),
-        Scale("overall_state", "Mean of both states.", mean_of=(PSYCHOLOGICAL, PHYSICAL), better="higher"),
+        Scale(PSYCHOLOGICAL, "How good the patient's mood is, 0 to 100.", ("1",), better="higher", evidence=APP),
+        Scale(PHYSICAL, "How good the patient's physical state is, 0 to 100.", ("2",), better="higher", evidence=APP),
+        Scale(
+            "overall_state",
+            "Mean of mood and physical state, 0 to 100.",
+            mean_of=(PSYCHOLOGICAL, PHYSICAL),
+            better="higher",
+            evidence=APP,
+        ),
     ),
     better="lower",
     best=4.0,

@@ -7,8 +7,9 @@ Scoring: items 1 to 20 are the physical, 21 to 29 the psychological impact. The 
 100, 100 x (sum - n) / 3n. The raw sums, 20 to 80 and 9 to 36, come beside them. The two scales should not be added up
 (Ramp et al. 2009, PMC2706812: not one dimension); the raw sum of all items is kept for comparison only.
 
-Missing items: a score needs half of its items, and the others count as the mean of those answered (the half rule of
-summed scales, given for this scale by Hobart et al. 2001, Brain 124:962-973); a flag tells it. Raw sums need all.
+Missing items: a score needs half of its items, and the others count as the mean of those answered; a flag tells it.
+This half rule is usual for summed scales; whether the scale's own paper (Hobart et al. 2001, Brain 124:962-973) has the
+same one could not be read there. Raw sums need all.
 
 Source: the published definitions of Konectom (DISPEL 0.0.3, generic/tasks/msis29), written afresh.
 Deviations: 0 to 100 beside the raw sums; a rule for missing items, of which the library has none.
@@ -24,7 +25,10 @@ from konectom.recording import Recording
 
 PHYSICAL, PSYCHOLOGICAL = span(1, 20), span(21, 29)
 HALF = 0.5
-SCALES = "Hobart et al. 2001, Brain 124:962-973; of one dimension each: Ramp et al. 2009, doi:10.1186/1477-7525-7-58."
+SCALES = (
+    "Hobart et al. 2001, Brain 124:962-973: two scales; each of one dimension: Ramp et al. 2009,"
+    " doi:10.1186/1477-7525-7-58."
+)
 
 
 def raw(quantity: str, means: str, items: tuple[str, ...], dispel: str) -> Scale:

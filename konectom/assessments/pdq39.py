@@ -22,6 +22,9 @@ from konectom.assessments._questionnaire import Item, Questionnaire, Scale, numb
 from konectom.assessments.base import Outcome, assessment
 from konectom.recording import Recording
 
+DOMAINS_AND_INDEX = (
+    "Jenkinson et al. 1997, Age Ageing 26:353-357 (Parkinson's disease: eight domains, and one index of them all)."
+)
 HOW_OFTEN = (0.0, 1.0, 2.0, 3.0, 4.0)
 PARTNER = Item("28", "item_28", (0.0, *HOW_OFTEN), alias="28")
 DISPEL_ALIASES = {
@@ -32,7 +35,8 @@ DISPEL_ALIASES = {
 def domain(quantity: str, title: str, first: int, last: int) -> Scale:
     """Return the score of a domain over consecutive items."""
     alias = f"pdq39-{DISPEL_ALIASES.get(quantity, quantity + '_score')}"
-    return Scale(quantity, f"Trouble with {title}, 0 to 100.", span(first, last), aliases={"dispel": alias})
+    means = f"Trouble with {title}, 0 to 100."
+    return Scale(quantity, means, span(first, last), aliases={"dispel": alias}, evidence=DOMAINS_AND_INDEX)
 
 
 DOMAINS = (
@@ -50,6 +54,7 @@ TOTAL = Scale(
     "Mean of the eight domains, 0 to 100.",
     mean_of=tuple(scale.quantity for scale in DOMAINS),
     aliases={"dispel": "pdq39-total_score"},
+    evidence=DOMAINS_AND_INDEX,
 )
 
 PDQ39 = Questionnaire(

@@ -16,7 +16,7 @@ Deviations: a finger seen only once is a tap like any other, where the library r
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,6 +30,7 @@ from konectom.assessments.base import (
     Rule,
     assessment,
     behavioural,
+    clinician,
     events,
     find,
     limited,
@@ -63,27 +64,17 @@ BETWEEN_ALL = "Time from one tap to the next, on whatever was hit."
 IRREGULAR = "Coefficient of variation of the time between valid taps."
 SLOWING = "Median time between valid taps late in the test (last third of them) minus early (first third)."
 
+IN_TURN = (
+    "PLoS One 2016, doi:10.1371/journal.pone.0158852 (57 people with Parkinson's disease, 87 without: right taps on two"
+    " targets in turn, for 10 s, followed the motor score); Navarro-Lopez et al. 2024, Brain Sci 14:407 (13 people with"
+    " MS: taps on one target agreed on repetition)."
+)
+VALID_TAPS = Measure("valid_taps", "1", VALID, better="higher", plausible=(0, 250), evidence=IN_TURN)
+
 MEASURES = (
-    Measure("valid_taps", "1", VALID, better="higher", plausible=(0, 500), score=True, aliases={"dispel": "ft-valtap"}),
-    Measure(
-        "valid_taps",
-        "1",
-        VALID,
-        better="higher",
-        plausible=(0, 250),
-        by=(HAND,),
-        score=True,
-        aliases={"dispel": "ft-{hand}-valtap"},
-    ),
-    Measure(
-        "valid_taps",
-        "1",
-        VALID,
-        better="higher",
-        plausible=(0, 250),
-        by=(HAND, BUTTON),
-        aliases={"dispel": "ft-{hand}_{button}-valtap"},
-    ),
+    replace(VALID_TAPS, plausible=(0, 500), score=True, aliases={"dispel": "ft-valtap"}),
+    replace(VALID_TAPS, by=(HAND,), score=True, aliases={"dispel": "ft-{hand}-valtap"}),
+    replace(VALID_TAPS, by=(HAND, BUTTON), aliases={"dispel": "ft-{hand}_{button}-valtap"}),
     Measure(
         "valid_tap_interval",
         "s",
@@ -94,8 +85,18 @@ MEASURES = (
         by=(HAND,),
         score=("median",),
         aliases={"dispel": "ft-{hand}-valid_tap_inter-{statistic}"},
+        evidence="Definition: DISPEL 0.0.3 (MIT), generic/tasks/ft: the inverse of how many valid taps there are.",
     ),
-    Measure("irregularity", "1", IRREGULAR, better="lower", plausible=(0, 5), by=(HAND,), score=True),
+    Measure(
+        "irregularity",
+        "1",
+        IRREGULAR,
+        better="lower",
+        plausible=(0, 5),
+        by=(HAND,),
+        score=True,
+        evidence="konectom's own definition; mhealthtools (Sage Bionetworks) has the same ratio over all taps.",
+    ),
     Measure("slowing", "s", SLOWING, better="lower", plausible=(-5, 5), by=(HAND,)),
     Measure(
         "taps",
@@ -173,7 +174,7 @@ QUALITY = (
         limited,
         "Taps came faster than a finger can tap. Please tap with one finger at a time.",
     ),
-    Rule("uneven", behavioural, noted, "The rhythm was very uneven."),
+    Rule("uneven", behavioural, noted, "The rhythm was very uneven.", to=clinician),
     Rule("wrong_duration", technical, limited, "The test was shorter or longer than it should be. Please repeat it."),
     Rule("hand_missing", technical, noted, "Only one hand was recorded. Please use both hands in turn if you can."),
 )

@@ -22,7 +22,7 @@ ARROWS = {"higher": "↑", "lower": "↓", None: ""}
 @click.option("--scores", is_flag=True, help="Only the measures that clinicians follow.")
 @format_option("table", "markdown", "json", "csv")
 def command(assessment: str | None, scores: bool, form: str) -> None:
-    """List every measure: key, unit, direction, plausible range, meaning, and its names in public libraries.
+    """List every measure: key, unit, direction, plausible range, meaning, source, and its names in public libraries.
 
     Table and markdown show a measure once, with the levels of its conditions and its statistics; JSON and CSV have a
     row for each number that can come of it.
@@ -59,7 +59,7 @@ def markdown(chosen: Any, *, scores: bool = False) -> Iterator[str]:
                 _unit(measure),
                 measure.better or "",
                 _range(measure),
-                measure.means + (f" *{measure.evidence.strip()}*" if measure.evidence else ""),
+                f"{measure.means} *{measure.evidence.strip()}*",
                 " ".join(f"{library}: `{alias}`" for library, alias in measure.aliases.items()),
             )
             yield "| " + " | ".join(cell.replace("|", "\\|").replace("\n", " ") for cell in cells) + " |"
@@ -91,13 +91,13 @@ def _print_table(each: Assessment, scores: bool) -> None:
     table.add_column("unit")
     table.add_column("")
     table.add_column("plausible", no_wrap=True)
-    table.add_column("meaning; aliases", ratio=6, overflow="fold")
+    table.add_column("meaning; source; aliases", ratio=6, overflow="fold")
     for measure in _measures(each, scores):
         aliases = "".join(f"\n{library}: {alias}" for library, alias in measure.aliases.items())
         name = Text(_key(each, measure).removeprefix(f"{each.name}.") + _statistics(measure))
         name.stylize("bold" if measure.score else "")
         cells = (Text(_unit(measure)), ARROWS[measure.better], Text(_range(measure)))
-        table.add_row(name, *cells, Text(measure.means).append(aliases, style="dim"))
+        table.add_row(name, *cells, Text(measure.means).append(f"\n{measure.evidence}{aliases}", style="dim"))
     out.print(table)
     out.print("[dim]bold: scores; ↑ higher is better, ↓ lower is better[/dim]\n")
 

@@ -24,7 +24,7 @@ def command(host: str | None, port: int, workers: int | None, threads: int | Non
 
     with installation() as services:
         try:
-            services.ping()
+            services.ping_stores()  # each worker checks the catalogues itself, however it was started
         except StoreUnavailable as error:  # it may come back; the server answers 503 until then
             click.echo(f"konectom: {error.detail}", err=True)
     bind = f"[{host}]:{port}" if host and ":" in host else f"{host or '127.0.0.1'}:{port}"

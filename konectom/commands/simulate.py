@@ -50,7 +50,8 @@ def command(course: str, patients: int, weeks: int, seed: int, start: datetime, 
             for visit in visits(patient, QUANTITIES, start=start.date(), weeks=weeks):
                 sent = upload(patient, visit, QUANTITIES)
                 (target / f"{sent.session_id}.json.gz").write_bytes(sent.body)
-                truth.append(_truth(patient, visit, str(sent.session_id)))
+                done = {each.name for each in QUANTITIES if each.is_due(visit.week)}
+                truth.append(_truth(patient, visit, str(sent.session_id), done))
                 bar.advance(task)
     told = {
         "seed": seed,
@@ -62,12 +63,12 @@ def command(course: str, patients: int, weeks: int, seed: int, start: datetime, 
     click.echo(f"{len(truth)} sessions of {patients} patient{'s' if patients > 1 else ''} and truth.json in {target}")
 
 
-def _truth(patient: Patient, visit: Visit, session_id: str) -> dict[str, Any]:
+def _truth(patient: Patient, visit: Visit, session_id: str, done: set[str]) -> dict[str, Any]:
     return {
         "session": session_id,
         "patient": patient.code,
         "week": visit.week,
         "started_at": visit.at.isoformat(),
-        "truth": dict(visit.truth),
-        "expected": dict(visit.expected),
+        "truth": {name: value for name, value in visit.truth.items() if name in done},
+        "expected": {name: value for name, value in visit.expected.items() if name in done},
     }

@@ -9,18 +9,24 @@ from __future__ import annotations
 
 from typing import Any
 
-import orjson
-
 from konectom.errors import FormatUnknown, NotJson
-from konectom.formats import ads, apdm, konectom2, session1
+from konectom.formats import ads, apdm, digital_artefacts, konectom2, sensorlog, session1
 from konectom.formats._inflate import encoding_of, inflate
+from konectom.formats._json import parse
 from konectom.formats._limits import Limits
 from konectom.formats._registry import Format
 from konectom.recording import Session
 
 __all__ = ["FORMATS", "Format", "Limits", "read"]
 
-FORMATS: tuple[Format, ...] = (session1.FORMAT, konectom2.FORMAT, ads.FORMAT, apdm.FORMAT)
+FORMATS: tuple[Format, ...] = (
+    session1.FORMAT,
+    konectom2.FORMAT,
+    ads.FORMAT,
+    digital_artefacts.FORMAT,
+    sensorlog.FORMAT,
+    apdm.FORMAT,
+)
 """Every format there is; what was sent belongs to the first that recognises it."""
 
 
@@ -38,15 +44,15 @@ def read(
     for known in FORMATS:
         if known.magic and plain.startswith(known.magic) and known.recognises(plain):
             return known.read(plain, limits)
-    try:
-        document = orjson.loads(plain)
-    except orjson.JSONDecodeError as error:
-        raise NotJson(f"the body is not a JSON document: {error}") from None
+    document, flaw = parse(plain)
     del plain
-    return _format_of(document, media_type).read(document, limits)
+    chosen = _format_of(document, media_type, flaw)
+    if flaw is not None and not chosen.takes_nan:
+        raise flaw
+    return chosen.read(document, limits)
 
 
-def _format_of(document: Any, media_type: str | None) -> Format:
+def _format_of(document: Any, media_type: str | None, flaw: NotJson | None) -> Format:
     essence = (media_type or "").split(";", 1)[0].strip().lower()
     documents = [known for known in FORMATS if not known.magic]
     for known in documents:
@@ -57,5 +63,7 @@ def _format_of(document: Any, media_type: str | None) -> Format:
     for known in documents:
         if known.recognises(document):
             return known
+    if flaw is not None:
+        raise flaw
     names = ", ".join(known.name for known in FORMATS)
     raise FormatUnknown(f"the document is none of the formats known here: {names}", at="/schema")

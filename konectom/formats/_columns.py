@@ -16,12 +16,18 @@ LONGEST_TEXT = 1000
 """No text in a column is longer: the longest sets the width of all."""
 
 CHARACTERS_A_VALUE = 4
+LARGEST = 1e100
+"""No measurement, time or place is larger."""
 
 
 class Room:
-    """How many characters the texts of a body may still take, each as wide as its column's longest."""
+    """How many characters the texts of a body may still take, each as wide as its column's longest.
+
+    What a body holds packed takes room as well once it is unpacked: each value as much as four characters.
+    """
 
     def __init__(self, max_values: int) -> None:
+        self._values = max_values
         self._most = self._left = max_values * CHARACTERS_A_VALUE
 
     def take(self, characters: int, at: str) -> None:
@@ -29,6 +35,12 @@ class Room:
         self._left -= characters
         if self._left < 0:
             raise TooManySamples(f"the texts take more than {self._most} characters in their columns", at=at)
+
+    def take_values(self, values: int, at: str) -> None:
+        """Take room for unpacked values; raise :class:`TooManySamples` where there is no more."""
+        self._left -= values * CHARACTERS_A_VALUE
+        if self._left < 0:
+            raise TooManySamples(f"the body holds more than {self._values} values once it is unpacked", at=at)
 
 
 def numbers(values: object, at: str, *, digits: bool = False, truths: bool = False) -> FloatArray:
@@ -43,10 +55,11 @@ def numbers(values: object, at: str, *, digits: bool = False, truths: bool = Fal
     try:
         out = packed(values)
     except (struct.error, OverflowError):
-        return _slow_numbers(values, at, digits, truths)
+        out = _slow_numbers(values, at, digits, truths)
+        truths = True  # they were told apart
     if not truths:
         refuse_truths(values, out, at)
-    return out
+    return measurable(out, at)
 
 
 def packed(values: list[Any]) -> FloatArray:
@@ -60,6 +73,15 @@ def packed(values: list[Any]) -> FloatArray:
         except struct.error:
             pass  # a fraction among them
     return np.frombuffer(struct.pack(f"{len(values)}d", *values), dtype=np.float64)
+
+
+def measurable(converted: FloatArray, at: str) -> FloatArray:
+    """Return the numbers; refuse those that no instrument gives: their squares would leave the range of numbers."""
+    beyond = np.abs(converted) > LARGEST
+    if beyond.any():
+        index = int(np.argmax(beyond))
+        raise ColumnInvalid(f"{converted[index]:g} is no measurement", at=f"{at}/{index}")
+    return converted
 
 
 def refuse_truths(values: list[Any], converted: FloatArray, at: str) -> None:

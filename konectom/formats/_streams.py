@@ -35,6 +35,7 @@ KINDS = {
         optional=("accuracy_m",),
         means="Metres to the east and north of any fixed point; accuracy_m is the radius that holds the true place.",
     ),
+    "audio": Kind("sound", ("amplitude",), means="Sound as the microphone gives it: 1 is full scale (unit 1)."),
     "touch": Kind(
         "position on the screen",
         ("x", "y"),

@@ -30,6 +30,7 @@ UNITS = {
     "mm": Unit("position on the screen", "mm", 1.0),
     "pt": Unit("position on the screen", "pt", 1.0),
     "px": Unit("position on the screen", "px", 1.0),
+    "1": Unit("sound", "1", 1.0),
 }
 """Units by their name on the wire. Positions keep their unit: only the screen knows its pixels' size."""
 

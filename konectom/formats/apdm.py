@@ -25,6 +25,7 @@ from konectom.errors import (
     TimeNotFinite,
     TooManySamples,
 )
+from konectom.formats._columns import measurable
 from konectom.formats._limits import Limits
 from konectom.formats._registry import Format
 from konectom.formats._streams import AXES
@@ -47,7 +48,8 @@ def read(body: bytes, limits: Limits) -> Session:
     try:
         with h5py.File(io.BytesIO(body), "r") as file:
             return _session(_File(file, limits))
-    except (OSError, RuntimeError, KeyError, ValueError) as error:
+    except (OSError, RuntimeError, KeyError, ValueError, TypeError, OverflowError) as error:
+        # h5py tells of places beyond all files as overflow, and of types that NumPy lacks as a wrong type.
         raise FieldInvalid(f"the HDF5 file is damaged: {str(error)[:200]}") from None
 
 
@@ -76,21 +78,24 @@ class _File:
         held = self.find(path)
         if not isinstance(held, h5py.Dataset):
             raise StreamMissing(f"the file has no {path}", at=path)
-        wide = 1 if held.ndim == 1 else held.shape[-1]
-        if held.ndim not in (1, 2) or wide != columns or held.dtype.kind not in "fiu":
+        shape: tuple[int, ...] = held.shape or ()  # None where it was declared without a value
+        wide = 1 if len(shape) == 1 else shape[-1] if len(shape) == 2 else 0
+        if wide != columns or held.dtype.kind not in "fiu":
             raise ColumnInvalid(f"{columns} columns of numbers are due", at=path)
         if held.external or held.is_virtual:
             raise ColumnInvalid("the samples lie in another file", at=path)
         self._left -= held.size
         if self._left < 0:
             raise TooManySamples("the file holds more values than are accepted", at=path)
-        return np.asarray(held[()], dtype=np.float64).reshape(-1, columns)
+        return measurable(np.asarray(held[()], dtype=np.float64).reshape(-1), path).reshape(-1, columns)
 
     def text(self, path: str, name: str) -> str:
         """Return an attribute as text, "" where it is missing."""
         held = self.find(path)
         value = None if held is None else held.attrs.get(name)
-        return value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value or "")
+        if isinstance(value, bytes):
+            return value.decode("utf-8", "replace")
+        return value if isinstance(value, str) else ""
 
 
 def _session(file: _File) -> Session:
@@ -118,9 +123,11 @@ def _session(file: _File) -> Session:
 
 def _sensor(file: _File) -> str:
     """Return the number of the sensor on the lower back."""
+    import h5py
+
     sensors = file.find("/Sensors")
     labels = {}
-    for number in sensors if sensors is not None else ():
+    for number in sensors if isinstance(sensors, h5py.Group) else ():
         labels[file.text(f"/Sensors/{number}/Configuration", "Label 0").strip().lower()] = str(number)
     if LOWER_BACK.lower() not in labels:
         raise FieldMissing(f"no sensor is labelled {LOWER_BACK}; there are: {', '.join(labels)[:200]}", at="/Sensors")

@@ -35,10 +35,12 @@ LEAST_VALUES = {
 _QUANTILES = {"min": 0.0, "p05": 0.05, "median": 0.5, "p90": 0.9, "p95": 0.95, "max": 1.0}
 
 
+@np.errstate(over="ignore", under="ignore", divide="ignore", invalid="ignore")
 def describe(values: ArrayLike, statistics: Sequence[str]) -> FloatArray:
     """Return the named statistics of a 1-d series, NaN where undefined. Missing values (NaN) are left out.
 
-    ``skew`` and ``kurtosis`` of a constant series are undefined, as is ``cv`` of a series whose mean is 0.
+    ``skew`` and ``kurtosis`` of a constant series are undefined, as is ``cv`` of a series whose mean is 0. Where
+    squares leave the range of floating-point numbers, the statistics that need them are NaN, infinite or 0.
     """
     x = np.asarray(values, dtype=np.float64).ravel()
     total = float(np.add.reduce(x))
@@ -102,10 +104,10 @@ def _relative_deviation(x: FloatArray, centred: FloatArray) -> float:
 
 def _skew(centred: FloatArray, m2: float, n: int) -> float:
     m3 = float(np.add.reduce(centred**3)) / n
-    return float(m3 / m2**1.5 * (n * (n - 1)) ** 0.5 / (n - 2))
+    return float(m3 / np.float64(m2) ** 1.5 * (n * (n - 1)) ** 0.5 / (n - 2))
 
 
 def _kurtosis(centred: FloatArray, m2: float, n: int) -> float:
     squared = centred * centred
     m4 = float(squared @ squared) / n
-    return (n - 1) / ((n - 2) * (n - 3)) * ((n + 1) * (m4 / m2**2 - 3) + 6)
+    return float((n - 1) / ((n - 2) * (n - 3)) * ((n + 1) * (m4 / np.float64(m2) ** 2 - 3) + 6))

@@ -31,7 +31,7 @@ class Quantity:
 
     ``between`` and ``noise`` are standard deviations on the logarithmic scale, between patients and between the
     sessions of one patient. A practised patient is better than a beginner by ``practice_gain``, approached with the
-    constant ``practice_runs``.
+    constant ``practice_runs``. The test is part of the sittings of each ``every_weeks``-th week.
     """
 
     assessment: str
@@ -43,11 +43,16 @@ class Quantity:
     practice_gain: float = 0.0
     practice_runs: float = 1.0
     source: str = ""
+    every_weeks: int = 1
 
     @property
     def name(self) -> str:
         """Return ``assessment.field``."""
         return f"{self.assessment}.{self.field}"
+
+    def is_due(self, week: int) -> bool:
+        """Tell whether the test is part of a sitting of the week (0 at the start)."""
+        return week % self.every_weeks == 0
 
     def value(self, own: float, burden: float) -> float:
         """Return the quantity for a patient whose own best is ``typical * exp(own)``, under a burden."""
@@ -159,7 +164,7 @@ def visits(
         at = datetime.combine(start, time(10), ZoneInfo(time_zone)) + timedelta(weeks=week, days=day, minutes=minute)
         expected, truth = {}, {}
         for each, z in zip(quantities, noise, strict=True):
-            burden = patient.course.burden(week + day / 7) + patient.course.practice(each, run)
+            burden = patient.course.burden(week + day / 7) + patient.course.practice(each, run // each.every_weeks)
             expected[each.name] = each.value(patient.own[each.name], burden)
             truth[each.name] = expected[each.name] * exp(float(z) * each.noise)
         yield Visit(week, run, at, expected, truth, seed)

@@ -48,11 +48,14 @@ def upload(patient: Patient, visit: Visit, quantities: tuple[Quantity, ...]) -> 
 
 
 def session(visit: Visit, quantities: tuple[Quantity, ...]) -> dict[str, Any]:
-    """Return the body of a sitting: one recording of each assessment that the quantities speak of."""
+    """Return the body of a sitting: one recording of each assessment that the quantities speak of and that is due."""
     recordings = []
     offset_s = 0.0
     for number, assessment in enumerate(dict.fromkeys(each.assessment for each in quantities)):
-        fields = {each.field: visit.truth[each.name] for each in quantities if each.assessment == assessment}
+        told = [each for each in quantities if each.assessment == assessment]
+        if not any(each.is_due(visit.week) for each in told):
+            continue
+        fields = {each.field: visit.truth[each.name] for each in told}
         recording = record(assessment, fields, _rng(visit, RECORDING_STREAM, number))
         recordings.append(recording | {"offset_s": round(offset_s, 3)})
         offset_s += (recording.get("duration_s") or 0.0) + PAUSE_S

@@ -16,7 +16,7 @@ from typing import Any
 
 import orjson
 from sqlalchemy import Connection, Engine, create_engine, event, make_url, text
-from sqlalchemy.exc import DBAPIError, OperationalError, ProgrammingError
+from sqlalchemy.exc import DBAPIError, InternalError, OperationalError, ProgrammingError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm import Session
 
@@ -27,6 +27,8 @@ BUSY_TIMEOUT_MS = 30_000
 """How long a write waits for another to end."""
 
 WRITES = "konectom_writes"
+READ_ONLY = "25006"
+"""What PostgreSQL says where it is a replica or was told to keep still; it does not count that as operational."""
 
 
 class GuardedSession(Session):
@@ -95,10 +97,10 @@ class Database:
         """Turn what only the operator can mend into errors that say so."""
         try:
             yield
-        except (OperationalError, ProgrammingError) as error:
+        except (OperationalError, ProgrammingError, InternalError) as error:
             if _schema_is_another(error):
                 raise MigrationNeeded("the database has another schema; run: konectom db upgrade") from error
-            if isinstance(error, OperationalError):
+            if isinstance(error, OperationalError) or getattr(error.orig, "sqlstate", None) == READ_ONLY:
                 raise StoreUnavailable("the database cannot be used at present") from error
             raise
         except PoolTimeout as error:

@@ -1,7 +1,9 @@
 """The tables.
 
 ``study > patient > device`` are people and phones, ``credential`` their tokens. ``blob`` is an upload as it
-was received, ``session > recording`` what it said, ``catalogue > result > score`` what was computed from it.
+was received, ``session > recording`` what it said, ``catalogue > result > score`` what was computed from it,
+``observation > observed`` what others found. ``schedule``, ``noise``, ``alert`` and ``review`` serve the following of
+scores over years.
 Rows of :data:`IMMUTABLE` tables are written once (:mod:`konectom.storage.guard`); a newer version adds rows.
 """
 
@@ -15,7 +17,7 @@ from sqlalchemy import JSON, BigInteger, CheckConstraint, ForeignKey, Index, Met
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 from konectom.recording import FloatArray
-from konectom.storage.types import Instant, Vector
+from konectom.storage.types import Instant, Microseconds, Vector
 
 NAMES = {
     "ix": "ix_%(table_name)s_%(column_0_N_name)s",
@@ -50,6 +52,7 @@ class Study(Base):
     id: Mapped[UUID] = mapped_column(primary_key=True)
     code: Mapped[str] = mapped_column(unique=True)
     name: Mapped[str]
+    policy: Mapped[Json | None]
     created_at: Mapped[datetime]
 
 
@@ -201,17 +204,137 @@ class MeasureRow(Base):
 
 
 class ScoreRow(Base):
-    """One value that clinicians follow. A trend is one range of the index."""
+    """One value that clinicians follow, with all that a trend tells of it: no other table is read for one.
+
+    A trend is one range of the primary key, and the table is kept in that order where the database can (SQLite).
+    ``index`` is the recording's in its session, ``flags`` the codes of its quality flags, apart by a space.
+    """
 
     __tablename__ = "score"
-    __table_args__ = (Index(None, "patient_id", "measure_id", "at"),)
+    __table_args__ = ({"sqlite_with_rowid": False},)
 
-    result_id: Mapped[UUID] = mapped_column(ForeignKey("result.id"), primary_key=True)
+    patient_id: Mapped[UUID] = mapped_column(ForeignKey("patient.id"), primary_key=True)
     measure_id: Mapped[int] = mapped_column(ForeignKey("measure.id"), primary_key=True)
-    patient_id: Mapped[UUID] = mapped_column(ForeignKey("patient.id"))
-    at: Mapped[datetime]
+    at: Mapped[datetime] = mapped_column(Microseconds, primary_key=True)
+    session_id: Mapped[UUID] = mapped_column(ForeignKey("session.id"), primary_key=True)
+    index: Mapped[int] = mapped_column(primary_key=True)
+    catalogue_id: Mapped[int] = mapped_column(ForeignKey("catalogue.id"), primary_key=True)
+    utc_offset_s: Mapped[int]
+    verdict: Mapped[str]
+    flags: Mapped[str]
     value: Mapped[float]
 
 
-IMMUTABLE = (Blob, CatalogueRow, ResultRow, MeasureRow, ScoreRow)
+class Observation(Base):
+    """What a clinician or a laboratory found: the values as they were given, in their units.
+
+    ``reference`` is the source's own name for it. ``scores``, ``absent`` and ``flags`` are what ``version`` of the
+    scale's rules made of them. ``digest`` is over all that tells it from others, so that the same import twice is one
+    row. A wrong one is retracted, never changed.
+    """
+
+    __tablename__ = "observation"
+    __table_args__ = (
+        Index(None, "patient_id", "code", "at"),
+        Index(None, "patient_id", "digest"),
+        Index(None, "patient_id", "entered_at", "id"),
+    )
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    patient_id: Mapped[UUID] = mapped_column(ForeignKey("patient.id"))
+    code: Mapped[str]
+    at: Mapped[datetime]
+    utc_offset_s: Mapped[int]
+    values: Mapped[Json]
+    version: Mapped[int]
+    scores: Mapped[Json]
+    absent: Mapped[Json]
+    flags: Mapped[list[Json]]
+    source: Mapped[str]
+    reference: Mapped[str]
+    note: Mapped[str]
+    digest: Mapped[str]
+    entered_at: Mapped[datetime]
+    retracted_at: Mapped[datetime | None]
+    retracted_for: Mapped[str | None]
+
+
+class ObservedRow(Base):
+    """One value that follows from an observation; in the order of :class:`ScoreRow`. Retracted ones have none."""
+
+    __tablename__ = "observed"
+    __table_args__ = ({"sqlite_with_rowid": False},)
+
+    patient_id: Mapped[UUID] = mapped_column(ForeignKey("patient.id"), primary_key=True)
+    measure_id: Mapped[int] = mapped_column(ForeignKey("measure.id"), primary_key=True)
+    at: Mapped[datetime] = mapped_column(Microseconds, primary_key=True)
+    observation_id: Mapped[UUID] = mapped_column(ForeignKey("observation.id"), primary_key=True, index=True)
+    version: Mapped[int]
+    utc_offset_s: Mapped[int]
+    source: Mapped[str]
+    flags: Mapped[str]
+    value: Mapped[float]
+
+
+class Schedule(Base):
+    """What is due, and how often: for all patients of a study, or for one of them (whose own then counts)."""
+
+    __tablename__ = "schedule"
+    __table_args__ = (Index(None, "study_id", "patient_id", "assessment"),)
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    study_id: Mapped[UUID] = mapped_column(ForeignKey("study.id"))
+    patient_id: Mapped[UUID | None] = mapped_column(ForeignKey("patient.id"))
+    assessment: Mapped[str]
+    rule: Mapped[Json]
+    created_at: Mapped[datetime]
+
+
+class NoiseRow(Base):
+    """How far a score of a study scatters without a change of the patient, as its own repeats showed; newest counts."""
+
+    __tablename__ = "noise"
+    __table_args__ = (Index(None, "study_id", "measure_id", "computed_at", unique=True),)
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    study_id: Mapped[UUID] = mapped_column(ForeignKey("study.id"))
+    measure_id: Mapped[int] = mapped_column(ForeignKey("measure.id"))
+    computed_at: Mapped[datetime]
+    told: Mapped[Json]
+
+
+class Alert(Base):
+    """Something that a clinician should look at; the same finding is one row, however often it is found."""
+
+    __tablename__ = "alert"
+    __table_args__ = (Index(None, "study_id", "found_at", "id"), Index(None, "patient_id", "kind"))
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    study_id: Mapped[UUID] = mapped_column(ForeignKey("study.id"))
+    patient_id: Mapped[UUID] = mapped_column(ForeignKey("patient.id"))
+    kind: Mapped[str]
+    key: Mapped[str]
+    at: Mapped[datetime]
+    told: Mapped[Json]
+    found_at: Mapped[datetime]
+    ended_at: Mapped[datetime | None]
+    acknowledged_at: Mapped[datetime | None]
+    acknowledged_by: Mapped[str | None]
+    note: Mapped[str | None]
+
+
+class Review(Base):
+    """When a patient's scores were last looked through for alerts.
+
+    What came before ``seen_until`` was surely among them; what came after it may still have been on its way.
+    """
+
+    __tablename__ = "review"
+
+    patient_id: Mapped[UUID] = mapped_column(ForeignKey("patient.id"), primary_key=True)
+    reviewed_at: Mapped[datetime]
+    seen_until: Mapped[datetime]
+
+
+IMMUTABLE = (Blob, CatalogueRow, ResultRow, MeasureRow, ScoreRow, NoiseRow)
 """Rows of these are written once and never changed."""

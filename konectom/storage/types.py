@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import zlib
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import numpy as np
-from sqlalchemy import DateTime, Dialect, LargeBinary
+from sqlalchemy import BigInteger, DateTime, Dialect, LargeBinary
 from sqlalchemy.types import TypeDecorator
 
 from konectom.recording import FloatArray
 
 LITTLE_ENDIAN_FLOAT64 = np.dtype("<f8")
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 FASTEST = 1
 """zlib level: vectors are mostly NaN, which every level shrinks alike."""
 
@@ -37,6 +38,28 @@ class Instant(TypeDecorator[datetime]):
             return None
         # SQLite has no time zones: what it gives back is the UTC that was put in.
         return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+class Microseconds(TypeDecorator[datetime]):
+    """An instant as whole microseconds since 1970 in UTC: a third of the room, and no parsing of a thousand texts."""
+
+    impl = BigInteger
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> int | None:
+        """Return what the database keeps."""
+        return None if value is None else microseconds(value)
+
+    def process_result_value(self, value: int | None, dialect: Dialect) -> datetime | None:
+        """Return what was kept."""
+        return None if value is None else EPOCH + timedelta(microseconds=value)
+
+
+def microseconds(at: datetime) -> int:
+    """Return an instant as whole microseconds since 1970 in UTC; raises ValueError for a naive time."""
+    if at.utcoffset() is None:
+        raise ValueError(f"a time without its offset from UTC cannot be kept: {at.isoformat()}")
+    return (at - EPOCH) // timedelta(microseconds=1)
 
 
 class Vector(TypeDecorator[FloatArray]):

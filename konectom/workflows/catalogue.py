@@ -7,6 +7,9 @@ from typing import Any
 from konectom.assessments import every_assessment, get_assessment
 from konectom.assessments.base import Assessment, Condition, Input, Rule
 from konectom.errors import FieldInvalid
+from konectom.scoring.norms import every_norm
+from konectom.scoring.progression import DEFINITIONS
+from konectom.scoring.scales import Component, Quantity, Scale, every_scale
 
 
 def list_assessments() -> list[dict[str, Any]]:
@@ -44,6 +47,58 @@ def list_measures(assessment: str | None = None, score: bool | None = None) -> l
         for entry in each.catalogue
         if score in (None, entry.score)
     ]
+
+
+def list_scales() -> list[dict[str, Any]]:
+    """Return every clinical scale with what it takes and what it gives, by code."""
+    return [
+        {
+            "code": scale.code,
+            "title": scale.title,
+            "version": scale.version,
+            "domain": scale.domain,
+            "description": scale.description,
+            "source": scale.source,
+            "licence": scale.licence,
+            "components": [_component(each) for each in scale.components],
+            "quantities": [_quantity(scale, each) for each in scale.quantities],
+        }
+        for scale in every_scale().values()
+    ]
+
+
+def list_definitions() -> list[dict[str, Any]]:
+    """Return every definition of confirmed change, in full."""
+    return [each.as_dict() for each in DEFINITIONS.values()]
+
+
+def list_norms() -> list[dict[str, Any]]:
+    """Return every norm, in full."""
+    return [each.as_dict() for each in every_norm().values()]
+
+
+def _component(found: Component) -> dict[str, Any]:
+    return {
+        "name": found.name,
+        "title": found.means,
+        "kind": found.kind,
+        "units": [] if found.units is None else list(found.units),
+        "possible": None if found.possible is None else list(found.possible),
+        "choices": [*found.choices, *(f"{each:g}" for each in found.among)],
+        "required": found.required,
+    }
+
+
+def _quantity(scale: Scale, found: Quantity) -> dict[str, Any]:
+    return {
+        "key": scale.key(found.name),
+        "unit": found.unit,
+        "better": found.better,
+        "plausible": list(found.plausible),
+        "score": found.score,
+        "means": found.means,
+        "evidence": found.evidence,
+    }
 
 
 def _short(found: Assessment) -> dict[str, Any]:
@@ -91,6 +146,7 @@ def _rule(found: Assessment, rule: Rule) -> dict[str, Any]:
         "code": f"{found.name}.{rule.code}",
         "kind": rule.kind,
         "effect": rule.effect,
+        "to": rule.to,
         "message": rule.message,
         "aliases": dict(rule.aliases),
     }

@@ -55,7 +55,7 @@ def require_same_catalogues(db: Session) -> None:
     for assessment, version, digest in db.execute(select(*columns).order_by(*columns)):
         known = declared.get(assessment)
         if known is not None and known.version == version:
-            _require_same(known.catalogue, digest)
+            require_same(known.catalogue, digest)
 
 
 def measure_ids(db: Session, keys: Iterable[str]) -> dict[str, int]:
@@ -70,11 +70,12 @@ def measure_ids(db: Session, keys: Iterable[str]) -> dict[str, int]:
 
 
 def _same(catalogue: Catalogue, row: CatalogueRow) -> Catalogue:
-    _require_same(catalogue, row.digest)
+    require_same(catalogue, row.digest)
     return catalogue
 
 
-def _require_same(catalogue: Catalogue, digest: str) -> None:
+def require_same(catalogue: Catalogue, digest: str) -> None:
+    """Raise :class:`CatalogueChanged` unless results were stored under what the declaration says now."""
     if catalogue.digest != digest:
         name = f"{catalogue.assessment} version {catalogue.version}"
         raise CatalogueChanged(

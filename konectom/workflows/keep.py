@@ -55,14 +55,15 @@ def keep_session(services: Services, upload: Upload, session: Session, outcomes:
             # From here on nobody takes the object for one that nothing refers to (see :func:`remove_orphan`); whoever
             # did so a moment ago has removed it.
             services.objects.put(upload.digest, upload.body)
-        db.add(_session_row(upload, session, outcomes, now))
+        row = _session_row(upload, session, outcomes, now)
+        db.add(row)
         db.flush()
         recordings = [_recording_row(upload.session_id, index, each) for index, each in enumerate(outcomes)]
         db.add_all(recordings)
         db.flush()
-        for row, each, at in zip(recordings, outcomes, times, strict=True):
+        for recording, each, at in zip(recordings, outcomes, times, strict=True):
             if isinstance(each, Extracted):
-                keep_result(db, row.id, upload.patient_id, at, each.result, now)
+                keep_result(db, row, recording, at, each.result, now)
 
 
 def remove_orphan(services: Services, digest: str) -> None:
@@ -82,14 +83,14 @@ def remove_orphan(services: Services, digest: str) -> None:
 
 
 def keep_result(
-    db: DbSession, recording_id: UUID, patient_id: UUID, at: datetime, result: Result, now: datetime
+    db: DbSession, session: SessionRow, recording: RecordingRow, at: datetime, result: Result, now: datetime
 ) -> None:
     """Add a result and its scores; ``at`` is when the recording began."""
     catalogue = result.catalogue
     row = ResultRow(
         # Derived, so that the same recording has the same ids wherever it is computed again.
-        id=uuid5(recording_id, f"{catalogue.assessment}/{catalogue.version}"),
-        recording_id=recording_id,
+        id=uuid5(recording.id, f"{catalogue.assessment}/{catalogue.version}"),
+        recording_id=recording.id,
         catalogue_id=catalogue_id(db, catalogue),
         created_at=now,
         verdict=result.quality.verdict,
@@ -100,13 +101,20 @@ def keep_result(
     db.add(row)
     db.flush()
     scores = list(result.scores())
+    if not scores:
+        return
     ids = measure_ids(db, (entry.key for entry, _ in scores))
-    if scores:
-        same = {"result_id": row.id, "patient_id": patient_id, "at": at}
-        db.execute(
-            insert(ScoreRow),
-            [same | {"measure_id": ids[entry.key], "value": value} for entry, value in scores],
-        )
+    same = {
+        "patient_id": session.patient_id,
+        "at": at,
+        "session_id": session.id,
+        "index": recording.index,
+        "catalogue_id": row.catalogue_id,
+        "utc_offset_s": session.utc_offset_s,
+        "verdict": row.verdict,
+        "flags": " ".join(flag.code for flag in result.quality.flags),
+    }
+    db.execute(insert(ScoreRow), [same | {"measure_id": ids[entry.key], "value": value} for entry, value in scores])
 
 
 def _session_row(upload: Upload, session: Session, outcomes: Outcomes, now: datetime) -> SessionRow:

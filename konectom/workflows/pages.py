@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import base64
 import binascii
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Any, TypeVar
@@ -87,6 +87,11 @@ def instant_of(text: str) -> datetime:
     return at.astimezone(UTC)
 
 
+def instant_of_day(day: float) -> datetime:
+    """Return the instant that lies so many days after the beginning of 1970 in UTC."""
+    return datetime.fromtimestamp(round(day * 86_400e6) / 1e6, UTC)
+
+
 def told(at: datetime, utc_offset_s: int = 0) -> str:
     """Return an instant as ISO 8601 text, in the clock time of the place where it was."""
     if utc_offset_s == 0:
@@ -95,6 +100,18 @@ def told(at: datetime, utc_offset_s: int = 0) -> str:
         return at.astimezone(timezone(timedelta(seconds=utc_offset_s))).isoformat()
     except OverflowError:
         return at.astimezone(UTC).isoformat()
+
+
+def with_instants(parts: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the members with days turned into instants: ``onset_day`` becomes ``onset_at``, ``at_day`` ``at``."""
+    shown: dict[str, Any] = {}
+    for name, value in parts.items():
+        if name == "at_day" or name.endswith("_day"):
+            new = "at" if name == "at_day" else f"{name.removesuffix('_day')}_at"
+            shown[new] = None if value is None else told(instant_of_day(value))
+        else:
+            shown[name] = value
+    return shown
 
 
 BY_TEXT_AND_ID: Readers = (str, UUID)

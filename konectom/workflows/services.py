@@ -35,8 +35,12 @@ class Services:
 
     def ping(self) -> None:
         """Raise an :class:`~konectom.errors.OperationError` unless all is ready for work."""
-        self.db.ping()
+        self.ping_stores()
         self.require_same_catalogues()
+
+    def ping_stores(self) -> None:
+        """Raise :class:`StoreUnavailable` or :class:`MigrationNeeded` unless both stores can be used."""
+        self.db.ping()
         self.objects.ping()
 
     def require_same_catalogues(self) -> None:

@@ -1,24 +1,31 @@
-"""A patient's scores over time."""
+"""A patient's scores over time: every value, what became of it, and what follows from all of them."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from datetime import datetime
+from collections.abc import Sequence
+from dataclasses import fields
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Select, select
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from konectom.assessments import every_assessment
-from konectom.assessments.base import Entry
 from konectom.errors import FieldInvalid
-from konectom.storage.models import CatalogueRow, MeasureRow, RecordingRow, ResultRow, ScoreRow, SessionRow
-from konectom.storage.queries import IS_CURRENT
-from konectom.workflows.entries import entries_of
-from konectom.workflows.pages import told
+from konectom.scoring.followed import REASONS
+from konectom.scoring.progression import get_definition
+from konectom.scoring.scales import every_scale
+from konectom.scoring.windows import Aggregates
+from konectom.storage.models import MeasureRow
+from konectom.storage.types import EPOCH
+from konectom.workflows.follow import Asked, Track, day_of, follow_patient
+from konectom.workflows.histories import OBSERVED, US_PER_DAY
+from konectom.workflows.pages import instant_of_day, told, with_instants
 from konectom.workflows.people import find_patient
 from konectom.workflows.services import Services
+
+Json = dict[str, Any]
 
 
 def patient_trends(
@@ -28,71 +35,42 @@ def patient_trends(
     measure: str | None = None,
     start: datetime | None = None,
     end: datetime | None = None,
+    window: float | None = None,
+    definition: str | None = None,
     study_id: UUID | None = None,
-) -> dict[str, Any]:
+) -> Json:
     """Return the trend of each score that the patient has, points oldest first.
 
-    ``measure`` asks for one score by its key, or for all of one quantity (``tap.valid_taps``); ``start`` and ``end``
-    bound when a recording began, both included. Each point tells the assessment version that computed it, and
-    ``versions`` which there are: a change of version is not a change of the patient. Raises
-    :class:`~konectom.errors.NotFound`, and :class:`FieldInvalid` at ``/query/measure`` for what is no score.
+    ``measure`` asks for one score by its key, or for all of one quantity (``tap.valid_taps``, ``obs.edss.step``).
+    ``end`` is the time as of which everything is told: what came later does not count. ``start`` only leaves out of the
+    answer what lies before it: a baseline stays what it was. ``window`` (days) and ``definition`` stand above the
+    study's policy. Raises :class:`~konectom.errors.NotFound`, and :class:`FieldInvalid` at the field of the query.
     """
+    now = services.clock()
     with services.db.read() as db:
-        find_patient(db, patient_id, study_id=study_id)
-        keys = _keys(db, patient_id, measure)
-        trends = []
-        for measure_id, key in keys:
-            rows = db.execute(points(patient_id, measure_id, start, end)).all()
-            if rows:
-                trends.append(_trend(db, key, rows))
-    return {"patient": str(patient_id), "trends": trends}
+        patient = find_patient(db, patient_id, study_id=study_id)
+        keys = None if measure is None else _keys(db, measure)
+        tracks = follow_patient(db, patient, now=now, end=end, keys=keys, asked=Asked(window, definition))
+        since = None if start is None else day_of(start)
+        trends = [_trend(track, since) for track in tracks]
+    return {"patient": str(patient_id), "trends": [each for each in trends if each["points"] or start is None]}
 
 
-def points(patient_id: UUID, measure_id: int, start: datetime | None, end: datetime | None) -> Select[*tuple[Any, ...]]:
-    """Return the statement of one trend: a single range of the scores' index."""
-    statement: Select[*tuple[Any, ...]] = (
-        select(
-            ScoreRow.at,
-            ScoreRow.value,
-            ResultRow.verdict,
-            ResultRow.flags,
-            ResultRow.catalogue_id,
-            CatalogueRow.version,
-            RecordingRow.index,
-            RecordingRow.session_id,
-            SessionRow.utc_offset_s,
-        )
-        .join(ResultRow, ResultRow.id == ScoreRow.result_id)
-        .join(CatalogueRow, CatalogueRow.id == ResultRow.catalogue_id)
-        .join(RecordingRow, RecordingRow.id == ResultRow.recording_id)
-        .join(SessionRow, SessionRow.id == RecordingRow.session_id)
-        .where(ScoreRow.patient_id == patient_id, ScoreRow.measure_id == measure_id, IS_CURRENT)
-        .order_by(ScoreRow.at, ScoreRow.result_id)
-    )
-    if start is not None:
-        statement = statement.where(ScoreRow.at >= start)
-    if end is not None:
-        statement = statement.where(ScoreRow.at <= end)
-    return statement
-
-
-def _keys(db: Session, patient_id: UUID, measure: str | None) -> list[tuple[int, str]]:
-    """Return number and key of the scores asked for, in the order in which they are declared."""
-    declared = {entry.key: entry for entry in _declared_scores()}
-    stored = [(row.id, row.key) for row in db.scalars(select(MeasureRow))]
-    if measure is not None:
-        wanted = {key for key, entry in declared.items() if measure in (key, entry.measure)}
-        wanted |= {key for _, key in stored if measure in (key, _quantity(key))}
-        if not wanted:
-            raise FieldInvalid(f"there is no score {measure!r}; /measures?score=true lists them", at="/query/measure")
-        stored = [(number, key) for number, key in stored if key in wanted]
-    order = {key: place for place, key in enumerate(declared)}
-    return sorted(stored, key=lambda pair: (order.get(pair[1], len(order)), pair[1]))
-
-
-def _declared_scores() -> Iterable[Entry]:
-    for assessment in every_assessment().values():
-        yield from assessment.catalogue.scores
+def _keys(db: Session, measure: str) -> set[str]:
+    """Return the keys of the scores that ``measure`` names; raises :class:`FieldInvalid` for what is no score."""
+    name, _, rest = measure.partition(".")
+    known: set[str] = set()
+    if measure.startswith(OBSERVED):
+        scale = every_scale().get(rest.partition(".")[0])
+        known |= {scale.key(each.name) for each in scale.quantities if each.score} if scale else set()
+    elif name in every_assessment():
+        known |= every_assessment()[name].catalogue.score_by_key.keys()
+    # What an earlier version, or an assessment that is gone, has left.
+    known |= set(db.scalars(select(MeasureRow.key).where(MeasureRow.key.startswith(measure, autoescape=True))))
+    wanted = {key for key in known if measure in (key, _quantity(key))}
+    if not wanted:
+        raise FieldInvalid(f"there is no score {measure!r}; /measures?score=true lists them", at="/query/measure")
+    return wanted
 
 
 def _quantity(key: str) -> str:
@@ -100,33 +78,141 @@ def _quantity(key: str) -> str:
     return ".".join(key.split("[", 1)[0].split(".")[:2])
 
 
-def _trend(db: Session, key: str, rows: Sequence[Any]) -> dict[str, Any]:
-    """Return a trend under the declaration of its newest version; ``rows`` are those of :func:`points`."""
-    newest = db.get_one(CatalogueRow, max(rows, key=lambda row: row.version).catalogue_id)
-    entry = next(entry for entry in entries_of(db, newest) if entry.key == key)
-    assessment = every_assessment().get(newest.assessment)
+def _trend(track: Track, since_day: float | None) -> Json:
+    followed = track.followed
+    entry, score = track.entry, track.score
     return {
-        "key": key,
-        "measure": entry.measure,
-        "condition": dict(entry.condition),
-        "statistic": entry.statistic or None,
-        "unit": entry.unit,
-        "better": entry.better,
-        "title": entry.means,
-        "assessment": newest.assessment,
-        "assessment_title": assessment.title if assessment is not None else newest.assessment,
-        "versions": sorted({row.version for row in rows}),
-        "points": [_point(row) for row in rows],
+        **head(track),
+        "condition": {} if entry is None else dict(entry.condition),
+        "statistic": None if entry is None else entry.statistic or None,
+        "versions": list(followed.versions),
+        "version": followed.version,
+        "points": _points(track, since_day),
+        "aggregates": _aggregates(followed.aggregates, since_day),
+        "window_days": followed.aggregates.window_days,
+        "run_in": {"runs": followed.run_in.runs, "source": followed.run_in.source},
+        **followed_told(track),
+        "bands": None if followed.bands is None else _members(followed.bands),
+        "noise": None if followed.noise is None else followed.noise.as_dict(),
+        "learning": None if followed.learning is None else _members(followed.learning),
+        "definition": None if followed.definition is None else get_definition(followed.definition).as_dict(),
+        "events": [with_instants(each.as_dict()) for each in followed.events],
+        "norms": [each.as_dict() for each in track.compared],
+        "absent": {name: {"code": code, "message": REASONS[code]} for name, code in followed.absent.items()},
+        "notes": list(followed.notes),
+        "plausible": None if score.plausible is None else list(score.plausible),
     }
 
 
-def _point(row: Any) -> dict[str, Any]:
+def head(track: Track) -> Json:
+    """Return how a score is declared."""
+    score, entry = track.score, track.entry
+    title = score.title.split(": ", 1)[0]
     return {
-        "session": str(row.session_id),
-        "recording": row.index,
-        "at": told(row.at, row.utc_offset_s),
-        "value": row.value,
-        "verdict": row.verdict,
-        "flags": [flag["code"] for flag in row.flags],
-        "version": row.version,
+        "key": score.key,
+        "measure": entry.measure if entry is not None else score.key,
+        "unit": score.unit,
+        "better": score.better,
+        "title": score.means,
+        "source": score.source,
+        "assessment": score.of,
+        "assessment_title": title,
     }
+
+
+def followed_told(track: Track) -> Json:
+    """Return baseline, present value, change, slope and verdict: what a summary tells as well."""
+    followed = track.followed
+    slope = followed.slope
+    verdict = _members(followed.verdict)
+    return {
+        "baseline": _point_told(followed.baseline),
+        "now": _point_told(followed.now),
+        "change": None
+        if followed.change is None
+        else _members(followed.change) | {"absent": dict(followed.change.absent)},
+        "slope": None if slope is None else with_instants(_members(slope)),
+        "verdict": with_instants(verdict),
+    }
+
+
+def _points(track: Track, since_day: float | None) -> list[Json]:
+    followed, history = track.followed, track.history
+    origins = history.origins
+    n = len(origins.number)
+    rows = zip(
+        origins.number,
+        origins.index or (None,) * n,
+        origins.source or (None,) * n,
+        origins.utc_offset_s,
+        origins.flags,
+        history.at_us.tolist(),
+        history.value.tolist(),
+        history.verdict,
+        history.version.tolist(),
+        history.run.tolist(),
+        followed.fates,
+        followed.of.tolist(),
+        strict=True,
+    )
+    since_us = None if since_day is None else since_day * US_PER_DAY
+    computed = origins.index is not None
+    return [
+        {
+            "session": _dashed(number) if computed else None,
+            "recording": index,
+            "observation": None if computed else _dashed(number),
+            "source": source,
+            "flags": flags.split(),
+            "at": told(EPOCH + timedelta(microseconds=at_us), utc_offset_s),
+            "value": value,
+            "verdict": verdict,
+            "version": version,
+            "run": run,
+            "fate": fate,
+            "aggregate": None if aggregate < 0 else aggregate,
+        }
+        for number, index, source, utc_offset_s, flags, at_us, value, verdict, version, run, fate, aggregate in rows
+        if since_us is None or at_us >= since_us
+    ]
+
+
+def _dashed(number: Any) -> str:
+    """Return an id as it stands on the wire; some databases give its digits."""
+    text = str(number)
+    return text if "-" in text else f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
+
+
+def _aggregates(aggregates: Aggregates, since_day: float | None) -> list[Json]:
+    known = set(aggregates.known.tolist())
+    columns: Sequence[list[float]] = (
+        aggregates.start_day.tolist(),
+        aggregates.end_day.tolist(),
+        aggregates.at_day.tolist(),
+        aggregates.value.tolist(),
+        aggregates.n.tolist(),
+        aggregates.spread.tolist(),
+    )
+    return [
+        {
+            "index": index,
+            "start": told(instant_of_day(start)),
+            "end": told(instant_of_day(end)),
+            "at": told(instant_of_day(at)),
+            "value": value if index in known else None,
+            "n": n,
+            "spread": spread if spread == spread else None,  # NaN, of one test alone
+            "absent": None if index in known else "too_few_tests",
+        }
+        for index, (start, end, at, value, n, spread) in enumerate(zip(*columns, strict=True))
+        if since_day is None or end >= since_day
+    ]
+
+
+def _point_told(point: Any) -> Json | None:
+    return None if point is None else with_instants(_members(point))
+
+
+def _members(found: Any) -> Json:
+    """Return the fields of a dataclass, whose values are plain already: copying them would cost more than the rest."""
+    return {each.name: getattr(found, each.name) for each in fields(found)}

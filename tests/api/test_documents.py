@@ -93,8 +93,9 @@ def test_what_is_not_public_asks_for_a_token(document):
 
 def test_no_answer_forbids_new_fields(document):
     closed = {name for name, each in document["components"]["schemas"].items() if "additionalProperties" in each}
-    assert closed == {"NewPatient", "NewStudy", "Fault", "UploadedEvent", "RecordingError", "Problem"} & closed
-    assert {"NewPatient", "NewStudy"} <= closed
+    sent = {"NewPatient", "NewStudy", "NewObservation", "Retraction", "NewSchedule", "NewPolicy", "Acknowledgement"}
+    assert closed == (sent | {"Fault", "UploadedEvent", "RecordingError", "Problem"}) & closed
+    assert sent <= closed
 
 
 def test_the_assessments_are_enumerated(document):

@@ -41,10 +41,10 @@ def test_a_trend_is_oldest_first_whatever_came_first(sender):
     assert trend["points"][0]["at"] == "2026-11-01T09:00:00+01:00"
 
 
-def test_a_trend_is_bounded_by_start_and_end(sender):
+def test_a_trend_is_bounded_by_from_and_to(sender):
     for day in (1, 2, 3):
         sender.put(session_body(started_at=f"2026-11-0{day}T09:00:00+00:00"))
-    query = {"measure": "probe.samples", "start": "2026-11-02T00:00:00Z", "end": "2026-11-02T23:00:00Z"}
+    query = {"measure": "probe.samples", "from": "2026-11-02T00:00:00Z", "to": "2026-11-02T23:00:00Z"}
     (trend,) = sender.get(f"/patients/{sender.patient}/trends", query_string=query).json["trends"]
     assert len(trend["points"]) == 1
 

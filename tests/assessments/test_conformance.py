@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -14,8 +15,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from konectom.assessments import every_assessment, get_assessment
-from konectom.assessments.base import MOST_SCORES, REASONS, Catalogue, Result
+from konectom.assessments.base import (
+    MOST_SCORES,
+    OWN_DEFINITION,
+    REASONS,
+    Catalogue,
+    Measure,
+    Result,
+    with_evidence,
+)
 from konectom.errors import StreamError
+from konectom.recording import Defect, Part
 from tests.assessments.examples import (
     FAULTS,
     Wire,
@@ -29,10 +39,14 @@ from tests.assessments.examples import (
     run,
     sensors,
     tables,
+    with_times,
 )
 
 NAMES = tuple(every_assessment())
 UCUM_UNIT = re.compile(r"1|%|/?{0}([./]{0})*".format(r"(m|k|u)?(\[g\]|[a-zA-Z]+)\d*"))
+
+SENTENCE = re.compile(r"[A-Z0-9][^.]*(\.\d[^.]*)*\.")
+"""One sentence; a point within it stands in a number."""
 
 ADDED_UP = ("alsfrs_r", "mood", "msis29", "neuroqol", "passive", "pdq39")
 """What takes the answers and intervals of all parts together."""
@@ -61,11 +75,32 @@ def test_the_declaration_is_complete(name: str) -> None:
     assert declared.description, "the extract function's docstring describes the test"
     assert 1 <= len(declared.catalogue.scores) <= MOST_SCORES
     for measure in declared.measures:
-        assert measure.means.endswith("."), measure.quantity
+        assert SENTENCE.fullmatch(measure.means), f"{measure.quantity}: {measure.means}"
         assert UCUM_UNIT.fullmatch(measure.unit), f"{measure.quantity}: {measure.unit!r}"
+        assert measure.better in ("higher", "lower", None)
+        assert measure.evidence, f"{measure.quantity}: from whom the definition is"
     for score in declared.catalogue.scores:
         assert score.better in ("higher", "lower"), f"{score.key}: a score has a direction"
         assert score.plausible is not None, f"{score.key}: a score has a plausible range"
+
+
+@each_assessment
+def test_each_score_says_itself_what_stands_behind_it(name: str) -> None:
+    """Other measures may have their assessment's source; a score that clinicians follow needs a word of its own."""
+    declared = get_assessment(name)
+    general = {OWN_DEFINITION, f"Definition: {declared.source}."}
+    for entry in declared.catalogue:
+        assert entry.evidence == entry.evidence.strip() != ""
+    for score in declared.catalogue.scores:
+        assert score.evidence not in general, score.key
+
+
+def test_a_measure_without_evidence_has_that_of_its_source() -> None:
+    plain, alias = Measure("plain", "1", "Plain."), Measure("alias", "1", "Alias.", aliases={"dispel": "a"})
+    told = with_evidence(
+        (plain, alias, replace(plain, quantity="told", evidence="A paper."), replace(alias, aliases={})), "L"
+    )
+    assert [each.evidence for each in told] == [OWN_DEFINITION, "Definition: L.", "A paper.", "Definition: L."]
 
 
 @each_assessment
@@ -75,6 +110,12 @@ def test_what_patients_read_says_what_happened_in_plain_words(name: str) -> None
         assert rule.message[0].isupper(), rule.code
         assert "_" not in rule.message, rule.code
         assert len(rule.message) <= 160, rule.code
+
+
+@each_assessment
+def test_patients_are_told_only_what_they_can_act_on(name: str) -> None:
+    for rule in get_assessment(name).rules.values():
+        assert ("please" in rule.message.lower()) is (rule.to == "patient"), rule.code
 
 
 @each_assessment
@@ -146,6 +187,58 @@ def test_each_required_input_is_required_and_each_optional_one_is_not(name: str)
             assert refused.value.at == wanted.place
 
 
+def disordered(stream: Wire) -> None:
+    """Make every fourth sample be stamped like the one before."""
+    t = with_times(stream)["t"]
+    stream["t"] = [t[row - 1] if row % 4 == 3 else t[row] for row in range(len(t))]
+
+
+@each_assessment
+def test_a_disturbed_clock_of_an_optional_input_is_only_noted(name: str) -> None:
+    declared, good = get_assessment(name), run(example(name))
+    instead = {each for wanted in declared.inputs if not wanted.optional for each in wanted.instead}
+    for wanted in declared.inputs:
+        wire = copy.deepcopy(example(name))
+        found = [streams[wanted.name] for streams, each in tables(wire) if each == wanted.name]
+        if wanted.of != "stream" or not found or "phase" in found[0]:
+            continue
+        for stream in found:
+            disordered(stream)
+        result = run(wire)
+        flags = {flag.code.removeprefix(f"{name}."): flag for flag in result.quality.flags}
+        if wanted.optional and wanted.name not in instead:
+            assert flags["input_disordered"].evidence["stream"] == wanted.name
+            assert flags["input_disordered"].severity == "info"
+            assert "time_disorder" not in flags
+            assert result.quality.verdict == good.quality.verdict, wanted.name
+        else:
+            assert flags["time_disorder"].evidence["stream"] == wanted.name
+            assert result.quality.verdict != "valid"
+
+
+@each_assessment
+def test_an_optional_input_that_cannot_be_read_is_only_noted_with_what_it_cost(name: str) -> None:
+    declared, whole = get_assessment(name), parse(example(name))
+    for wanted in declared.inputs:
+        if not (wanted.optional and any(wanted.name in part.streams for part in whole.parts)):
+            continue
+        lacking = replace(whole, parts=tuple(without(part, wanted.name) for part in whole.parts))
+        defect = Defect(wanted.name, "unit_invalid", "no unit known here", wanted.place)
+        unreadable = replace(lacking, parts=tuple(replace(part, defects=(defect,)) for part in lacking.parts))
+        result, expected = declared.run(unreadable), declared.run(lacking)
+        (flag,) = (flag for flag in result.quality.flags if flag.code == f"{name}.input_unreadable")
+        assert (flag.severity, flag.evidence["stream"], flag.to) == ("info", wanted.name, "clinician")
+        costs = {key for key, reason in result.absent.items() if reason == "input_missing"}
+        quantities = {entry.quantity for entry in result.catalogue if entry.key in costs}
+        assert flag.evidence["not_computed"] == sorted(quantities)[:20]
+        assert result.quality.verdict == expected.quality.verdict
+        assert result.features.tobytes() == expected.features.tobytes()
+
+
+def without(part: Part, name: str) -> Part:
+    return replace(part, streams={each: stream for each, stream in part.streams.items() if each != name})
+
+
 @each_assessment
 def test_the_same_bytes_give_the_same_numbers_to_the_last_bit(name: str) -> None:
     first, second = run(example(name)), run(example(name))
@@ -167,7 +260,9 @@ def test_declared_units_are_honoured(name: str) -> None:
     other = {"m/s2": ("g", 1 / 9.80665), "rad/s": ("deg/s", 180 / np.pi)}
     wire = copy.deepcopy(example(name))
     for stream in sensors(wire):
-        unit, factor = other[stream["unit"]]
+        unit, factor = other.get(stream["unit"], (stream["unit"], 1.0))
+        if factor == 1.0:  # sound has no other unit
+            continue
         stream["unit"] = unit
         for axis in "xyz":
             stream[axis] = [value * factor for value in stream[axis]]

@@ -221,6 +221,6 @@ def test_the_measured_stretch_follows_the_instructions() -> None:
 def test_a_real_walk_with_duplicated_stamps_at_20_hz_in_a_pocket_is_measured_and_flagged() -> None:
     body = inflated(KONECTOM / "ads" / "6MWT" / "duplicated_ts.json.gz")
     result = get_assessment("walk").run(formats.read(body).recordings[0])  # type: ignore[arg-type]
-    assert {"slow_sampling", "time_disorder", "mostly_off_belt", "no_walking", "poor_position"} <= codes(result)
+    assert {"slow_sampling", "input_disordered", "mostly_off_belt", "no_walking", "poor_position"} <= codes(result)
     assert values(result)["path_length[6mwt]"] == pytest.approx(646.9175055, rel=1e-4)
     assert values(result)["cadence[6mwt,whole].median"] >= 80

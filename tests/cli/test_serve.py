@@ -7,7 +7,9 @@ from pathlib import Path
 import orjson
 import pytest
 
+from konectom.app import create_app
 from konectom.commands._server import ServerFailed, free_port, running
+from konectom.settings import load_settings
 
 DOCS = Path(__file__).resolve().parents[2] / "docs"
 
@@ -46,6 +48,16 @@ def test_it_does_not_start_on_a_database_that_is_not_set_up(offline, tmp_path, e
     assert executed == []
 
 
+def test_the_catalogues_are_checked_once_by_the_application_itself(konectom, executed, monkeypatch):
+    checks = []
+    monkeypatch.setattr("konectom.workflows.services.require_same_catalogues", checks.append)
+    konectom("serve")
+    assert len(executed) == 1
+    assert checks == []
+    create_app(load_settings({}, data_dir=Path(konectom.environ["KONECTOM_DATA_DIR"])))
+    assert len(checks) == 1
+
+
 @pytest.mark.parametrize("page", ["commands.md", "http.md"])
 def test_the_first_steps_of_the_page_lead_to_a_server(offline, tmp_path, executed, page):
     section = (DOCS / page).read_text().partition("## First steps\n")[2]
@@ -82,8 +94,11 @@ def test_simulated_sessions_are_files_with_their_truth(offline, tmp_path):
     files = sorted((tmp_path / "one").glob("*.json.gz"))
     assert sorted(each["session"] for each in told["sessions"]) == [path.name.split(".")[0] for path in files]
     assert told["log_slope_per_year"]["u_turn.turn_speed_radps"] < 0 < told["log_slope_per_year"]["balance.sway_rms_mg"]
-    extracted = offline.json("extract", *files)["recordings"]
-    assert [each["assessment"] for each in extracted] == ["cps", "tap", "balance", "u_turn"] * 2
+    for each in told["sessions"]:
+        extracted = offline.json("extract", tmp_path / "one" / f"{each['session']}.json.gz")["recordings"]
+        done = ["cps", "tap", "balance", "u_turn"] + ["walk", "pinch", "draw", "msis29"] * (each["week"] == 0)
+        assert [recording["assessment"] for recording in extracted] == done
+        assert list(dict.fromkeys(name.partition(".")[0] for name in each["truth"])) == done
 
     offline("simulate", *words, "--output", tmp_path / "two")
     again = sorted((tmp_path / "two").glob("*.json.gz"))

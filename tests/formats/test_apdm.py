@@ -101,6 +101,25 @@ def flat(file: Any) -> None:
     file["Sensors/17/Gyroscope"] = np.zeros(5)
 
 
+def one_number(file: Any) -> None:
+    no_gyroscope(file)
+    file["Sensors/17/Gyroscope"] = 7.5
+
+
+def no_value(file: Any) -> None:
+    no_gyroscope(file)
+    file["Sensors/17/Gyroscope"] = h5py.Empty("f8")
+
+
+def no_group_of_sensors(file: Any) -> None:
+    del file["Sensors"]
+    file["Sensors"] = 7
+
+
+def unit_of_numbers(file: Any) -> None:
+    file["Sensors/17/Gyroscope"].attrs["Units"] = [1, 2]
+
+
 def linked_elsewhere(file: Any) -> None:
     no_gyroscope(file)
     file["Sensors/17/Gyroscope"] = h5py.ExternalLink("/tmp/other.h5", "/x")
@@ -118,6 +137,10 @@ def stored_elsewhere(file: Any) -> None:
         (no_gyroscope, StreamMissing),
         (too_few_rows, ColumnInvalid),
         (flat, ColumnInvalid),
+        (one_number, ColumnInvalid),
+        (no_value, ColumnInvalid),
+        (no_group_of_sensors, FieldMissing),
+        (unit_of_numbers, UnitMissing),
         (linked_elsewhere, StreamMissing),
         (stored_elsewhere, ColumnInvalid),
     ],

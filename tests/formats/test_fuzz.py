@@ -20,11 +20,19 @@ from konectom import formats
 from konectom.errors import KonectomError
 from konectom.formats import ads, konectom2
 from konectom.recording import Recording, Session
-from tests.formats import test_ads, test_konectom2, test_session1
+from tests.formats import (
+    test_ads,
+    test_digital_artefacts,
+    test_konectom2,
+    test_sensorlog,
+    test_session1,
+    test_voice_files,
+)
 from tests.shared import KONECTOM, inflated, recordings
 
 ROWS = 4
 LEVELS = 3
+CHARACTERS = 2000
 
 SYMBOLS: dict[str, Any] = copy.deepcopy(test_konectom2.FILE)
 SYMBOLS["header"]["schema_id"]["name"] = "cps-activity"
@@ -48,13 +56,13 @@ SYMBOLS["body"]["levels"][0] |= {
 
 
 def cut(value: Any, depth: int = 0) -> Any:
-    """Return a document with its lists cut to their first elements."""
+    """Return a document with its lists cut to their first elements, and its texts to a base64 of few samples."""
     if isinstance(value, dict):
         return {key: cut(each, depth + 1) for key, each in value.items()}
     if isinstance(value, list):
         wide = value and isinstance(value[0], dict) and ("value" in value[0] or "name" in value[0])
         return [cut(each, depth + 1) for each in (value if wide or len(value) == 9 else value[:ROWS])]
-    return value
+    return value[:CHARACTERS] if isinstance(value, str) else value
 
 
 def task(document: Any) -> str | None:
@@ -66,15 +74,20 @@ def task(document: Any) -> str | None:
     return f"ads/{code}" if code in ads.tasks.TASKS else None
 
 
+MADE_UP: dict[str, Any] = {
+    "made up tap": test_konectom2.FILE,
+    "made up cps": SYMBOLS,
+    "made up voice": cut(test_voice_files.VOICE),
+    "made up ads/cps": test_ads.FILE,
+    "made up digital_artefacts": test_digital_artefacts.FILE,
+    "made up sensorlog": test_sensorlog.FILE,
+}
+
+
 @cache
 def documents() -> dict[str, bytes]:
     """Return a document for each task, by its name."""
-    found = {
-        "session1": orjson.dumps(test_session1.SESSION),
-        "made up tap": orjson.dumps(test_konectom2.FILE),
-        "made up cps": orjson.dumps(SYMBOLS),
-        "made up ads/cps": orjson.dumps(test_ads.FILE),
-    }
+    found = {name: orjson.dumps(made) for name, made in {"session1": test_session1.SESSION, **MADE_UP}.items()}
     for folder in sorted((*KONECTOM.glob("bdh/*/"), *KONECTOM.glob("ads/*/"))):
         for path in recordings(str(folder))[-1:]:  # the last of SBT-UTT is whole
             document = orjson.loads(inflated(path))
@@ -152,7 +165,7 @@ def test_no_damage_makes_a_reader_fail(data: st.DataObject) -> None:
     read(document)
 
 
-@pytest.mark.parametrize("name", ["made up tap", "made up cps", "made up ads/cps", "session1"])
+@pytest.mark.parametrize("name", ["session1", *MADE_UP])
 @pytest.mark.parametrize("how", ["leave out", "shorten", "double", "replace"])
 @pytest.mark.parametrize("value", [["x"], DEEP, None, "y" * 1500])
 def test_damage_in_any_one_place_is_refused_or_read(name: str, how: str, value: Any) -> None:

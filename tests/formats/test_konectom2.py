@@ -144,6 +144,16 @@ def test_a_file_without_levels_is_refused(path: tuple[Any, ...], value: Any, cod
     assert (refused.value.code, refused.value.at) == (code, at)
 
 
+@pytest.mark.parametrize("value", [1e101, -1e300, 10**120])
+def test_a_number_that_nothing_measures_is_refused_with_its_place(value: float) -> None:
+    document = copy.deepcopy(FILE)
+    document["body"]["levels"][0]["raw_data"]["touch_events"]["x"][1] = float(value)
+    (part,) = first(orjson.dumps(document)).parts
+    (defect,) = part.defects
+    assert (defect.stream, defect.code) == ("touch", "column_invalid")
+    assert defect.at == "/body/levels/0/raw_data/touch_events/x/1"
+
+
 def test_an_edge_that_the_app_never_saw_is_not_a_time() -> None:
     (part,) = first(changed((*LEVEL, "effective_time_frame"), {"begin_timestamp": 0, "end_timestamp": 5})).parts
     assert (part.start_s, part.duration_s) == (0.0, None)

@@ -7,6 +7,10 @@ from uuid import UUID
 import orjson
 import pytest
 
+from konectom.assessments import every_assessment
+from konectom.formats import FORMATS
+from konectom.formats._streams import KINDS
+
 PAGE = (Path(__file__).resolve().parents[2] / "docs" / "http.md").read_text()
 BLOCKS = re.findall(r"^```http\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)
 ANYTHING = "…"
@@ -125,3 +129,30 @@ def test_every_link_leads_somewhere():
 
 def test_the_session_of_the_page_has_a_uuid():
     assert UUID(re.search(r"PUT /api/v1/sessions/(\S+)", PAGE)[1])
+
+
+def test_every_stream_and_event_that_a_test_reads_is_described():
+    section = PAGE.split("\n## Streams, events and answers\n")[1].split("\n## ")[0]
+    described = set(re.findall(r"^\| ([^|]+) \|", section, re.MULTILINE))
+    named = {name for cell in described for name in re.findall(r"`(\w+)`", cell)}
+    inputs = {wanted.name for each in every_assessment().values() for wanted in each.inputs}
+    assert inputs | set(KINDS) <= named
+    attributes = {
+        (wanted.name, column)
+        for each in every_assessment().values()
+        for wanted in each.inputs
+        if wanted.of == "event"
+        for column in wanted.columns
+    }
+    missing = [
+        (event, column)
+        for event, column in attributes
+        if not re.search(rf"^\| `{event}` \|.*`{column.removesuffix('_s')}`", section, re.MULTILINE)
+    ]
+    assert missing == []
+
+
+def test_every_format_and_its_media_type_is_described():
+    section = PAGE.split("\n## Other formats\n")[1].split("\n## ")[0]
+    others = [known for known in FORMATS if known.name != "konectom.session/1"]
+    assert [known.name for known in others if f"`{known.media_types[0]}`" not in section] == []

@@ -4,6 +4,7 @@ import multiprocessing
 import subprocess
 import sys
 import zipfile
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -38,7 +39,7 @@ def test_upgrading_again_changes_nothing(url):
     migrate.upgrade(url)
     engine = open_engine(url)
     with engine.begin() as connection:
-        connection.execute(text("INSERT INTO study VALUES ('0', 'A', '', '2026-01-01')"))
+        connection.execute(text("INSERT INTO study (id, code, name, created_at) VALUES ('0', 'A', '', '2026-01-01')"))
     migrate.upgrade(url)
     with engine.connect() as connection:
         assert connection.execute(text("SELECT code FROM study")).scalars().all() == ["A"]
@@ -66,9 +67,9 @@ def test_a_database_that_differs_does_not_pass(url):
     migrate.upgrade(url)
     engine = open_engine(url)
     with engine.begin() as connection:
-        connection.execute(text("DROP INDEX ix_score_patient_id_measure_id_at"))
+        connection.execute(text("DROP INDEX ix_session_received_at_id"))
     engine.dispose()
-    with pytest.raises(MigrationNeeded, match="ix_score_patient_id_measure_id_at"):
+    with pytest.raises(MigrationNeeded, match="ix_session_received_at_id"):
         migrate.check(url)
 
 
@@ -96,6 +97,55 @@ def test_all_the_way_down_and_up_again(url):
     engine.dispose()
     migrate.upgrade(url)
     migrate.check(url)
+
+
+FIRST_SCHEMA = {
+    "study": {"id": "s", "code": "A", "name": "", "created_at": "2026-01-01"},
+    "patient": {"id": "p", "study_id": "s", "code": "P", "created_at": "2026-01-01"},
+    "measure": {"id": 1, "key": "tap.valid_taps"},
+    "catalogue": {"id": 7, "assessment": "tap", "version": 1, "digest": "d", "entries": "[]"},
+    "session": {
+        "id": "n", "patient_id": "p", "digest": "d", "format": "f", "started_at": "2026-01-01", "utc_offset_s": 3600,
+        "phone": "{}", "received_at": "2026-01-01", "status": "processed",
+    },
+    "recording": {
+        "id": "c", "session_id": "n", "index": 2, "assessment": "tap", "condition": "{}", "offset_s": 0.0,
+        "status": "processed",
+    },
+    "result": {
+        "id": "r", "recording_id": "c", "catalogue_id": 7, "created_at": "2026-01-01", "verdict": "limited",
+        "flags": '[{"code": "tap.few"}, {"code": "tap.slow"}]', "absent": "{}", "features": b"",
+    },
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "at",
+    [
+        "2026-11-22 09:12:03.250001",
+        "2026-11-22 09:12:03.000000",
+        "1969-12-31 23:59:59.999999",
+        "1969-12-31 00:00:00.000000",
+    ],
+)
+def test_scores_of_the_first_schema_are_carried_over_and_back(url, at):
+    with migrate._connection(url) as connection:
+        command.upgrade(migrate._config(connection), "0001")
+        told = FIRST_SCHEMA | {"score": {"result_id": "r", "measure_id": 1, "patient_id": "p", "at": at, "value": 41.5}}
+        for table, row in told.items():
+            marks, columns = ", ".join(f":{name}" for name in row), ", ".join(f'"{name}"' for name in row)
+            connection.execute(text(f"INSERT INTO {table} ({columns}) VALUES ({marks})"), row)
+        before = connection.execute(text("SELECT * FROM score")).mappings().one()
+        command.upgrade(migrate._config(connection), "0002")
+        after = connection.execute(text("SELECT * FROM score")).mappings().one()
+        command.downgrade(migrate._config(connection), "0001")
+        again = connection.execute(text("SELECT * FROM score")).mappings().one()
+    at_us = (datetime.fromisoformat(at + "+00:00") - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(microseconds=1)
+    assert dict(after) == {
+        "patient_id": "p", "measure_id": 1, "at": at_us, "session_id": "n", "index": 2, "catalogue_id": 7,
+        "utc_offset_s": 3600, "verdict": "limited", "flags": "tap.few tap.slow", "value": 41.5,
+    }  # fmt: skip
+    assert dict(again) == dict(before)
 
 
 def test_a_migration_that_fails_leaves_the_database_as_it_was(url, monkeypatch):

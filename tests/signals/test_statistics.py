@@ -111,3 +111,12 @@ def test_the_mean_of_known_statistics_leaves_out_what_is_missing() -> None:
     first, second = np.array([1.0, math.nan, math.nan]), np.array([3.0, 5.0, math.nan])
     np.testing.assert_array_equal(mean_of_known(first, second), [2.0, 5.0, math.nan])
     np.testing.assert_array_equal(mean_of_known(first), first)
+
+
+@pytest.mark.parametrize("size", [1e-300, 1e-200, 1e-162, 1e125, 1e200, 1e300])
+def test_squares_that_leave_the_range_of_numbers_cost_only_what_needs_them(size: float) -> None:
+    series = size * np.array([1.0, 2.0, 4.0, 8.0])
+    mean, median, skew, kurtosis = describe(series, ("mean", "median", "skew", "kurtosis"))
+    assert mean == pytest.approx(3.75 * size)
+    assert median == pytest.approx(3.0 * size)
+    assert np.isnan([skew, kurtosis]).all()

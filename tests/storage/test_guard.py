@@ -4,7 +4,17 @@ import pytest
 from sqlalchemy import delete, select, update
 
 from konectom.storage.guard import RowImmutable
-from konectom.storage.models import IMMUTABLE, Blob, CatalogueRow, ResultRow, ScoreRow, SessionRow
+from konectom.storage.models import (
+    IMMUTABLE,
+    Blob,
+    CatalogueRow,
+    MeasureRow,
+    NoiseRow,
+    Patient,
+    ResultRow,
+    ScoreRow,
+    SessionRow,
+)
 from konectom.workflows.ingest import ingest_session
 from tests.probe import session_body
 
@@ -12,6 +22,9 @@ from tests.probe import session_body
 @pytest.fixture
 def stored(services, patient, probe):
     ingest_session(services, session_id=uuid4(), patient_id=patient, body=session_body())
+    with services.db.write() as db:
+        study, measure = db.scalars(select(Patient.study_id)).one(), db.scalars(select(MeasureRow.id)).first()
+        db.add(NoiseRow(id=uuid4(), study_id=study, measure_id=measure, computed_at=services.clock(), told={}))
     return services.db
 
 

@@ -6,7 +6,7 @@ import pytest
 from konectom.assessments import every_assessment
 from konectom.errors import CatalogueChanged, FieldInvalid, NotFound
 from konectom.workflows.ingest import ingest_session
-from konectom.workflows.trends import patient_trends, points
+from konectom.workflows.trends import patient_trends
 from tests.probe import probe_recording, recompute, session_body
 
 LEFT = "probe.level[left].mean"
@@ -37,13 +37,19 @@ def test_a_trend_is_oldest_first_with_all_that_a_chart_needs(services, patient, 
     assert first == {
         "session": walk[1]["id"],
         "recording": 0,
+        "observation": None,
+        "source": None,
         "at": "2026-10-01T10:00:00+02:00",
         "value": 1.0,
         "verdict": "valid",
         "flags": [],
         "version": 1,
+        "run": 1,
+        "fate": "run_in",
+        "aggregate": None,
     }
-    assert {name: value for name, value in trend.items() if name != "points"} == {
+    declared = ("key", "measure", "condition", "statistic", "unit", "better", "title", "source", "assessment")
+    assert {name: trend[name] for name in (*declared, "assessment_title", "versions")} == {
         "key": LEFT,
         "measure": "probe.level",
         "condition": {"hand": "left"},
@@ -51,6 +57,7 @@ def test_a_trend_is_oldest_first_with_all_that_a_chart_needs(services, patient, 
         "unit": "m/s2",
         "better": "lower",
         "title": "Magnitude (mean; hand left).",
+        "source": "assessment",
         "assessment": "probe",
         "assessment_title": "Probe",
         "versions": [1],
@@ -142,14 +149,3 @@ def test_a_changed_declaration_is_not_applied_to_what_is_stored(services, patien
     probe(version=1, unit="g")
     with pytest.raises(CatalogueChanged):
         patient_trends(services, patient)
-
-
-def test_a_trend_is_one_range_of_the_index(services, patient, walk):
-    statement = points(patient, 1, datetime(2026, 1, 1, tzinfo=UTC), datetime(2027, 1, 1, tzinfo=UTC))
-    with services.db.engine.connect() as connection:
-        compiled = statement.compile(connection.engine)
-        parameters = tuple(str(compiled.params[name]) for name in compiled.positiontup)
-        steps = [row[3] for row in connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {compiled}", parameters)]
-    index = "ix_score_patient_id_measure_id_at"
-    assert f"SEARCH score USING INDEX {index} (patient_id=? AND measure_id=? AND at>? AND at<?)" in steps
-    assert not [step for step in steps if step.startswith("SCAN")]

@@ -38,7 +38,10 @@ class DeclaredMeasure(Described):
         metadata={"description": "Lowest and highest plausible value."},
     )
     means = fields.String(required=True)
-    evidence = fields.String(required=True)
+    evidence = fields.String(
+        required=True,
+        metadata={"description": "What stands behind it: a paper, a standard, or whose definition it is."},
+    )
     aliases = fields.Dict(
         keys=fields.String(),
         values=fields.String(),
@@ -96,7 +99,8 @@ class DeclaredRule(Described):
     code = fields.String(required=True)
     kind = fields.String(required=True, validate=validate.OneOf(("technical", "behavioural")))
     effect = fields.String(required=True, validate=validate.OneOf(("none", "limited", "invalid")))
-    message = fields.String(required=True, metadata={"description": "What the patient is told."})
+    to = fields.String(required=True, validate=validate.OneOf(("patient", "clinician")))
+    message = fields.String(required=True, metadata={"description": "What the patient or the clinician is told."})
     aliases = fields.Dict(keys=fields.String(), values=fields.String(), required=True)
 
 

@@ -15,17 +15,22 @@ class Query(Schema):
 
 
 class Instant(fields.AwareDateTime):
-    """An instant with its offset from UTC, within the years that a calendar in UTC holds."""
+    """An instant with its offset from UTC, within the years that a calendar in UTC holds.
 
-    def __init__(self, **options: Any) -> None:
+    It is handed on in UTC, or, with ``local``, as it was told: where the day of the place matters.
+    """
+
+    def __init__(self, *, local: bool = False, **options: Any) -> None:
         super().__init__(format="iso", **options)
+        self.local = local
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **options: Any) -> datetime:
         told = super()._deserialize(value, attr, data, **options)
         try:
-            return told.astimezone(UTC)
+            in_utc = told.astimezone(UTC)
         except OverflowError:
             raise self.make_error("invalid", input=value, obj_type=self.OBJ_TYPE) from None
+        return told if self.local else in_utc
 
 
 class PageQuery(Query):

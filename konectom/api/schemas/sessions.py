@@ -58,7 +58,12 @@ class Flag(Described):
     code = fields.String(required=True, metadata={"example": "tap.too_few_taps"})
     kind = fields.String(required=True, validate=validate.OneOf(("technical", "behavioural")))
     severity = fields.String(required=True, validate=validate.OneOf(("info", "warning", "error")))
-    message = fields.String(required=True, metadata={"description": "Fit to be shown to the patient."})
+    to = fields.String(
+        required=True,
+        validate=validate.OneOf(("patient", "clinician")),
+        metadata={"description": "Whom the message is for: what a patient can do nothing about is for the clinician."},
+    )
+    message = fields.String(required=True, metadata={"description": "What happened and, for patients, what to do."})
     evidence = fields.Dict(required=True, metadata={"description": "The numbers that show it."})
     aliases = fields.Dict(keys=fields.String(), values=fields.String())
 

@@ -168,24 +168,33 @@ class Questionnaire:
 
     def _write_scales(self, points: FloatArray, out: Outcome) -> bool:
         """Write each scale that the answers allow; tell whether there was one."""
-        values: dict[str, float] = {}
+        scored = self.score(points)
+        for quantity, (value, imputed) in scored.items():
+            out.flag("items_imputed", when=imputed > 0, scale=quantity, items=imputed)
+            if np.isfinite(value):
+                out(quantity, value)
+            else:
+                out.absent(quantity, "not_answered")
+        return any(np.isfinite(value) for value, _ in scored.values())
+
+    def score(self, points: FloatArray) -> dict[str, tuple[float, int]]:
+        """Return each scale's value and how many of its items were imputed.
+
+        ``points`` has shape (items,), NaN where an item is without an answer; so is the value where too many are.
+        """
+        scored: dict[str, tuple[float, int]] = {}
         for scale in self.scales:
-            value = np.nan
+            value, imputed = np.nan, 0
             if scale.mean_of:
-                value = float(np.mean([values[name] for name in scale.mean_of]))
+                value = float(np.mean([scored[name][0] for name in scale.mean_of]))
             else:
                 held = points[[self._places[number] for number in scale.items]]
                 known = np.isfinite(held)
                 if known.any() and known.mean() >= scale.least:
                     value = self._value(scale, float(held[known].mean()))
                     imputed = int(np.count_nonzero(~known))
-                    out.flag("items_imputed", when=imputed > 0, scale=scale.quantity, items=imputed)
-            values[scale.quantity] = value
-            if np.isfinite(value):
-                out(scale.quantity, value)
-            else:
-                out.absent(scale.quantity, "not_answered")
-        return any(np.isfinite(value) for value in values.values())
+            scored[scale.quantity] = value, imputed
+        return scored
 
     def _value(self, scale: Scale, mean: float) -> float:
         if scale.form == "sum":

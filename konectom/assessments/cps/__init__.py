@@ -29,6 +29,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import ArrayLike
 
+from konectom.assessments._pressure import NO_PRESSURE, with_sensed_pressure
 from konectom.assessments.base import (
     Condition,
     Measure,
@@ -36,6 +37,7 @@ from konectom.assessments.base import (
     Rule,
     assessment,
     behavioural,
+    clinician,
     invalid,
     limited,
     noted,
@@ -67,6 +69,7 @@ STUDY = (
     "Multiple Sclerosis Journal 2024, doi:10.1177/13524585241259650 (80 people with MS, 66 without): measures of this "
     "test agreed between remote repetitions (ICC 0.67 to 0.87) and followed the SDMT (|rho| up to 0.80)."
 )
+OWN = "konectom's own definition over all keys of the test; the published library has it {}."
 UNCONFOUNDED = STUDY + " Demographics and motor function affected the substitution time least."
 
 KEY_KIND = varied("key", ("fixed", "random"), "keyf", "keyr")
@@ -94,9 +97,9 @@ MEASURES = (
     overall(CORRECT, MODE, evidence=STUDY),
     overall(REACTION, MODE, dispel="cps-{mode}-rt-{statistic}", evidence=STUDY),
     overall(SUBSTITUTION, evidence=UNCONFOUNDED),
-    overall(ACCURACY, SYMBOLS),
-    overall(UNSTEADINESS, SYMBOLS),
-    overall(SLOWING, SYMBOLS),
+    overall(ACCURACY, SYMBOLS, evidence=OWN.format("for each key, as the share of errors")),
+    overall(UNSTEADINESS, SYMBOLS, evidence=OWN.format("for thirds of each level")),
+    overall(SLOWING, SYMBOLS, evidence=OWN.format("for each key, as the difference of two thirds")),
     # The same by kind of key, and by sequence.
     overall(SUBSTITUTION, KEY_KIND, dispel="cps-{key}-substitution_time", score=False, evidence=UNCONFOUNDED),
     overall(CORRECT, SYMBOLS, SEQUENCE, dispel="cps-{mode}_{sequence}-corr", score=False),
@@ -117,6 +120,7 @@ QUALITY = (
         noted,
         "Some details rest on very few answers.",
         aliases={"dispel": "cps-behavioral-deviation-nedp"},
+        to=clinician,
     ),
     Rule("too_few_symbols", behavioural, invalid, "Fewer than 3 symbols were answered right. Please repeat the test."),
     Rule("too_few_digits", behavioural, limited, "Fewer than 3 digits were answered right. Please do both parts."),
@@ -126,6 +130,7 @@ QUALITY = (
     Rule("too_fast", behavioural, limited, "Some answers came before one can have looked. Please look, then press."),
     Rule("wrong_duration", technical, limited, "The test was shorter or longer than it should be. Please repeat it."),
     Rule("level_missing", technical, limited, "Half of the test is missing. Please do both parts."),
+    NO_PRESSURE,
 )
 
 
@@ -141,6 +146,7 @@ QUALITY = (
 )
 def extract(recording: Recording, out: Outcome) -> None:
     """Press the digit that belongs to the symbol shown, as many as possible in 90 s; then digits alone, for 20 s."""
+    recording = with_sensed_pressure(recording, out)
     parts = parts_by_condition(recording, out, _conditions, size=lambda part: len(part.events["answer"]))
     levels = [level for where, part in parts if (level := read_level(part, where))]
     for level in levels:

@@ -9,8 +9,8 @@ What each part of the recording carries:
 * event ``target``, optional: the figure (x, y) as points numbered by ``point`` in the order in which they are to be
   drawn, in the unit of the touches. Without it, all that compares with the figure is absent.
 * event ``finish``, optional: when the figure's end was reached; an app that tells so sends no such event otherwise.
-* streams ``user_acceleration`` and ``gyroscope``, optional: the hand's tremor; ``gravity`` or ``accelerometer``: how
-  the phone was held.
+* streams ``user_acceleration`` or ``accelerometer``, and ``gyroscope``, optional: the hand's tremor; ``gravity`` or
+  ``accelerometer``: how the phone was held.
 * answer ``clock_utc_s``, optional: the time of day at which the recording's clock starts, on which the grid of 60 Hz
   stands. Without it the grid stands on that start.
 
@@ -24,11 +24,14 @@ of the speed, and tremor and error across a spiral.
 
 from __future__ import annotations
 
+from konectom.assessments._pressure import NO_PRESSURE, with_sensed_pressure
+from konectom.assessments._tremor import MOTION_INPUTS
 from konectom.assessments.base import (
     Outcome,
     Rule,
     assessment,
     behavioural,
+    clinician,
     limited,
     motion,
     noted,
@@ -41,10 +44,7 @@ from konectom.assessments.draw._trace import TARGET, TOUCHES, traces
 from konectom.assessments.draw._write import write, write_hand, write_overall
 from konectom.recording import Recording
 
-USER_ACCELERATION = motion("user_acceleration", "m/s2", optional=True, means="Movement of the phone, without gravity.")
-GYROSCOPE = motion("gyroscope", "rad/s", optional=True, means="Rotation of the phone.")
 GRAVITY = motion("gravity", "m/s2", optional=True, means="Gravity, for how the phone was held.")
-ACCELEROMETER = motion("accelerometer", "m/s2", optional=True, means="Acceleration, where gravity was not recorded.")
 
 T, B = "draw-technical-deviation-", "draw-behavioral-deviation-"
 QUALITY = (
@@ -114,8 +114,8 @@ QUALITY = (
     Rule("figure_unknown", technical, limited, "The app did not say which figure to trace. Please update the app."),
     Rule("screen_unknown", technical, limited, "The app did not say how large the screen is. Please update the app."),
     Rule("slow_sampling", technical, limited, "The phone followed the finger too slowly. Please close other apps."),
-    Rule("paused", behavioural, noted, "The finger stood still for some seconds."),
-    Rule("no_pressure", technical, noted, "The phone does not sense how hard it is pressed."),
+    Rule("paused", behavioural, noted, "The finger stood still for some seconds.", to=clinician),
+    NO_PRESSURE,
 )
 
 
@@ -124,13 +124,14 @@ QUALITY = (
     version=1,
     title="Drawing",
     domain="upper limb",
-    inputs=(TOUCHES, TARGET, USER_ACCELERATION, GYROSCOPE, GRAVITY, ACCELEROMETER),
+    inputs=(TOUCHES, TARGET, *MOTION_INPUTS, GRAVITY),
     measures=MEASURES,
     quality=QUALITY,
     source="DISPEL 0.0.3 (MIT), generic/tasks/draw",
 )
 def extract(recording: Recording, out: Outcome) -> None:
     """Trace two squares, an infinity and a spiral with each hand."""
+    recording = with_sensed_pressure(recording, out)
     conditions = (HAND, SHAPE, ATTEMPT)
     parts = parts_by_condition(recording, out, lambda _: conditions, size=lambda part: len(part.streams["touch"]))
     drawings = traces([(where, part) for where, part in parts if len(where) == len(conditions)], recording.device)

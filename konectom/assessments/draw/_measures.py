@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from konectom.assessments._tremor import tremor_measures
 from konectom.assessments.base import CENTRE_AND_RANGE, Condition, Measure
 from konectom.assessments.draw._trace import INFINITY, SPIRAL
 
@@ -11,8 +12,6 @@ HAND = Condition("hand", ("left", "right"), means="The hand that drew.")
 SQUARES = ("square_clockwise", "square_counter_clockwise")
 SHAPE = Condition("shape", (*SQUARES, INFINITY, SPIRAL), {"dispel": ("sc", "scc", "inf", "spi")}, "The figure.")
 ATTEMPT = Condition("attempt", ("first", "second"), {"dispel": ("first", "sec")}, "Each figure is drawn twice.")
-SENSOR = Condition("sensor", ("user_acceleration", "gyroscope"), {"dispel": ("acc", "gyr")}, "What moved.")
-AXIS = Condition("axis", ("x", "y", "z", "norm"), {"dispel": ("x", "y", "z", "xyz")}, "Along which axis.")
 SIGNAL = Condition(
     "signal",
     ("distance", "x", "y"),
@@ -26,6 +25,7 @@ DRAWN = "draw-{hand}_{shape}_{attempt}-"
 
 CREAGH = "Creagh et al. 2020, doi 10.1088/1361-6579/ab8771 (multiple sclerosis)"
 SPARC = "Balasubramanian et al. 2012, doi 10.1109/TBME.2011.2179545"
+LIBRARY = "Definition of each drawing's value: DISPEL 0.0.3 (MIT), generic/tasks/draw"
 WARPING = "Salvador & Chan 2007, Intell. Data Anal. 11:561"
 
 
@@ -43,7 +43,12 @@ def mean_of(measure: Measure, dispel: str = "", *, score: bool = False) -> tuple
 
 
 DURATION = Measure(
-    "duration", "ms", "From the first to the last touch of a drawing.", better="lower", plausible=(100, 120000)
+    "duration",
+    "ms",
+    "From the first to the last touch of a drawing.",
+    better="lower",
+    plausible=(100, 120000),
+    evidence=LIBRARY,
 )
 REACTION = Measure(
     "reaction_time", "ms", "From when the figure came up to the first touch.", better="lower", plausible=(0, 60000)
@@ -97,7 +102,12 @@ SMOOTHNESS = Measure(
 )
 LENGTH_RATIO = Measure("length_ratio", "1", "Length of the drawn curve over that of the figure.", plausible=(0, 20))
 REACHED = Measure(
-    "reached_share", "1", "Share of the figure that was drawn within 8 pt.", better="higher", plausible=(0, 1)
+    "reached_share",
+    "1",
+    "Share of the figure that was drawn within 8 pt.",
+    better="higher",
+    plausible=(0, 1),
+    evidence=LIBRARY,
 )
 PRESSURE = Measure(
     "pressure", "1", "Pressure on the screen, in the phone's own unit.", plausible=(0, 10), statistics=("mean",)
@@ -162,28 +172,6 @@ APPROACH = tuple(
 )
 
 
-def phone(sensor: str, unit: str) -> tuple[Measure, ...]:
-    """Return what is measured on the phone's movement in the other hand, or with the hand that draws."""
-    by = (HAND, SENSOR.only(sensor))
-    norm = "Largest singular value of the phone's movement: grows with its size and duration."
-    alias = "draw-{hand}-{sensor}_"
-    return (
-        Measure(
-            "spectral_norm",
-            unit,
-            norm,
-            better="lower",
-            plausible=(0, 10000.0),
-            by=by,
-            aliases={"dispel": f"{alias}sig_ene"},
-        ),
-        *(
-            replace(measure, by=(*by, AXIS), aliases={"dispel": f"{alias}ps_{short}_{{axis}}"})
-            for measure, short in spectral("motion", unit, "the phone's movement")
-        ),
-    )
-
-
 MEASURES = (
     *mean_of(DISTANCE, "sim-mean", score=True),
     *mean_of(DURATION, "user_dur-mean", score=True),
@@ -219,6 +207,5 @@ MEASURES = (
     each(CORNER, "corner", EACH_SQUARE),
     each(OVERSHOOT, "axes_over", EACH_SQUARE),
     *APPROACH,
-    *phone("user_acceleration", "[g]"),
-    *phone("gyroscope", "rad/s"),
+    *tremor_measures("draw-{hand}", (HAND,)),
 )

@@ -27,8 +27,6 @@ def judge(trace: Trace, out: Outcome) -> None:
     rate_hz = (trace.t_s.size - 1) / max(float(np.ptp(trace.t_s)), 1e-9) if trace.t_s.size > 1 else np.nan
     out.flag("slow_sampling", when=rate_hz < SLOWEST_HZ, rate_hz=rate_hz, **where)
     out.flag("paused", when=longest_s > LONGEST_PAUSE_S, longest_s=longest_s, **where)
-    pressure = part.streams["touch"].columns.get("pressure")
-    out.flag("no_pressure", when=pressure is None or not (np.abs(pressure) > 0).any(), **where)
     share = _upright_share(trace)
     out.flag("not_upright", when=share < UPRIGHT_SHARE, share=share, **where)
     if trace.figure is None or not (trace.continuous and trace.on_screen):

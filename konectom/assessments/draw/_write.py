@@ -6,12 +6,13 @@ from collections.abc import Callable, Iterable
 
 import numpy as np
 
+from konectom.assessments._tremor import MOVING, write_tremor
 from konectom.assessments.base import Outcome
 from konectom.assessments.draw._trace import INFINITY, SPIRAL, Trace, corners
-from konectom.recording import STANDARD_GRAVITY_MPS2, FloatArray
+from konectom.recording import FloatArray, Stream
 from konectom.signals.paths import IndexArray, crossings, distances, distinct, share_reached, spectral_arc_length, steps
 from konectom.signals.resample import bin_means
-from konectom.signals.spectrum import band_energy, power_spectrum, spectral_entropy_bit, spectral_norm
+from konectom.signals.spectrum import band_energy, power_spectrum, spectral_entropy_bit
 from konectom.signals.statistics import describe
 
 SPAN_MS = {"square_clockwise": 5699.0, "square_counter_clockwise": 5738.0, INFINITY: 6012.0, SPIRAL: 8671.0}
@@ -23,6 +24,9 @@ CORNER_PT = 44.0
 SPARC_HZ = 60.0
 LEAST_BETWEEN_CROSSINGS_S = 0.02
 APPROACH_HZ, MOTION_HZ, TREMOR_LOW_HZ, TREMOR_HIGH_HZ = 60.0, 20.0, 2.0, 5.0
+LONGEST_S = 3600.0
+"""So long one does not draw with a hand: what a clock that leapt puts beyond is left aside."""
+
 SPIRAL_LOW_HZ, SPIRAL_HIGH_HZ = 4.0, 12.0
 HANN_NOISE_BANDWIDTH = 1.5
 """The power of a spectrum under a Hann window adds up to this many times the signal's."""
@@ -41,7 +45,7 @@ ON_SPIRAL = ("crossings", "crossing_rate", "crossing_frequency", "radial_error",
 ON_SQUARE = ("corner_distance", "side_overshoot")
 NEED_POINTS = ("speed", "smoothness")
 WITHOUT_FIGURE = ("duration", "reaction_time", "x_smoothness", "pressure", "pressure_cv")
-SIGNALS, AXES = ("distance", "x", "y"), ("x", "y", "z", "norm")
+SIGNALS = ("distance", "x", "y")
 
 
 def write(trace: Trace, out: Outcome) -> None:
@@ -106,7 +110,7 @@ def _reaction_ms(trace: Trace) -> float:
 
 
 def _variation(values: FloatArray) -> float:
-    """Return the coefficient of variation: 0 for a sensor that always tells the same, be it 0."""
+    """Return the coefficient of variation: 0 where the pressure never changes, be it 0."""
     mean, spread = describe(values, ("mean", "sd"))
     return 0.0 if spread == 0 else float(spread / mean) if mean else float("nan")
 
@@ -261,25 +265,18 @@ def write_hand(drawings: list[Trace], out: Outcome) -> None:
     """Write what is measured on the drawings of one hand together."""
     _write_means(drawings, out, squares=False)
     counted = sorted((trace for trace in drawings if trace.usable), key=lambda trace: trace.part.start_s)
-    for sensor, unit in (("user_acceleration", STANDARD_GRAVITY_MPS2), ("gyroscope", 1.0)):
-        held = [trace.part.streams[sensor] for trace in counted if len(trace.part.streams.get(sensor, ()))]
-        t_s = np.concatenate([np.empty(0), *(stream.t_s for stream in held)])
-        values = np.concatenate([np.empty((0, 3)), *(stream.matrix() for stream in held)]) / unit
-        known = np.isfinite(values).all(axis=1)
-        order = np.flatnonzero(known)[np.argsort(t_s[known], kind="stable")]
-        order = order[np.diff(t_s[order], append=np.inf) > 0]
-        if not order.size:
-            out.absent("spectral_norm", "input_missing", sensor=sensor)
-            for name in SPECTRAL:
-                for axis in AXES:
-                    out.absent(f"motion_{name}", "input_missing", sensor=sensor, axis=axis)
-            continue
-        even = bin_means(t_s[order], values[order], MOTION_HZ).values
-        out("spectral_norm", spectral_norm(even), sensor=sensor)
-        told = _spectral(np.column_stack([even, np.linalg.norm(even, axis=1)]), MOTION_HZ)
-        for name in SPECTRAL:
-            for index, axis in enumerate(AXES):
-                out(f"motion_{name}", told[name][index], sensor=sensor, axis=axis)
+    write_tremor(_joined(counted), out, rate_hz=MOTION_HZ, longest_s=LONGEST_S)
+
+
+def _joined(drawings: list[Trace]) -> dict[str, Stream]:
+    """Return how the phone moved in several drawings, one after the other."""
+    joined = {}
+    for name in MOVING:
+        held = [trace.part.streams[name] for trace in drawings if len(trace.part.streams.get(name) or ())]
+        if held:
+            columns = {axis: np.concatenate([stream[axis] for stream in held]) for axis in "xyz"}
+            joined[name] = Stream(name, np.concatenate([stream.t_s for stream in held]), columns)
+    return joined
 
 
 def write_overall(drawings: list[Trace], out: Outcome) -> None:

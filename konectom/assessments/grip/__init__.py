@@ -52,6 +52,8 @@ WINDOW = Condition(
 CHANGE = Condition("change", TRANSITIONS, means="From which target to which.")
 SIDE = Condition("side", ("x", "y"), aliases={"dispel": ("xpos", "ypos")}, means="Direction on the screen.")
 
+LIBRARY = "Definition: DISPEL 0.0.3 (MIT), ads/tasks/grip.py"
+
 ERROR = Measure(
     "pressure_error",
     "1",
@@ -89,6 +91,7 @@ REACTION = Measure(
     by=(HAND,),
     statistics=CENTRE_AND_RANGE,
     score=("mean",),
+    evidence=f"{LIBRARY}.",
     aliases={"dispel": "grip-{hand}-rt-{statistic}"},
 )
 TRANSITION = Measure(
@@ -100,6 +103,7 @@ TRANSITION = Measure(
     by=(HAND,),
     statistics=CENTRE_AND_RANGE,
     score=("median",),
+    evidence=f"{LIBRARY}, for each change of target; of all changes together: konectom's own.",
 )
 OVERSHOOT = Measure(
     "overshoot",
@@ -128,6 +132,7 @@ RELATIVE_ERROR = Measure(
     plausible=(0, 5),
     by=(HAND,),
     score=True,
+    evidence="konectom's own definition, so that phones of different pressure units can be compared.",
 )
 UNSTEADINESS = Measure(
     "unsteadiness",
@@ -137,6 +142,7 @@ UNSTEADINESS = Measure(
     plausible=(0, 2),
     by=(HAND,),
     score=True,
+    evidence="konectom's own definition: how steady a pressure is held, apart from how near to the target.",
 )
 
 MEASURES = (

@@ -29,8 +29,7 @@ class Hand:
 
     ``tried`` are all attempts, ``attempts`` those at bubbles that were gone before the time ran out. ``size`` (n) is
     each bubble's place in :data:`SIZES`, -1 for another; ``points`` is how many points the touches' unit is.
-    ``pressure`` is that of the attempts' samples, NaN where a touch begins without; None where the phone senses none:
-    it sends nothing, or nothing but 0.
+    ``pressure`` is that of the attempts' samples, NaN where a touch begins without; None where the phone senses none.
     """
 
     name: str
@@ -52,7 +51,7 @@ class Hand:
         for number, word in enumerate(SIZES):
             size[bubbles.size == word] = number
         pressure = None
-        if "pressure" in touch and (touch["pressure"] > 0).any():
+        if "pressure" in touch:
             pressure = touch["pressure"][tried.path.row]  # a copy
             # Some phones sense a touch before its pressure.
             unsensed = tried.path.first[pressure[tried.path.first] == 0]

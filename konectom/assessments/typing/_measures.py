@@ -19,6 +19,12 @@ KIND = Condition(
 
 Better = Literal["higher", "lower"]
 
+LIBRARY = "Definition: DISPEL 0.0.3 (MIT), bdh/tasks/typing."
+LATENCY = (
+    "konectom's own definition, of a test; in everyday typing the time between key presses followed the EDSS (0.41):"
+    " Lam et al. 2021, Mult Scler, doi:10.1177/1352458520968797 (102 people with MS, 24 without)."
+)
+
 
 def told(quantity: str, unit: str, means: str, better: Better | None, dispel: str = "") -> Measure:
     """Declare a measure with the library's name of it."""
@@ -92,21 +98,29 @@ DEVIATION = series(
 QUARTILES = (*CENTRE_AND_RANGE, "iqr")
 
 MEASURES = (
-    replace(count("words_right", "Words typed in time.", better="higher", dispel="n_correct_words"), score=True),
-    count("words_wrong", "Words not typed in time.", better="lower", dispel="n_incorrect_words"),
-    replace(FIRST_RIGHT, score=("median",)),
     replace(
-        series("letter_interval", "From one right letter to the next within a word.", better="lower"), score=("median",)
+        count("words_right", "Words typed in time.", better="higher", dispel="n_correct_words"),
+        score=True,
+        evidence=LIBRARY,
+    ),
+    count("words_wrong", "Words not typed in time.", better="lower", dispel="n_incorrect_words"),
+    replace(FIRST_RIGHT, score=("median",), evidence=LIBRARY),
+    replace(
+        series("letter_interval", "From one right letter to the next within a word.", better="lower"),
+        score=("median",),
+        evidence=LATENCY,
     ),
     replace(
         told("rhythm_irregularity", "1", "Coefficient of variation of the time between right letters.", better="lower"),
         plausible=(0, 10),
         score=True,
+        evidence="konectom's own definition of the rhythm.",
     ),
     replace(
         told("wrong_letter_share", "%", "Letters that made the input wrong, among all.", better="lower"),
         plausible=(0, 100),
         score=True,
+        evidence="konectom's own definition; the library's counts of letters hold Backspaces as well.",
     ),
     replace(
         series(
@@ -118,6 +132,7 @@ MEASURES = (
             unit="1",
         ),
         score=("mean",),
+        evidence=LIBRARY,
     ),
     REACTION,
     replace(SLOPE, plausible=(-10, 10)),

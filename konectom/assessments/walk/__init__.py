@@ -32,6 +32,7 @@ from konectom.assessments.base import (
     Rule,
     assessment,
     behavioural,
+    clinician,
     fullest_part,
     invalid,
     limited,
@@ -62,10 +63,12 @@ def deviation(code: str, effect: Effect, message: str, dispel: str) -> Rule:
 
 QUALITY = (
     *motion_rules("6mwt", slow=invalid),
-    Rule("no_gyroscope", technical, limited, "The phone did not measure rotation: turns could not be left out."),
+    Rule("no_gyroscope", technical, limited, "Rotation was not measured: turns could not be left out.", to=clinician),
     Rule("no_position", technical, noted, "The phone did not record where you walked. Please allow it to."),
     Rule("poor_position", technical, noted, "The phone could not tell well where you walked. Please walk outdoors."),
-    Rule("height_assumed", technical, noted, "Your height is not known, so lengths of steps are approximate."),
+    Rule(
+        "height_assumed", technical, noted, "The height is not known: lengths of steps are approximate.", to=clinician
+    ),
     Rule("too_short", behavioural, limited, "The walk was too short. Please walk until the phone tells you to stop."),
     Rule(
         "no_walking", behavioural, invalid, "No straight walking was seen. Please wear the phone on your belt and walk."

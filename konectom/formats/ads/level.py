@@ -12,7 +12,7 @@ import numpy as np
 import orjson
 
 from konectom.errors import ColumnInvalid, ColumnMissing, DataError, StreamError, TimeNotFinite, UnitInvalid
-from konectom.formats._columns import packed, refuse_truths
+from konectom.formats._columns import measurable, packed, refuse_truths
 from konectom.formats._shared import named, number, word
 from konectom.formats._streams import DOWN, KINDS, MOVE, UP
 from konectom.formats._units import unit_of
@@ -70,7 +70,7 @@ class Table:
     def numbers(self, name: str) -> FloatArray:
         """Return a column as numbers; a value that was not sent is NaN."""
         if name not in self._numbers:
-            self._numbers[name] = _numbers(self._held(name), f"{self.at}/{name}")
+            self._numbers[name] = measurable(_numbers(self._held(name), at := f"{self.at}/{name}"), at)
         return self._numbers[name]
 
     def truths(self, name: str) -> FloatArray:

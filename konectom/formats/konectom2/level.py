@@ -63,7 +63,7 @@ class Level:
         self._frame = data.get("effective_time_frame")
         self._declared = declared
         self._clock_ms = clock_ms
-        self._room = room
+        self.room = room
         self._defects: list[Defect] = []
         self._rows: dict[str, int] = {}
 
@@ -118,7 +118,7 @@ class Level:
 
     def texts(self, table: str, name: str, allowed: tuple[str, ...] = ()) -> Any:
         """Return a column of texts."""
-        return texts(self.column(table, name), self.place(table, name), allowed, self._room)
+        return texts(self.column(table, name), self.place(table, name), allowed, self.room)
 
     def seconds(self, table: str, name: str, *, all_told: bool = True) -> FloatArray:
         """Return a column of time stamps on the recording's clock; with ``all_told``, none may be missing."""
@@ -162,6 +162,16 @@ class Level:
         """Return an epoch time stamp as seconds on the recording's clock."""
         return (stamp_ms - self._clock_ms) / 1000.0
 
+    @property
+    def start_s(self) -> float:
+        """When the level began, on the recording's clock; 0 where that is not told."""
+        begin_ms = self._edge_ms("begin")
+        return 0.0 if begin_ms is None else self.on_clock(begin_ms)
+
+    def _edge_ms(self, edge: str) -> float | None:
+        frame = self._frame if isinstance(self._frame, dict) else {}
+        return epoch_ms(frame.get(f"{edge}_timestamp"))
+
     def sensors(self) -> dict[str, Stream]:
         """Return every sensor's stream."""
         streams: dict[str, Stream] = {}
@@ -171,12 +181,10 @@ class Level:
 
     def part(self, condition: dict[str, str], streams: dict[str, Stream], events: dict[str, Stream]) -> Part:
         """Return the level as a part, with the defects that were noted."""
-        frame = self._frame if isinstance(self._frame, dict) else {}
-        begin_ms, end_ms = (epoch_ms(frame.get(f"{edge}_timestamp")) for edge in ("begin", "end"))
-        start_s = 0.0 if begin_ms is None else (begin_ms - self._clock_ms) / 1000.0
+        begin_ms, end_ms = self._edge_ms("begin"), self._edge_ms("end")
         told = begin_ms is not None and end_ms is not None and end_ms >= begin_ms
         duration_s = (end_ms - begin_ms) / 1000.0 if told else None  # type: ignore[operator]
-        return Part(condition, start_s, duration_s, streams, events, defects=tuple(self._defects))
+        return Part(condition, self.start_s, duration_s, streams, events, defects=tuple(self._defects))
 
 
 def epoch_ms(value: Any) -> float | None:

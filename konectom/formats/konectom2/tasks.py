@@ -18,6 +18,7 @@ from konectom.formats.konectom2.draw import draw
 from konectom.formats.konectom2.level import Level, keys_of, read_instructions, read_touches
 from konectom.formats.konectom2.pinch import pinch
 from konectom.formats.konectom2.typing import typing
+from konectom.formats.konectom2.voice import voice
 from konectom.formats.konectom2.walk import read_positions
 from konectom.recording import FloatArray, Part, Stream
 
@@ -51,7 +52,8 @@ def cps(levels: list[Level]) -> Parts:
     for level in levels:
         mode = _configured(level, "mode", {SYMBOLS: "symbol_to_digit", DIGITS: "digit_to_digit"})
         condition = {"mode": mode, "sequence": "random"}
-        if mode == "symbol_to_digit":
+        # Without the type the answers still tell their own keys; which of the known ones it is, stays unsaid.
+        if mode == "symbol_to_digit" and level.configuration.get("reference_table_type") is not None:
             condition["key"] = _configured(level, "reference_table_type", KEYS)
         streams = level.sensors() | level.take("touch", "touch_events", read_touches)
         parts.append(level.part(condition, streams, level.take("answer", "activity_sequence", read_answers)))
@@ -108,6 +110,7 @@ TASKS: dict[str, Callable[[list[Level]], Parts]] = {
     "sp-activity": pronation,
     "typing-activity": typing,
     "typing": typing,
+    "voice-activity": voice,
     "sbut-activity": balance_and_u_turn,
     "sbtUtt-activity": balance_and_u_turn,
     "mood-activity": surveys.mood,

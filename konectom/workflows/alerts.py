@@ -1,0 +1,126 @@
+"""What a clinician should look at: confirmed changes, alarming answers, patients who stopped testing, spoiled tests."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import ColumnElement, func, or_, select
+from sqlalchemy.orm import Session
+
+from konectom.errors import FieldInvalid, NotFound
+from konectom.storage.models import Alert, Study
+from konectom.workflows.due import count_due
+from konectom.workflows.findings import KINDS
+from konectom.workflows.pages import BY_TIME_AND_ID, Asked, page, told
+from konectom.workflows.people import checked_text, find_patient
+from konectom.workflows.reviews import review_some
+from konectom.workflows.services import Services
+
+STATUSES = ("open", "acknowledged", "ended", "all")
+"""``open`` ones are neither acknowledged nor over."""
+
+
+def list_alerts(
+    services: Services,
+    study_id: UUID,
+    *,
+    status: str = "open",
+    kind: str | None = None,
+    patient: UUID | None = None,
+    cursor: str | None = None,
+    limit: int | None = None,
+    review: bool = True,
+) -> dict[str, Any]:
+    """Return a page of a study's alerts in the order in which they were found, after reviewing some patients.
+
+    ``pending`` counts the patients of whom something came since they were last reviewed: what they have to tell is not
+    among the alerts yet. Without ``review`` the list stands as it was last found.
+    """
+    narrowed = list(_narrowed(status, kind))
+    asked = Asked.of(services.settings, cursor, limit)
+    _require(services, study_id, patient)
+    if review:
+        review_some(services, study_id, patient=patient)
+    statement = select(Alert).where(Alert.study_id == study_id, *narrowed)
+    if patient is not None:
+        statement = statement.where(Alert.patient_id == patient)
+    with services.db.read() as db:
+        answer = page(db, statement, (Alert.found_at, Alert.id), BY_TIME_AND_ID, show_alert, asked)
+        return answer | {"pending": count_due(db, study_id, services.clock())}
+
+
+def acknowledge(services: Services, study_id: UUID, alert_id: UUID, *, by: str, note: str = "") -> dict[str, Any]:
+    """Say that somebody has seen an alert; a second time changes nothing."""
+    checked = checked_text(note, "note")
+    with services.db.write() as db:
+        row = db.get(Alert, alert_id, with_for_update=True)
+        if row is None or row.study_id != study_id:
+            raise NotFound("there is no such alert")
+        if row.acknowledged_at is None:
+            row.acknowledged_at, row.acknowledged_by, row.note = services.clock(), by, checked
+            db.flush()
+        return show_alert(row)
+
+
+def count_open(db: Session, patient_id: UUID, as_of: datetime) -> int:
+    """Return how many alerts of a patient were open at a time, of those that reviews have found."""
+    return db.scalars(
+        select(func.count())
+        .select_from(Alert)
+        .where(
+            Alert.patient_id == patient_id,
+            Alert.found_at <= as_of,
+            or_(Alert.ended_at.is_(None), Alert.ended_at > as_of),
+            or_(Alert.acknowledged_at.is_(None), Alert.acknowledged_at > as_of),
+        )
+    ).one()
+
+
+def show_alert(row: Alert) -> dict[str, Any]:
+    """Return an alert as it stands on the wire."""
+    return {
+        "id": str(row.id),
+        "study": str(row.study_id),
+        "patient": str(row.patient_id),
+        "kind": row.kind,
+        "key": row.key,
+        "at": told(row.at),
+        "message": row.told["message"],
+        "evidence": row.told["evidence"],
+        "found_at": told(row.found_at),
+        "ended_at": None if row.ended_at is None else told(row.ended_at),
+        "acknowledged_at": None if row.acknowledged_at is None else told(row.acknowledged_at),
+        "acknowledged_by": row.acknowledged_by,
+        "note": row.note,
+    }
+
+
+def _require(services: Services, study_id: UUID, patient: UUID | None) -> None:
+    with services.db.read() as db:
+        if db.get(Study, study_id) is None:
+            raise NotFound("there is no such study")
+        if patient is not None:
+            try:
+                find_patient(db, patient, study_id=study_id)
+            except NotFound as error:
+                error.at = "/query/patient"
+                raise
+
+
+def _narrowed(status: str, kind: str | None) -> Iterator[ColumnElement[bool]]:
+    if status not in STATUSES:
+        raise FieldInvalid(f"status must be one of {', '.join(STATUSES)}", at="/query/status")
+    if kind not in (None, *KINDS):
+        raise FieldInvalid(f"kind must be one of {', '.join(KINDS)}", at="/query/kind")
+    if status == "open":
+        yield Alert.acknowledged_at.is_(None)
+        yield Alert.ended_at.is_(None)
+    elif status == "acknowledged":
+        yield Alert.acknowledged_at.is_not(None)
+    elif status == "ended":
+        yield Alert.ended_at.is_not(None)
+    if kind is not None:
+        yield Alert.kind == kind
