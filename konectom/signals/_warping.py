@@ -1,4 +1,4 @@
-"""The search for the cheapest warping of many pairs of curves, from coarse to fine.
+"""The search for the cheapest warping of many pairs of curves, one resolution at a time.
 
 It goes row by row, a row being a point of the second curve, over all pairs together. Within a row each cell costs the
 cheapest way in from the row before, or from its left neighbour::
@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,7 +28,7 @@ Minimum = tuple[FloatArray, FloatArray, FloatArray]
 _ALIKE = 1e-9
 """Ways whose costs differ by less are as cheap: the running minimum is exact to about 1e-12."""
 
-_BLOCK = 32
+BLOCK = 32
 """Bands that share one window width: enough to work on together, few enough for their widths to be alike."""
 
 
@@ -106,39 +107,9 @@ def _even(rows: IndexArray) -> int:
     return int(rows.max() + 1) // 2 * 2
 
 
-def search(level: Level, window: Spans) -> Spans:
-    """Return the cheapest path of each pair within its window; after its last row it stays where it ended.
-
-    A cell of a row is counted as its place in the window times the number of pairs, plus the pair.
-    """
-    count, size = window.first.shape
-    pair = np.arange(size)
-    # Before the first row there is a corner, to the left of its first cell, from which it costs nothing to come.
-    before = _Row(np.full((3, size), np.inf), np.full((3, size), np.inf), np.zeros(size, dtype=np.intp))
-    before.cheaper[0] = 0.0
-    blocks = []
-    for start in range(0, count, _BLOCK):
-        bands = slice(start, min(start + _BLOCK, count))
-        block, before = _forward(level, window.first[bands], window.last[bands], 2 * start, before)
-        blocks.append(block)
-    leaves = _backward(blocks, level.rows, (window.last - window.first) * size + pair)
-    came = np.concatenate([(pair - size)[None], leaves[:-1]])
-    enters, row = np.empty_like(leaves), 0
-    for block in blocks:
-        rows = slice(row, row := row + len(block.onward))
-        enters[rows] = block.entered(came[rows], leaves[rows])
-    begins = np.repeat(window.first, 2, axis=0)
-    first, last = enters // size + begins, leaves // size + begins
-    after = np.arange(2 * count)[:, None] >= level.rows
-    if after.any():
-        end = np.maximum(level.rows - 1, 0), pair
-        first, last = np.where(after, first[end], first), np.where(after, last[end], last)
-    return Spans(first, last)
-
-
 @dataclass(frozen=True, slots=True, eq=False)
-class _Row:
-    """What a row of w cells costs (w + 2, b), and the cheaper of each cell and the one before it (w + 2, b).
+class Row:
+    """What a row of w cells costs, and the cheaper of each cell and the one before it, cell by cell ((w + 2) b).
 
     Both go on with infinity, so that what a window does not reach is found to be out of reach. ``first`` (b) is the
     column at which its window begins.
@@ -150,7 +121,7 @@ class _Row:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class _Block:
+class Block:
     """The ways in m successive rows of w cells.
 
     ``onward`` (m, w, b) is the cell of the row before from which comes the path that leaves a row at a cell; ``entry``
@@ -167,29 +138,13 @@ class _Block:
         size = came.shape[1]
         same = came - self.moved * size
         # From the corner, unless it is by going on to the right that it gets there.
-        cells = self.entry.reshape(len(came), -1)
+        cells = flat(self.entry)
         entry = np.take_along_axis(cells, np.minimum(same + size, cells.shape[1] - 1), axis=1)
         entered: IndexArray = same + size * ((same + size <= leaves) & entry)
         return entered
 
 
-def _backward(blocks: list[_Block], rows: IndexArray, ends: IndexArray) -> IndexArray:
-    """Return the cell (m, b) at which each path leaves each row; ``ends`` (m / 2, b) are the windows' last cells."""
-    size, row = rows.size, sum(len(block.onward) for block in blocks)
-    leaves = np.empty((row, size), dtype=np.intp)
-    last = {int(each) - 1: rows == each for each in np.unique(rows)}
-    at: NDArray[np.integer] = np.arange(size)
-    for block in reversed(blocks):
-        for onward in block.onward[::-1]:
-            row -= 1
-            if row in last:
-                at = np.where(last[row], ends[row // 2], at)
-            leaves[row] = at
-            at = onward.take(at, mode="clip")
-    return leaves
-
-
-def _forward(level: Level, first: IndexArray, last: IndexArray, row: int, before: _Row) -> tuple[_Block, _Row]:
+def forward(level: Level, first: IndexArray, last: IndexArray, row: int, before: Row) -> tuple[Block, Row]:
     """Search a block of bands (g, b) from a row on, given the row before it; return it, and its last row."""
     count, size = first.shape
     width = int((last - first).max()) + 1
@@ -202,22 +157,38 @@ def _forward(level: Level, first: IndexArray, last: IndexArray, row: int, before
     cheaper = np.empty((2 * count, width + 2, size))
     # What it costs to come into a band's first row, and what the row before it costs in the same column.
     inward, above = np.empty((2, count, width, size))
-    narrow, inner, left, right = cheaper[:, :width], costs[:, 1:-2], costs[:, :-1], costs[:, 1:]
-    rows = list(zip(total[:, :-1], total[:, 1:], inner, left, right, cheaper, narrow, strict=True))
+    # In the loop each row is one stretch of memory: that is what numpy is quickest with.
+    end, sums, told, less = width * size, flat(total), flat(costs), flat(cheaper)
+    views = (
+        sums[:, :end],
+        sums[:, size:],
+        told[:, size : size + end],
+        told[:, :-size],
+        told[:, size:],
+        less,
+        less[:, :end],
+    )
+    rows = list(zip(*views, strict=True))
     reach, running, reached = _running_minimum(width, size)
     way, cost = before.cheaper, before.costs
-    for band, at, into, over in zip(range(count), place, inward, above, strict=True):
-        way.take(at, out=into, mode="clip")
-        cost.take(at, out=over, mode="clip")
-        for spent, sums, told, one, cost, way, through in rows[2 * band : 2 * band + 2]:
+    each_band = zip(flat(place), flat(inward), flat(above), rows[::2], rows[1::2], strict=True)
+    for at, into, over, *both_rows in each_band:
+        way.take(at, 0, into, "clip")
+        cost.take(at, 0, over, "clip")
+        for spent, summed, costing, one, cost, way, through in both_rows:
             np.subtract(into, spent, out=reach)
             for near, far, both in running:
                 np.minimum(near, far, out=both)
-            np.add(reached, sums, out=told)
+            np.add(reached, summed, out=costing)
             np.minimum(one, cost, out=way)
             into = through
-    block = _ways(place, here, moved, costs, ((inward, above), (narrow[::2], inner[::2])))
-    return block, _Row(way, cost, first[-1])
+    block = _ways(place, here, moved, costs, ((inward, above), (cheaper[::2, :width], costs[::2, 1:-2])))
+    return block, Row(way, cost, first[-1])
+
+
+def flat(rows: NDArray[Any]) -> NDArray[Any]:
+    """Return each row (m, w, b) as one line (m, w b)."""
+    return rows.reshape(len(rows), -1)
 
 
 def _doublings(width: int) -> list[int]:
@@ -226,17 +197,18 @@ def _doublings(width: int) -> list[int]:
 
 
 def _running_minimum(width: int, size: int) -> tuple[FloatArray, list[Minimum], FloatArray]:
-    """Return where to put values (w, b), which minima to take, and where the least of those up to each then stands.
+    """Return where to put values (w b), which minima to take, and where the least of those up to each then stands.
 
     Each minimum doubles how far it looks back: a few of them, over all pairs at once, instead of one after the other.
     """
     back = _doublings(width)
-    pad = sum(back[-1:])
-    one, other = np.full((2, pad + width, size), np.inf)
+    pad, end = sum(back[-1:]) * size, width * size
+    one, other = np.full((2, pad + end), np.inf)
     begin = one[pad:]
     steps: list[Minimum] = []
     for far in back:
-        steps.append((one[pad:], one[pad - far : pad - far + width], other[pad:]))
+        from_ = pad - far * size
+        steps.append((one[pad:], one[from_ : from_ + end], other[pad:]))
         one, other = other, one
     return begin, steps, one[pad:]
 
@@ -247,7 +219,7 @@ def _ways(
     moved: IndexArray,
     costs: FloatArray,
     entered: tuple[tuple[FloatArray, FloatArray], tuple[FloatArray, FloatArray]],
-) -> _Block:
+) -> Block:
     """Return which ways were cheapest, by what it cost to come in and what the same column cost in the row before.
 
     ``entered`` has both (g, w, b) of the first row of each band, then of the second.
@@ -266,7 +238,7 @@ def _ways(
         np.maximum(onward[:, :, far:], onward[:, :, :-far], out=onward[:, :, far:])
     both = np.zeros((count, 2, size), dtype=np.intp)
     both[:, 0] = moved
-    return _Block(*(each.reshape(2 * count, *each.shape[2:]) for each in (onward, entry, both)))
+    return Block(*(each.reshape(2 * count, *each.shape[2:]) for each in (onward, entry, both)))
 
 
 def _summed(level: Level, first: IndexArray, last: IndexArray, row: int, width: int) -> FloatArray:

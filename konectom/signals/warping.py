@@ -15,9 +15,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from konectom.recording import FloatArray
-from konectom.signals._warping import IndexArray, Level, Spans, search
+from konectom.signals._warping import BLOCK, Block, IndexArray, Level, Row, Spans, flat, forward
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -53,8 +54,54 @@ def warp(pairs: Sequence[tuple[FloatArray, FloatArray]]) -> list[Matches]:
         levels.append(level)
     path = None
     for level in reversed(levels):
-        path = search(level, level.bands(path))
+        path = _search(level, level.bands(path))
     return [_matches(pair, path, index) for index, pair in enumerate(pairs)]
+
+
+def _search(level: Level, window: Spans) -> Spans:
+    """Return the cheapest path of each pair within its window; after its last row it stays where it ended.
+
+    A cell of a row is counted as its place in the window times the number of pairs, plus the pair.
+    """
+    count, size = window.first.shape
+    pair = np.arange(size)
+    # Before the first row there is a corner, to the left of its first cell, from which it costs nothing to come.
+    before = Row(np.full(3 * size, np.inf), np.full(3 * size, np.inf), np.zeros(size, dtype=np.intp))
+    before.cheaper[:size] = 0.0
+    blocks = []
+    for start in range(0, count, BLOCK):
+        bands = slice(start, min(start + BLOCK, count))
+        block, before = forward(level, window.first[bands], window.last[bands], 2 * start, before)
+        blocks.append(block)
+    leaves = _backward(blocks, level.rows, (window.last - window.first) * size + pair)
+    came = np.concatenate([(pair - size)[None], leaves[:-1]])
+    enters, row = np.empty_like(leaves), 0
+    for block in blocks:
+        rows = slice(row, row := row + len(block.onward))
+        enters[rows] = block.entered(came[rows], leaves[rows])
+    begins = np.repeat(window.first, 2, axis=0)
+    first, last = enters // size + begins, leaves // size + begins
+    after = np.arange(2 * count)[:, None] >= level.rows
+    if after.any():
+        end = np.maximum(level.rows - 1, 0), pair
+        first, last = np.where(after, first[end], first), np.where(after, last[end], last)
+    return Spans(first, last)
+
+
+def _backward(blocks: list[Block], rows: IndexArray, ends: IndexArray) -> IndexArray:
+    """Return the cell (m, b) at which each path leaves each row; ``ends`` (m / 2, b) are the windows' last cells."""
+    size, row = rows.size, sum(len(block.onward) for block in blocks)
+    leaves = np.empty((row, size), dtype=np.intp)
+    last = {int(each) - 1: rows == each for each in np.unique(rows)}
+    at: NDArray[np.integer] = np.arange(size)
+    for block in reversed(blocks):
+        for onward in flat(block.onward)[::-1]:
+            row -= 1
+            if row in last:
+                at = np.where(last[row], ends[row // 2], at)
+            leaves[row] = at
+            at = onward.take(at, 0, None, "clip")
+    return leaves
 
 
 def _matches(pair: tuple[FloatArray, FloatArray], path: Spans | None, index: int) -> Matches:

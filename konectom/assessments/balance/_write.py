@@ -8,7 +8,7 @@ from konectom.assessments.balance._measures import AXIS
 from konectom.assessments.base import Outcome
 from konectom.recording import FloatArray
 from konectom.signals import sway
-from konectom.signals.spectrum import band_energy, power_spectrum, spectral_entropy_bit
+from konectom.signals.spectrum import band_energy, power_spectrum, spectral_entropy_bit, spectral_norm
 
 TREMOR_HZ = (2.0, 5.0)
 
@@ -33,7 +33,7 @@ def write_sway(window: str, plane_g: FloatArray, rate_hz: float, out: Outcome) -
 
 def write_spectrum(steady_g: FloatArray, rate_hz: float, out: Outcome) -> None:
     """Write what is measured of the acceleration (n, 3) over frequency."""
-    out("spectral_norm", np.linalg.norm(steady_g, ord=2))
+    out("spectral_norm", spectral_norm(steady_g))
     frequency_hz, power = power_spectrum(steady_g, rate_hz)
     energy, entropy = band_energy(frequency_hz, power, *TREMOR_HZ), spectral_entropy_bit(power)
     strongest = power.argmax(axis=0)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import numpy as np
 
@@ -41,7 +42,7 @@ DENSER = 5
 """By how much the drawn points are made more, evenly along the curve."""
 
 
-@dataclass(slots=True, eq=False)
+@dataclass(eq=False)
 class Trace:
     """What was drawn in one part.
 
@@ -81,7 +82,7 @@ class Trace:
         """Tell whether it counts: drawn in one go on the screen and, where the figure is known, from end to end."""
         return self.continuous and self.on_screen and (self.figure is None or len(self.kept) > 0)
 
-    @property
+    @cached_property
     def length_ratio(self) -> float:
         """Return how long the drawn curve is beside the figure."""
         return length(self.even) / length(self.figure) if self.figure is not None else float("nan")

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import struct
 from collections import Counter
 from collections.abc import Callable, Mapping
+from itertools import chain
 from typing import Any
 
 import numpy as np
 
 from konectom.errors import ColumnInvalid, ColumnMissing, DataError, StreamError, UnitInvalid
-from konectom.formats._columns import Room, instants, numbers, same_length, texts
+from konectom.formats._columns import Room, instants, numbers, packed, refuse_truths, same_length, texts
 from konectom.formats._shared import named
 from konectom.formats._streams import DOWN, KINDS, MOVE, UP
 from konectom.formats._units import unit_of
@@ -40,6 +42,9 @@ TOUCH_PHASES = {"start": DOWN, "move": MOVE, "end": UP}
 Reader = Callable[["Level", str], Stream]
 
 SECONDS_PER_DAY = 86_400
+
+SHORT = 500
+"""Columns of fewer values cost more for being read one by one than for being joined."""
 
 
 class Level:
@@ -97,6 +102,19 @@ class Level:
     def numbers(self, table: str, name: str, *, truths: bool = False) -> FloatArray:
         """Return a column of numbers, NaN where null; with ``truths``, truth values are 1 and 0."""
         return numbers(self.column(table, name), self.place(table, name), digits=True, truths=truths)
+
+    def several(self, table: str, names: tuple[str, ...]) -> list[FloatArray]:
+        """Return columns of numbers; short ones all at once, since each time has its price."""
+        held = [self.column(table, name) for name in names]
+        if 0 < len(held[0]) < SHORT:
+            joined = list(chain.from_iterable(held))
+            try:
+                values = packed(joined)
+                refuse_truths(joined, values, self.at)
+                return list(values.reshape(len(held), -1))
+            except (struct.error, OverflowError, ColumnInvalid):
+                pass  # not only numbers: one by one, which tells where
+        return [self.numbers(table, name) for name in names]
 
     def texts(self, table: str, name: str, allowed: tuple[str, ...] = ()) -> Any:
         """Return a column of texts."""
@@ -184,9 +202,8 @@ def read_sensor(level: Level, table: str) -> Stream:
     kind = KINDS[name]
     columns: dict[str, Any] = {}
     kept_as: dict[str, str] = {}
-    for axis in kind.columns:
-        unit = unit_of(level.unit(table, axis), kind.dimension, level.place(table, axis))
-        values = level.numbers(table, axis)
+    units = [unit_of(level.unit(table, axis), kind.dimension, level.place(table, axis)) for axis in kind.columns]
+    for axis, unit, values in zip(kind.columns, units, level.several(table, kind.columns), strict=True):
         columns[axis] = values * unit.factor if unit.factor != 1 else values
         kept_as[axis] = unit.kept_as
     return level.stream(table, name, level.seconds(table, "timestamp"), columns, kept_as)
