@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
+from datetime import UTC, date, datetime
+from math import inf
 from typing import Any
 
 from konectom.errors import FieldInvalid
@@ -34,6 +36,8 @@ class Policy:
     ``trend_min``         fewest aggregates for a slope.
     ``lapse_days``        after so many days without a test, and twice the patient's usual gap, the verdict says so;
                           observations are not held to it.
+    ``relapses_since``    the day from which on every relapse of the study's patients is on record. Without it, or
+                          before it, no worsening is said to be independent of relapses: nobody knows.
     """
 
     window_days: float = 14.0
@@ -48,6 +52,7 @@ class Policy:
     noise: tuple[str, ...] = BASES
     trend_min: int = 5
     lapse_days: float = 28.0
+    relapses_since: str | None = None
 
     @classmethod
     def of(cls, document: Any, *, at: str = "") -> Policy:
@@ -98,6 +103,14 @@ class Policy:
         """Return the name of the definition that a policy gives for a score, None where it leaves it to the default."""
         chosen = self.definitions.get(score.key) or self.definitions.get(score.of)
         return chosen or (self.definition if score.source == "assessment" else None)
+
+    @property
+    def relapses_since_day(self) -> float:
+        """Return from when on relapses are on record, in days since 1970; infinite where they are not."""
+        if self.relapses_since is None:
+            return inf
+        day = datetime.fromisoformat(self.relapses_since).replace(tzinfo=UTC)
+        return day.timestamp() / 86_400
 
     def accepts(self) -> tuple[bool, ...]:
         """Return for each of :data:`VERDICTS` whether it counts."""
@@ -161,6 +174,13 @@ def _text_or_none(value: Any, at: str) -> str | None:
     return None if value is None else _text(value, at)
 
 
+def _day_or_none(value: Any, at: str) -> str | None:
+    try:
+        return None if value is None else date.fromisoformat(value).isoformat()
+    except (TypeError, ValueError):
+        raise FieldInvalid("must be a date such as 2026-11-22", at=at) from None
+
+
 def _escaped(name: str) -> str:
     return name.replace("~", "~0").replace("/", "~1")
 
@@ -178,4 +198,5 @@ _READERS: Mapping[str, Callable[[Any, str], Any]] = {
     "noise": _some_of(BASES),
     "trend_min": _count(3, 1000),
     "lapse_days": _number(1, 3660),
+    "relapses_since": _day_or_none,
 }

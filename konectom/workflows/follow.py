@@ -87,7 +87,7 @@ def follow_patient(
     told = {
         "policy": policy,
         "relapse_day": relapses,
-        "relapses_since_day": relapses[0] if relapses else None,
+        "relapses_since_day": policy.relapses_since_day,
         "today_day": day_of(as_of),
     }
     if definition is not None and keys is not None and not any(map(definition.suits, keys)):

@@ -151,6 +151,12 @@ def test_a_patient_whose_only_value_was_retracted_has_no_trend(load, staff, ada,
     assert staff.get(f"/patients/{ada[1]}/trends?measure=obs.edss.step").json["trends"] == []
 
 
+@pytest.fixture
+def recorded(staff, ada):
+    """Relapses of the study are on record."""
+    assert staff("PUT", f"/studies/{ada[0]}/policy", json={"relapses_since": "2024-01-01"}).status_code == 200
+
+
 PIRA = "edss-pira-cagol-2022-12w/1"
 """RAW: a relapse in the 90 days before the onset. PIRA: none from 90 days before the onset to the confirmation."""
 
@@ -158,24 +164,32 @@ PIRA = "edss-pira-cagol-2022-12w/1"
 @pytest.mark.parametrize(
     ("relapses", "kind"),
     [
+        ([], "PIRA"),
         (["2024-06-01"], "PIRA"),
         (["2024-06-01", "2025-06-20"], "RAW"),
         (["2024-06-01", "2025-08-20"], "undefined"),
     ],
 )
-def test_a_relapse_decides_between_raw_and_pira(load, trend, relapses, kind):
+def test_a_relapse_decides_between_raw_and_pira(load, trend, recorded, relapses, kind):
     load(*EDSS, *[f"relapse {onset} onset {onset}" for onset in relapses])
     events = trend("obs.edss.step", definition=PIRA)["events"]
     assert [each["kind"] for each in events] == [kind]
 
 
-def test_a_relapse_that_was_retracted_no_longer_makes_a_worsening_raw(load, trend, retract):
+@pytest.mark.parametrize(("since", "kind"), [(None, "undefined"), ("2025-05-01", "undefined"), ("2025-01-01", "PIRA")])
+def test_nothing_is_independent_of_relapses_that_nobody_recorded(load, trend, staff, ada, since, kind):
+    load(*EDSS)
+    staff("PUT", f"/studies/{ada[0]}/policy", json={"relapses_since": since})
+    assert [each["kind"] for each in trend("obs.edss.step", definition=PIRA)["events"]] == [kind]
+
+
+def test_a_relapse_that_was_retracted_no_longer_makes_a_worsening_raw(load, trend, recorded, retract):
     load(*EDSS, "relapse 2024-06-01 onset 2024-06-01", "relapse 2025-06-20 onset 2025-06-20")
     retract("relapse", "2025-06-20")
     assert [each["kind"] for each in trend("obs.edss.step", definition=PIRA)["events"]] == ["PIRA"]
 
 
-def test_a_relapse_that_was_told_later_is_not_known_before(load, trend):
+def test_a_relapse_that_was_told_later_is_not_known_before(load, trend, recorded):
     """Entered with its visit in December, it bears on an answer as of December, not on one as of November."""
     load(*EDSS, "relapse 2024-06-01 onset 2024-06-01", "relapse 2025-12-01 onset 2025-06-20")
     before = trend("obs.edss.step", definition=PIRA, to="2025-11-01T00:00:00Z")

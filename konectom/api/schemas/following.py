@@ -157,6 +157,11 @@ class NewPolicy(Schema):
     noise = fields.Raw(metadata={"description": "Where noise is taken from, in order of preference."})
     trend_min = fields.Raw(metadata={"description": "Fewest aggregates for a slope."})
     lapse_days = fields.Raw(metadata={"description": "Days without a test after which the verdict says so."})
+    relapses_since = fields.Raw(
+        metadata={
+            "description": "Day from which on every relapse is on record; else none is called independent of them."
+        }
+    )
 
 
 class Policy(Described):
@@ -175,3 +180,4 @@ class Policy(Described):
     noise = fields.List(fields.String(), required=True)
     trend_min = fields.Integer(required=True)
     lapse_days = fields.Float(required=True)
+    relapses_since = fields.Date(required=True, allow_none=True)
