@@ -6,7 +6,7 @@ from uuid import uuid4
 import pytest
 from sqlalchemy import event
 
-from konectom.workflows import export, people, sessions, tokens, trends
+from konectom.workflows import alerts, export, people, reviews, schedules, sessions, summary, tokens, trends
 from konectom.workflows.ingest import ingest_session
 from tests.probe import session_body
 
@@ -41,6 +41,7 @@ def plans(services):
 
 def test_questions_are_answered_from_an_index(services, people_of_a_study, plans, probe):
     study, patient, device, session_id = people_of_a_study
+    schedules.create_schedule(services, study, assessment="probe", start="2026-11-02")
     page = {"limit": 1}
     cursor = people.list_patients(services, study_id=study, limit=1)["next"]
     later = sessions.list_sessions(services, patient_id=patient, limit=1)["next"]
@@ -53,6 +54,12 @@ def test_questions_are_answered_from_an_index(services, people_of_a_study, plans
         "patients": lambda: people.list_patients(services, study_id=study, cursor=cursor, **page),
         "devices": lambda: people.list_devices(services, patient_id=patient, **page),
         "trend": lambda: trends.patient_trends(services, patient, measure="probe.samples", start=ANY_TIME),
+        "summary": lambda: summary.patient_summary(services, patient),
+        "alerts": lambda: alerts.list_alerts(services, study, review=False, **page),
+        "review": lambda: reviews.review_patient(services, patient),
+        "due for a review": lambda: reviews.patients_due(services, study),
+        "schedules": lambda: schedules.list_schedules(services, study, patient=patient, **page),
+        "adherence": lambda: schedules.patient_adherence(services, patient),
         "token": lambda: tokens.authenticate(services, tokens.issue_device_token(services, device_id=device).token),
     }
     # Keys of measures are a few hundred at most, and catalogues a few.
@@ -66,11 +73,12 @@ RECEIVED = "ix_session_received_at_id"
 
 
 def test_pages_are_not_sorted(services, people_of_a_study, plans, probe):
-    patient = people_of_a_study[1]
+    study, patient = people_of_a_study[:2]
     for ask in (
         lambda: sessions.list_sessions(services, limit=1),
         lambda: sessions.list_sessions(services, patient_id=patient, limit=1),
         lambda: trends.patient_trends(services, patient, measure="probe.samples"),
+        lambda: alerts.list_alerts(services, study, review=False, limit=1),
     ):
         assert not [step for step in plans(ask) if "USE TEMP B-TREE FOR ORDER BY" in step]
 

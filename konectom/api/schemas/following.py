@@ -152,15 +152,16 @@ class NewPolicy(Schema):
     verdicts = fields.Raw(metadata={"description": "Which recordings count: `valid`, `limited`."})
     run_in = fields.Raw(metadata={"description": "First runs that do not count, by assessment."})
     taken = fields.Raw(metadata={"description": "`window` or `each`, by assessment or scale."})
-    definition = fields.Raw(metadata={"description": "Of confirmed change, for windowed scores."})
+    definition = fields.Raw(allow_none=True, metadata={"description": "Of confirmed change, for windowed scores."})
     definitions = fields.Raw(metadata={"description": "The same by score, assessment or scale."})
     noise = fields.Raw(metadata={"description": "Where noise is taken from, in order of preference."})
     trend_min = fields.Raw(metadata={"description": "Fewest aggregates for a slope."})
     lapse_days = fields.Raw(metadata={"description": "Days without a test after which the verdict says so."})
     relapses_since = fields.Raw(
+        allow_none=True,
         metadata={
             "description": "Day from which on every relapse is on record; else none is called independent of them."
-        }
+        },
     )
 
 
