@@ -7,7 +7,7 @@ from uuid import UUID
 
 from flask import url_for
 
-from konectom.api.access import DEVICE, STAFF, requires, services, study_in_scope
+from konectom.api.access import DEVICE, STAFF, principal, requires, services, study_in_scope
 from konectom.api.contract import Resource
 from konectom.api.schemas.people import NewPatient, Patient, PatientPage, PatientsQuery
 from konectom.api.schemas.sessions import SessionPage, SessionsQuery
@@ -69,7 +69,8 @@ def get_patient_sessions(patient_id: UUID, **query: Any) -> Any:
 @patients.refuses(NotFound, FieldInvalid)
 def get_patient_trends(patient_id: UUID, **query: Any) -> Any:
     """Follow a patient's scores over time: points, windows, baseline, noise, change, slope, confirmed changes."""
-    return patient_trends(services(), patient_id, **query)
+    # What clinicians and laboratories found is not for whoever holds the phone.
+    return patient_trends(services(), patient_id, observed=principal().kind == STAFF, **query)
 
 
 @patients.route("/patients/<uuid:patient_id>/summary")

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from konectom.recording import FloatArray
-from konectom.signals.spectrum import band_energy, power_spectrum, spectral_entropy_bit
+from konectom.signals.spectrum import band_energy, power_spectrum, spectral_entropy_bit, spectral_norm
 
 TREMOR_HZ = (2.0, 5.0)
 
@@ -38,5 +38,5 @@ def tremor(motion: FloatArray, rate_hz: float) -> Tremor:
         peak_frequency_hz=np.where(peak_power > 0, frequency_hz[strongest], np.nan),
         entropy_bit=spectral_entropy_bit(power),
         peak_power=peak_power,
-        spectral_norm=float(np.linalg.norm(motion, ord=2)),
+        spectral_norm=spectral_norm(motion),
     )

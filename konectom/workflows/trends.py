@@ -37,6 +37,7 @@ def patient_trends(
     end: datetime | None = None,
     window: float | None = None,
     definition: str | None = None,
+    observed: bool = True,
     study_id: UUID | None = None,
 ) -> Json:
     """Return the trend of each score that the patient has, points oldest first.
@@ -44,7 +45,8 @@ def patient_trends(
     ``measure`` asks for one score by its key, or for all of one quantity (``tap.valid_taps``, ``obs.edss.step``).
     ``end`` is the time as of which everything is told: what came later does not count. ``start`` only leaves out of the
     answer what lies before it: a baseline stays what it was. ``window`` (days) and ``definition`` stand above the
-    study's policy. Raises :class:`~konectom.errors.NotFound`, and :class:`FieldInvalid` at the field of the query.
+    study's policy. Without ``observed``, what clinicians and laboratories found is left out. Raises
+    :class:`~konectom.errors.NotFound`, and :class:`FieldInvalid` at the field of the query.
     """
     now = services.clock()
     with services.db.read() as db:
@@ -52,7 +54,7 @@ def patient_trends(
         keys = None if measure is None else _keys(db, measure)
         tracks = follow_patient(db, patient, now=now, end=end, keys=keys, asked=Asked(window, definition))
         since = None if start is None else day_of(start)
-        trends = [_trend(track, since) for track in tracks]
+        trends = [_trend(track, since) for track in tracks if observed or track.score.source == "assessment"]
     return {"patient": str(patient_id), "trends": [each for each in trends if each["points"] or start is None]}
 
 

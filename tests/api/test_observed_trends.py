@@ -253,3 +253,11 @@ def test_the_summary_has_a_line_for_it(load, staff, ada):
     load(*EDSS)
     (line,) = staff.get(f"/patients/{ada[1]}/summary").json["scores"]
     assert (line["key"], line["verdict"]["code"]) == ("obs.edss.step", "confirmed_worsening")
+
+
+def test_a_phone_is_not_told_what_others_found(load, trend, callers, ada):
+    load(*EDSS)
+    assert trend("obs.edss.step")["points"]
+    phone = callers.phone(ada[1])
+    for path in (f"/patients/{ada[1]}/trends", f"/patients/{ada[1]}/trends?measure=obs.edss.step"):
+        assert phone.get(path).json["trends"] == []

@@ -39,10 +39,11 @@ def konectom(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Any:
 
 
 @pytest.fixture
-def offline(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Konectom:
+def offline(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
     """The command in an empty directory, where nothing is set up."""
     monkeypatch.chdir(tmp_path)
-    return Konectom({})
+    yield Konectom({})
+    structlog.reset_defaults()  # a command that looks for an installation sets up its log, also where there is none
 
 
 @pytest.fixture
