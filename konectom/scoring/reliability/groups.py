@@ -83,7 +83,8 @@ def _welch(a: FloatArray, b: FloatArray, alpha: float) -> tuple[Estimate, float 
     difference = float(a.mean() - b.mean())
     if va + vb == 0:
         return Estimate(difference, reason=CONSTANT), None, None, None
-    df = (va + vb) ** 2 / (va**2 / (a.size - 1) + vb**2 / (b.size - 1))
+    share = va / (va + vb)  # of the variance: its square stays within the range of numbers
+    df = 1 / (share**2 / (a.size - 1) + (1 - share) ** 2 / (b.size - 1))
     error = sqrt(va + vb)
     reach = float(stdtrit(df, 1 - alpha / 2)) * error
     t = difference / error

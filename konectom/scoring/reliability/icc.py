@@ -193,4 +193,9 @@ def _f_test(between: float, error: float, df1: int, df2: int) -> _Test:
 
 
 def _form(name: str, found: Estimate, test: _Test) -> IccForm:
+    """Return the form. Limits that are approximate can miss a negative estimate: such an interval says nothing."""
+    if found.value is not None and found.low is not None and found.high is not None:
+        slack = 1e-9 * max(1.0, abs(found.value))
+        if not found.low - slack <= found.value <= found.high + slack:
+            found = Estimate(found.value, reason="the approximation of its limits fails here")
     return IccForm(name, found.value, found.low, found.high, test.f, test.df1, test.df2, test.p, found.reason)

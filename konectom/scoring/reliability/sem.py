@@ -94,11 +94,17 @@ def cv_within(values: ArrayLike, *, method: CvMethod = "rms", confidence: float 
     return _cv_by_logarithms(rows, alpha) if method == "log" else _cv_by_squares(rows, alpha)
 
 
+WIDEST_LOG = 20.0
+"""A sd of logarithms beyond which a coefficient of variation, half a billion, says nothing."""
+
+
 def _cv_by_logarithms(rows: FloatArray, alpha: float) -> Estimate:
     found = one_way(np.log(rows))
     if isinstance(found, str):
         return absent(found)
     s = _root(found.ms_within, found.df_within, alpha)
+    if max(s.value or 0.0, s.high or 0.0) > WIDEST_LOG:
+        return absent("the values of a patient differ by too many orders of magnitude")
     value, low, high = (None if each is None else float(np.expm1(each)) for each in (s.value, s.low, s.high))
     return Estimate(value, low, high, s.reason)
 
@@ -106,6 +112,7 @@ def _cv_by_logarithms(rows: FloatArray, alpha: float) -> Estimate:
 def _cv_by_squares(rows: FloatArray, alpha: float) -> Estimate:
     from scipy.special import ndtri
 
+    rows = rows / np.nanmax(rows, axis=1, keepdims=True)  # whose squares stay within the range of numbers
     squares = np.nanvar(rows, axis=1, ddof=1) / np.nanmean(rows, axis=1) ** 2
     mean, error = float(squares.mean()), float(squares.std(ddof=1)) / np.sqrt(squares.size)
     reach = float(ndtri(1 - alpha / 2)) * error
