@@ -166,6 +166,9 @@ def own_noise(aggregates: Aggregates) -> Noise | None:
     * those between windows 8 weeks apart hold good and bad weeks as well;
     * the spread of the tests within windows, over the root of their number and times 1.2533 for the median.
 
+    It is never less than rounding makes it: the smallest step between values that occur, over the root of 12. So a
+    count that mostly stays at its ceiling has a noise all the same.
+
     Of few changes the median is uncertain; it is enlarged by ``1 + 1 / n`` for n of them. At least 6 changes over 8
     weeks are needed.
     """
@@ -190,7 +193,9 @@ def own_noise(aggregates: Aggregates) -> Noise | None:
     within = MEDIAN_SD * sqrt(
         float(inside @ inside) / max(1, inside.size) / median(aggregates.n[known].astype(np.float64))
     )
-    sem = max(between, within)
+    steps = np.diff(np.unique(aggregates.value[known]))
+    resolution = float(steps.min()) if steps.size else 0.0
+    sem = max(between, within, resolution / sqrt(12.0))
     if not sem > 0.0:
         return None
     return Noise(sem, "patient", f"This patient's own spread over {known.size} windows.", n=int(known.size))

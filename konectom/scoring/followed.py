@@ -65,6 +65,7 @@ VERDICT_CODES = (
     "too_few_tests",
     "one_value",
     "lapsed",
+    "unable",
     "no_values",
 )
 """Every code of a verdict; docs/scoring.md shows the sentences."""

@@ -68,6 +68,11 @@ def verdict_of(standing: Standing) -> Verdict:
     return found
 
 
+def unable_on(before: Verdict, day: float) -> Verdict:
+    """Return the verdict where the patient, after the last value, was not able to do the test: worse than any value."""
+    return Verdict("unable", f"Could not do the test on {on(day)}; before that: {_small(before.words)}", day)
+
+
 def on(day: float) -> str:
     """Return the date (UTC) of an instant."""
     return (_EPOCH + timedelta(days=int(np.floor(day)))).isoformat()
@@ -118,7 +123,7 @@ def _compared(standing: Standing) -> Verdict:
     change, now = standing.change, standing.now
     if change is None or now is None:
         return Verdict("one_value", "One value: nothing to compare with.")
-    confirmed = _confirmed(standing, change, now)
+    confirmed = _confirmed(standing, change)
     if confirmed is not None:
         return confirmed
     found = _unconfirmed(standing, change)
@@ -129,13 +134,13 @@ def _compared(standing: Standing) -> Verdict:
     return found
 
 
-def _confirmed(standing: Standing, change: Change, now: Point) -> Verdict | None:
+def _confirmed(standing: Standing, change: Change) -> Verdict | None:
     """Return what the last event says, None where it no longer stands or there is none."""
     if not standing.events:
         return None
     last = standing.events[-1]
     way = "worse" if last.direction == "worsening" else "better"
-    if not last.sustained and not _keeps(standing, last, now):
+    if not last.sustained and not _keeps(standing, last):
         return None
     if last.direction == "improvement" and not _beyond(standing, change, "better"):
         # Back from a worsening rather than better than ever.
@@ -148,28 +153,20 @@ def _confirmed(standing: Standing, change: Change, now: Point) -> Verdict | None
             return Verdict("no_change", words, last.onset_day)
     named = "worsening" if way == "worse" else "improvement"
     words = f"Confirmed {named} since {on(last.onset_day)}{_length(standing, last)}."
+    if (way, change.direction) in (("worse", "better"), ("better", "worse")):
+        # The reference has moved since the baseline: said here, or the sentence would contradict the change.
+        against = f"{last.reference_value:.4g} to {last.value:.4g}"
+        words = f"{words[:-1]}, from the level kept before ({against}); still {change.direction} than the baseline."
     return Verdict(f"confirmed_{named}", words, last.onset_day)
 
 
-def _keeps(standing: Standing, event: Event, now: Point) -> bool:
-    moved = (now.value - event.reference_value) * (1.0 if event.value > event.reference_value else -1.0)
-    return moved >= _KEEPS * event.threshold
-
-
-def _better_since(standing: Standing, change: Change) -> float | None:
-    """Return since when every value was better than the baseline by more than noise, if long enough to be confirmed.
-
-    A definition whose reference rises with small gains tells no event of an improvement that came slowly.
-    """
-    definition, baseline, aggregates = standing.definition, standing.baseline, standing.aggregates
-    if definition is None or baseline is None or change.mdc95 is None or "improvement" not in definition.directions:
-        return None
+def _keeps(standing: Standing, event: Event) -> bool:
+    """Say whether the change was kept, most of it, by every value since it was confirmed."""
+    aggregates = standing.aggregates
     known = aggregates.known
-    gained = np.sign(change.amount) * (aggregates.value[known] - baseline.value) > change.mdc95
-    onset = int(np.max(np.flatnonzero(~gained))) + 1
-    since, confirmed = float(aggregates.at_day[known[onset]]), float(aggregates.at_day[known[-1]])
-    rule = definition.confirmation
-    return since if confirmed - since >= rule.days - rule.earlier_days else None
+    since = aggregates.value[known][aggregates.at_day[known] >= event.confirmed_day]
+    moved = (since - event.reference_value) * (1.0 if event.value > event.reference_value else -1.0)
+    return bool((moved >= _KEEPS * event.threshold).all())
 
 
 def _length(standing: Standing, event: Event | None) -> str:
@@ -202,17 +199,14 @@ def _counts(standing: Standing, change: Change) -> bool:
 def _unconfirmed(standing: Standing, change: Change) -> Verdict:
     counts = _counts(standing, change)
     known = change.reliable is not None
-    if change.direction == "better" and change.reliable:
-        held = _better_since(standing, change)
-        if held is not None:
-            words = f"Confirmed improvement since {on(held)}{_length(standing, None)}."
-            return Verdict("confirmed_improvement", words, held)
     if change.reliable or counts:
         how = "beyond noise" if change.reliable else "by as much as counts"
         if change.direction == "changed":
             return Verdict("changed", f"Changed since the baseline {how}.")
-        way = "Worse" if change.direction == "worse" else "Better"
-        return Verdict(f"{way.lower()}_unconfirmed", f"{way} than baseline {how}, not confirmed yet.")
+        if change.direction == "better":
+            more = "practice is not excluded" if standing.run_in.runs else "not confirmed yet"
+            return Verdict("better_unconfirmed", f"Better than baseline {how}, {more}.")
+        return Verdict("worse_unconfirmed", f"Worse than baseline {how}, not confirmed yet.")
     if known:
         return Verdict("no_change", "No change beyond noise.")
     if standing.definition is not None and not standing.definition.needs_noise:

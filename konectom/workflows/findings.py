@@ -13,6 +13,7 @@ from sqlalchemy import Select, select
 from sqlalchemy.orm import Session
 
 from konectom.scoring.progression import Event, get_definition
+from konectom.scoring.scales import find_scale
 from konectom.storage.models import CatalogueRow, Observation, Patient, RecordingRow, ResultRow, SessionRow
 from konectom.storage.queries import IS_CURRENT
 from konectom.workflows.follow import Track, follow_patient
@@ -92,11 +93,22 @@ def _change(track: Track, event: Event) -> Finding:
 
 def _alarms(db: Session, patient_id: UUID) -> Iterator[Finding]:
     rows = db.execute(
-        select(Observation.id, Observation.code, Observation.at, Observation.flags).where(
+        select(Observation.id, Observation.code, Observation.at, Observation.flags, Observation.absent).where(
             Observation.patient_id == patient_id, Observation.retracted_at.is_(None)
         )
     )
-    for number, code, at, flags in rows:
+    for number, code, at, flags, absent in rows:
+        if "unable" in absent.values():
+            yield Finding(
+                kind="item_alarm",
+                key=f"obs.{code}",
+                at=at,
+                identity=f"{number}/unable",
+                told={
+                    "message": f"The patient was not able to do: {find_scale(code).title}",
+                    "evidence": {"flag": "unable", "observation": str(number)},
+                },
+            )
         for flag in flags:
             if flag["kind"] == "alarm":
                 yield Finding(

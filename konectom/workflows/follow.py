@@ -7,7 +7,7 @@ ever out of date.
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -26,6 +26,7 @@ from konectom.scoring.policy import Policy
 from konectom.scoring.progression import DEFINITIONS, Definition
 from konectom.scoring.scales import find_scale
 from konectom.scoring.series import Score, Series
+from konectom.scoring.verdict import unable_on
 from konectom.storage.models import CatalogueRow, NoiseRow, Observation, Patient, Study
 from konectom.storage.types import microseconds
 from konectom.workflows.entries import entries_of, require_same
@@ -82,7 +83,7 @@ def follow_patient(
     # Without an end, nothing is left out: what is dated in the future is there to be told.
     histories = read_histories(db, patient.id, keys=keys, until=end)
     as_of = now if end is None else min(end, now)
-    noise = _noise_of(db, patient.study_id)
+    noise = _noise_of(db, patient.study_id, policy)
     relapses = _relapses(db, patient.id, as_of)
     told = {
         "policy": policy,
@@ -96,7 +97,7 @@ def follow_patient(
         _track(db, patient, history, definition, told | {"noise": noise.get(history.measure_id, ())})
         for history in histories
     ]
-    return sorted(tracks, key=_place)
+    return sorted(_with_inability(db, patient.id, tracks, as_of), key=_place)
 
 
 def _track(
@@ -170,14 +171,51 @@ def _definition(asked: Asked) -> Definition | None:
     return DEFINITIONS[asked.definition]
 
 
-def _noise_of(db: Session, study_id: UUID) -> dict[int, tuple[Noise, ...]]:
-    """Return what the study's own repeats told last of each score's noise."""
+def _noise_of(db: Session, study_id: UUID, policy: Policy) -> dict[int, tuple[Noise, ...]]:
+    """Return what the study's own repeats told last of each score's noise.
+
+    It is that of windows as long, with as many tests, as they were then: of shorter ones it would be too small.
+    """
     told_in_order = (
         select(NoiseRow.measure_id, NoiseRow.told)
         .where(NoiseRow.study_id == study_id)
         .order_by(NoiseRow.measure_id, NoiseRow.computed_at)
     )
-    return {number: (Noise(**told),) for number, told in db.execute(told_in_order)}
+    newest = {number: dict(told) for number, told in db.execute(told_in_order)}
+    return {
+        number: (Noise(**told),)
+        for number, told in newest.items()
+        if told.pop("window_days") <= policy.window_days and told.pop("tests_min") <= policy.tests_min
+    }
+
+
+def _with_inability(db: Session, patient_id: UUID, tracks: list[Track], as_of: datetime) -> list[Track]:
+    """Return the tracks; where the patient could not do a test after its last value, the verdict says so."""
+    codes = {track.score.of for track in tracks if track.entry is None}
+    if not codes:
+        return tracks
+    found = db.execute(
+        select(Observation.code, Observation.at, Observation.absent)
+        .where(
+            Observation.patient_id == patient_id,
+            Observation.code.in_(codes),
+            Observation.at <= as_of,
+            Observation.retracted_at.is_(None),
+        )
+        .order_by(Observation.at)
+    )
+    unable = {
+        find_scale(code).key(quantity): day_of(at)
+        for code, at, absent in found
+        for quantity, reason in absent.items()
+        if reason == "unable"
+    }
+    return [
+        replace(track, followed=replace(track.followed, verdict=unable_on(track.followed.verdict, day)))
+        if (day := unable.get(track.score.key)) is not None and day > track.history.at_day[-1]
+        else track
+        for track in tracks
+    ]
 
 
 def _relapses(db: Session, patient_id: UUID, now: datetime) -> list[float]:

@@ -152,7 +152,7 @@ def keep_noise(services: Services, found: StudyReliability) -> list[str]:
                 study_id=found.study_id,
                 measure_id=numbers[score.key],
                 computed_at=services.clock(),
-                told=noise.as_dict(),
+                told=noise.as_dict() | {"window_days": repeats.window_days, "tests_min": repeats.tests_min},
             )
             db.add(row)
             kept.append(score.key)

@@ -124,7 +124,9 @@ def _keep(db: Session, patient_id: UUID, found: Found, now: datetime) -> None:
 
 
 def _alerts(db: Session, patient_id: UUID) -> Iterable[Alert]:
-    return db.scalars(select(Alert).where(Alert.patient_id == patient_id).order_by(Alert.at, Alert.id)).all()
+    return db.scalars(
+        select(Alert).where(Alert.patient_id == patient_id).order_by(Alert.at, Alert.id).with_for_update()
+    ).all()
 
 
 def _numbered(

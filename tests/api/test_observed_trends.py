@@ -203,12 +203,12 @@ def visits(code, component, unit, *values):
     return [f"{code} {day} {component} {value} {unit}" for day, value in zip(days, values, strict=False)]
 
 
-def test_sdmt_worsens_by_four_points_downwards(load, trend):
+def test_sdmt_worsens_by_eight_points_downwards_or_by_four_where_asked(load, trend):
     load(*visits("sdmt", "correct", "", 52, 55, 48, 47, 48))
     found = trend("obs.sdmt.correct")
-    assert [told(each) for each in found["events"]] == [("worsening", "2025-07-15", "2025-10-14", None)]
-    assert found["definition"]["name"] == "sdmt-4-12w"
-    assert trend("obs.sdmt.correct", definition="sdmt-8-12w/1")["events"] == []
+    assert (found["events"], found["definition"]["name"]) == ([], "sdmt-8-roving-12w")
+    asked = trend("obs.sdmt.correct", definition="sdmt-4-12w/1")["events"]
+    assert [told(each) for each in asked] == [("worsening", "2025-07-15", "2025-10-14", None)]
 
 
 def test_the_walk_worsens_by_a_fifth_in_any_unit(load, trend):
@@ -261,3 +261,15 @@ def test_a_phone_is_not_told_what_others_found(load, trend, callers, ada):
     phone = callers.phone(ada[1])
     for path in (f"/patients/{ada[1]}/trends", f"/patients/{ada[1]}/trends?measure=obs.edss.step"):
         assert phone.get(path).json["trends"] == []
+
+
+def test_who_can_no_longer_walk_is_not_told_as_unchanged(load, trend, staff, ada):
+    load("t25fw 2025-01-14 trial_1 6.0 s", "t25fw 2025-04-15 trial_1 6.1 s", "t25fw 2025-07-15 unable yes")
+    found = trend("obs.t25fw.time")
+    assert found["verdict"]["code"] == "unable"
+    assert found["verdict"]["words"].startswith("Could not do the test on 2025-07-15; before that: ")
+    assert trend("obs.t25fw.time", to="2025-07-01T00:00:00Z")["verdict"]["code"] != "unable"
+    (alert,) = staff.get(f"/studies/{ada[0]}/alerts").json["items"]
+    assert (alert["kind"], alert["key"], alert["evidence"]["flag"]) == ("item_alarm", "obs.t25fw", "unable")
+    load("t25fw 2025-10-14 trial_1 9.0 s")
+    assert trend("obs.t25fw.time")["verdict"]["code"] != "unable"

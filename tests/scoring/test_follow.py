@@ -183,11 +183,16 @@ def test_one_good_window_does_not_take_a_worsening_back() -> None:
 
 
 def test_a_gain_that_lasts() -> None:
-    at_once = told(lowered(thrice_a_week(80), -10, 40))
-    assert at_once.verdict.code == "confirmed_improvement"
+    at_once = lowered(thrice_a_week(80), -10, 40)
+    assert told(at_once, definition="digital-roving-24w/1").verdict.code == "confirmed_improvement"
+    usual = told(at_once)
+    assert (usual.events, usual.verdict.code) == ((), "better_unconfirmed")
+    assert usual.verdict.words == "Better than baseline beyond noise, practice is not excluded."
     slowly = thrice_a_week(80)
     risen = replace(slowly, value=slowly.value + np.clip((slowly.at_day - START) / 7 - 20, 0, 30) * 0.4)
-    assert told(risen).verdict.code == "confirmed_improvement"
+    # No event of a gain that came slowly: it moves the reference, for it may be practice.
+    assert told(risen).events == ()
+    assert told(risen).verdict.code == "better_unconfirmed"
 
 
 def test_practice_does_not_hide_a_loss() -> None:
@@ -281,7 +286,23 @@ def test_visits_stand_alone() -> None:
     day = START + np.array([0.0, 90, 180, 270, 360])
     found = told(Series.of(EDSS, day, [3.0, 3.0, 4.0, 4.0, 4.5]))
     assert found.verdict.words == "Confirmed worsening since 2026-07-04 (12 weeks)."
-    assert found.definition == "edss-cdw-12w/1"
+    assert found.definition == "edss-roving-cdw-12w/1"
+
+
+def test_a_second_worsening_after_a_recovery_is_not_the_first() -> None:
+    day = START + np.array([0.0, 90, 200, 300, 500, 700, 900, 1000, 1100, 1200])
+    steps = [3.0, 4.5, 4.5, 3.0, 3.0, 3.0, 3.0, 5.5, 5.5, 5.5]
+    for definition in (None, "edss-cdw-12w/1"):
+        alone = told(Series.of(EDSS, day[:8], steps[:8]), definition=definition)
+        assert alone.verdict.code == "worse_unconfirmed", "one visit confirms nothing, whatever was confirmed before"
+    again = told(Series.of(EDSS, day, steps))
+    assert [event.direction for event in again.events] == ["worsening", "improvement", "worsening"]
+    assert again.verdict.since_day == day[7]
+
+
+def test_the_usual_visits() -> None:
+    day = START + np.array([0.0, 90, 180, 270, 360])
+    found = told(Series.of(EDSS, day, [3.0, 3.0, 4.0, 4.0, 4.5]))
     assert found.absent["noise"] == "noise_unknown"
     assert found.change is not None
     assert (found.change.reliable, found.change.important) == (None, True)

@@ -243,7 +243,7 @@ def test_a_new_version_of_a_test_does_not_take_back_what_was_found(services, stu
 def test_alerts_are_narrowed_and_come_in_pages(services, people, study, visit, alerts):
     others = [people.patient(study) for _ in range(2)]
     for each in others:
-        for week, score in ((0, 3.0), (24, 4.0), (36, 4.0), (48, 3.0), (60, 3.0)):
+        for week, score in ((0, 3.0), (24, 4.0), (36, 4.0)):
             visit(week, score, each)
     assert len(alerts()) == 2
     assert [each["patient"] for each in alerts(patient=others[1])] == [str(others[1])]

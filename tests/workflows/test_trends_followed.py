@@ -112,7 +112,7 @@ def test_the_definition_is_the_callers_where_one_is_asked_for(visit, trend_of, s
     for week, score in ((0, 3.0), (12, 4.0), (26, 4.0)):
         visit(week, score)
     edss = "obs.edss.step"
-    assert [each["definition"] for each in trend_of(edss)["events"]] == ["edss-cdw-12w/1"]
+    assert [each["definition"] for each in trend_of(edss)["events"]] == ["edss-roving-cdw-12w/1"]
     assert trend_of(edss)["definition"]["confirmation"]["days"] == 84
     asked = trend_of(edss, definition="edss-cdw-24w/1")
     assert (asked["events"], asked["definition"]["name"]) == ([], "edss-cdw-24w")

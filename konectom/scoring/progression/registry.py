@@ -189,6 +189,20 @@ def _others(weeks: int) -> tuple[Definition, ...]:
         )
         for name, title, source, scores, threshold in RULES
     )
+    clinical += tuple(
+        Definition(
+            name=f"{name}-roving-{weeks}w",
+            version=1,
+            title=f"{title}; every worsening and improvement, each from the last confirmed one, at {weeks} weeks",
+            source=source,
+            scores=scores,
+            threshold=threshold,
+            confirmation=_visits(weeks),
+            reference=ROVING,
+            repeats=True,
+        )
+        for name, title, source, scores, threshold in RULES
+    )
     digital = tuple(
         Definition(
             name=f"digital-{name}{weeks}w",
@@ -217,6 +231,19 @@ def _every() -> dict[str, Definition]:
 DEFINITIONS: Mapping[str, Definition] = MappingProxyType(_every())
 
 
+USUAL = frozenset(
+    {
+        "edss-roving-cdw-12w",
+        "sdmt-8-roving-12w",
+        "t25fw-20-roving-12w",
+        "nhpt-20-roving-12w",
+        "sixmwt-20-roving-12w",
+        "tug-roving-12w",
+    }
+)
+"""Names of the definitions that a score of visits is followed by unless its study chooses."""
+
+
 def get_definition(key: str) -> Definition:
     """Return the definition of that name and version.
 
@@ -229,6 +256,12 @@ def get_definition(key: str) -> Definition:
 
 
 def definitions_for(key: str) -> tuple[Definition, ...]:
-    """Return the definitions made for this score, the usual one first; those for any digital score where none was."""
-    own = tuple(one for one in DEFINITIONS.values() if key in one.scores)
-    return own or tuple(one for one in DEFINITIONS.values() if not one.scores)
+    """Return the definitions made for this score, the usual one first; those for any digital score where none was.
+
+    The usual one follows a patient through life: a loss after a recovery is told again (roving reference). It is
+    confirmed over 12 weeks, and asks for a reliable change where one is published: with 4 points of the SDMT a quarter
+    of steady people would be told a worsening within three years.
+    """
+    own = [one for one in DEFINITIONS.values() if key in one.scores]
+    own.sort(key=lambda one: one.name not in USUAL)
+    return tuple(own) or tuple(one for one in DEFINITIONS.values() if not one.scores)

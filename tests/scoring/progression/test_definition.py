@@ -152,11 +152,11 @@ def test_days_are_numbers_of_days(days: float) -> None:
 @pytest.mark.parametrize(
     ("score", "first"),
     [
-        ("obs.edss.step", "edss-cdw-12w/1"),
-        ("obs.sdmt.correct", "sdmt-4-12w/1"),
-        ("obs.nhpt.mean", "nhpt-20-12w/1"),
-        ("obs.t25fw.time", "t25fw-20-12w/1"),
-        ("obs.sixmwt.distance", "sixmwt-20-12w/1"),
+        ("obs.edss.step", "edss-roving-cdw-12w/1"),
+        ("obs.sdmt.correct", "sdmt-8-roving-12w/1"),
+        ("obs.nhpt.mean", "nhpt-20-roving-12w/1"),
+        ("obs.t25fw.time", "t25fw-20-roving-12w/1"),
+        ("obs.sixmwt.distance", "sixmwt-20-roving-12w/1"),
         ("tap.rate", "digital-12w/1"),
     ],
 )
