@@ -322,6 +322,11 @@ class StoreUnavailable(OperationError):
     code, status, title = "store_unavailable", 503, "Storage not available"
 
 
+def pointer_token(name: object) -> str:
+    """Return a name as it stands in a JSON pointer (RFC 6901)."""
+    return str(name).replace("~", "~0").replace("/", "~1")
+
+
 def every_error() -> tuple[type[KonectomError], ...]:
     """Return each error that has a code of its own, in the order of the tree."""
     found: list[type[KonectomError]] = []

@@ -17,7 +17,7 @@ from webargs.flaskparser import FlaskParser
 
 from konectom.api.errors import PROBLEM_TYPE, MediaTypeUnsupported
 from konectom.api.schemas.problem import Problem
-from konectom.errors import FieldInvalid, FieldMissing, KonectomError, NotJson
+from konectom.errors import FieldInvalid, FieldMissing, KonectomError, NotJson, pointer_token
 
 View = TypeVar("View", bound=Callable[..., Any])
 Answer = type[Schema] | dict[str, Any]
@@ -48,7 +48,7 @@ class Parser(FlaskParser):
     def load_querystring(self, req: Request, schema: Schema) -> Any:
         """Return the query's fields; one that is told twice is refused, and a NUL, which no text here holds."""
         for name, values in req.args.lists():
-            at = f"/query/{_token(name)}"
+            at = f"/query/{pointer_token(name)}"
             if len(values) > 1:
                 raise FieldInvalid("this field is told more than once", at=at)
             if "\0" in values[0]:
@@ -149,13 +149,8 @@ def _faults(messages: Mapping[str, Any]) -> Iterator[KonectomError]:
 def _faults_at(at: str, told: Any) -> Iterator[KonectomError]:
     if isinstance(told, Mapping):
         for name, inner in told.items():
-            yield from _faults_at(at if name == SCHEMA else f"{at}/{_token(name)}", inner)
+            yield from _faults_at(at if name == SCHEMA else f"{at}/{pointer_token(name)}", inner)
         return
     for message in told:
         missing = message == fields.Field.default_error_messages["required"]
         yield (FieldMissing if missing else FieldInvalid)(str(message), at=at)
-
-
-def _token(name: Any) -> str:
-    """Return a name as it stands in a JSON pointer."""
-    return str(name).replace("~", "~0").replace("/", "~1")

@@ -154,11 +154,6 @@ def same_length(name: str, found: int, rows: int, at: str) -> None:
         raise LengthMismatch(f"{name} has {found} values for {rows} rows", at=at)
 
 
-def escape(token: str) -> str:
-    """Return a key as a token of a JSON pointer (RFC 6901)."""
-    return token.replace("~", "~0").replace("/", "~1")
-
-
 def _kind(value: object) -> str:
     names = {dict: "an object", list: "a list", str: "a text", bool: "a truth value", type(None): "null"}
     return names.get(type(value), "a number")

@@ -17,8 +17,9 @@ from konectom.errors import (
     TimeMissing,
     TimeNotFinite,
     TooManySamples,
+    pointer_token,
 )
-from konectom.formats._columns import Room, escape, instants, numbers, same_length, texts
+from konectom.formats._columns import Room, instants, numbers, same_length, texts
 from konectom.formats._streams import KINDS, Kind
 from konectom.formats._units import unit_of
 from konectom.recording import Defect, FloatArray, Stream
@@ -39,7 +40,7 @@ def read_streams(data: Mapping[str, Any], at: str) -> tuple[dict[str, Stream], t
     defects: list[Defect] = []
     unknown = f"no stream of that name is known; known are: {', '.join(KINDS)}"
     for name, columns in data.items():
-        where = f"{at}/{escape(name)}"
+        where = f"{at}/{pointer_token(name)}"
         if name in KINDS:
             streams[name] = _stream(name, KINDS[name], columns, where)
         else:
@@ -112,7 +113,7 @@ def _events_of(name: str, rows: Rows, at: str, room: Room) -> Stream:
             return read_column([each.get(key) for _, each in rows], "")
         except DataError as error:
             row = int((error.at or "/0").removeprefix("/"))
-            raise type(error)(error.detail, at=f"{at}/{rows[row][0]}/{escape(key)}") from None
+            raise type(error)(error.detail, at=f"{at}/{rows[row][0]}/{pointer_token(key)}") from None
 
     t_s = column("t", instants)
     columns: dict[str, Any] = {}

@@ -27,8 +27,9 @@ from konectom.errors import (
     FieldMissing,
     StreamError,
     TooManySamples,
+    pointer_token,
 )
-from konectom.formats._columns import escape, instants, numbers, same_length, texts
+from konectom.formats._columns import instants, numbers, same_length, texts
 from konectom.formats._limits import Limits
 from konectom.formats._registry import Format
 from konectom.formats._shared import named, number, size, word
@@ -90,7 +91,7 @@ class _Table:
 
     def place(self, name: str) -> str:
         """Return the JSON pointer of a column."""
-        return f"{self.at}/{escape(self._held[name][0] if name in self._held else name)}"
+        return f"{self.at}/{pointer_token(self._held[name][0] if name in self._held else name)}"
 
     def column(self, name: str) -> list[Any]:
         """Return a column's values, in the rows that tell when the taps were."""
@@ -123,7 +124,7 @@ class _Table:
             return reader(values, "")
         except DataError as error:
             row = list(self._held[name][1])[int((error.at or "/0").removeprefix("/"))]
-            raise type(error)(error.detail, at=f"{self.place(name)}/{escape(row)}") from None
+            raise type(error)(error.detail, at=f"{self.place(name)}/{pointer_token(row)}") from None
 
     def seconds(self, name: str) -> FloatArray:
         """Return a column of milliseconds in seconds."""

@@ -29,8 +29,8 @@ from konectom.errors import (
     StreamError,
     TimeNotFinite,
     TooManySamples,
+    pointer_token,
 )
-from konectom.formats._columns import escape
 from konectom.formats._limits import Limits
 from konectom.formats._positions import metres
 from konectom.formats._registry import Format
@@ -130,13 +130,13 @@ class _Rows:
     def column(self, name: str) -> FloatArray:
         """Return a column as numbers, NaN where a row does not have it."""
         if name not in self:
-            raise ColumnMissing(f"no row has {name}", at=f"/0/{escape(name)}")
+            raise ColumnMissing(f"no row has {name}", at=f"/0/{pointer_token(name)}")
         key = self._keys[name]
         out = np.array([number(row.get(key)) for row in self._rows])
         for row in np.flatnonzero(~np.isfinite(out)).tolist():
             cell = self._rows[row].get(key)
             if cell is not None and cell != "":
-                raise ColumnInvalid(f"{named(cell)} is no number", at=f"/{row}/{escape(key)}")
+                raise ColumnInvalid(f"{named(cell)} is no number", at=f"/{row}/{pointer_token(key)}")
         return out
 
     def begin_s(self) -> float:
@@ -160,7 +160,9 @@ class _Rows:
         held, kept_as = {}, {}
         for axis, column in columns.items():
             values = self.column(column)[keep]
-            unit = unit_of(self._unit(column) or sensor.unit, KINDS[name].dimension, f"/0/{escape(self._keys[column])}")
+            unit = unit_of(
+                self._unit(column) or sensor.unit, KINDS[name].dimension, f"/0/{pointer_token(self._keys[column])}"
+            )
             held[axis], kept_as[axis] = values * (sensor.sense * unit.factor), unit.kept_as
         return Stream(name, t_s[keep] - origin_s, held, kept_as) if keep.any() else None
 
@@ -184,7 +186,7 @@ class _Rows:
         t_s = self.column(name)
         known = np.isfinite(t_s)
         if (np.abs(t_s[known]) > _FURTHEST_S).any():
-            raise TimeNotFinite("a time stamp is out of range", at=f"/0/{escape(self._keys[name])}")
+            raise TimeNotFinite("a time stamp is out of range", at=f"/0/{pointer_token(self._keys[name])}")
         rows = np.flatnonzero(known)
         keep = np.zeros(t_s.size, dtype=np.bool_)
         keep[rows[np.diff(t_s[rows], prepend=np.nan) != 0]] = True

@@ -14,8 +14,8 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 import marshmallow as ma
 from marshmallow import fields, validate
 
-from konectom.errors import DataError, FieldInvalid, FieldMissing, TooManyRecordings
-from konectom.formats._columns import Room, escape
+from konectom.errors import DataError, FieldInvalid, FieldMissing, TooManyRecordings, pointer_token
+from konectom.formats._columns import Room
 from konectom.formats._limits import Limits
 from konectom.formats._registry import Format
 from konectom.formats._session1_streams import read_events, read_streams, refuse_flood
@@ -104,7 +104,7 @@ def _load(schema: ma.Schema, data: Any, at: str) -> dict[str, Any]:
         loaded: dict[str, Any] = schema.load(data)
     except ma.ValidationError as error:
         path, message = _first(error.messages)
-        where = at + "".join(f"/{escape(str(token))}" for token in path)
+        where = at + "".join(f"/{pointer_token(token)}" for token in path)
         kind = FieldMissing if message.startswith("Missing data") else FieldInvalid
         raise kind(message, at=where) from None
     return loaded

@@ -8,7 +8,7 @@ from datetime import UTC, date, datetime
 from math import inf
 from typing import Any
 
-from konectom.errors import FieldInvalid
+from konectom.errors import FieldInvalid, pointer_token
 from konectom.recording import EMPTY
 from konectom.scoring.runs import OBSERVED, RUN_INS, UNDECLARED, RunIn
 from konectom.scoring.series import VERDICTS, Score
@@ -159,7 +159,7 @@ def _by_name(read_one: Callable[[Any, str], Any]) -> Callable[[Any, str], dict[s
     def read(value: Any, at: str) -> dict[str, Any]:
         if not isinstance(value, Mapping) or not all(isinstance(name, str) for name in value):
             raise FieldInvalid("must be an object", at=at)
-        return {name: read_one(each, f"{at}/{_escaped(name)}") for name, each in value.items()}
+        return {name: read_one(each, f"{at}/{pointer_token(name)}") for name, each in value.items()}
 
     return read
 
@@ -179,10 +179,6 @@ def _day_or_none(value: Any, at: str) -> str | None:
         return None if value is None else date.fromisoformat(value).isoformat()
     except (TypeError, ValueError):
         raise FieldInvalid("must be a date such as 2026-11-22", at=at) from None
-
-
-def _escaped(name: str) -> str:
-    return name.replace("~", "~0").replace("/", "~1")
 
 
 _READERS: Mapping[str, Callable[[Any, str], Any]] = {

@@ -29,7 +29,8 @@ _KEEPS = 0.5
 _STALE_WINDOWS = 2.0
 _RHYTHM_TESTS = 9
 
-_KINDS = {"RAW": ", after a relapse", "PIRA": ", without relapse"}
+RELATION = {"RAW": ", after a relapse", "PIRA": ", without relapse"}
+"""How an event's relation to relapses is told behind what it says."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -172,7 +173,7 @@ def _keeps(standing: Standing, event: Event) -> bool:
 def _length(standing: Standing, event: Event | None) -> str:
     if standing.definition is None:
         return ""
-    kind = _KINDS.get(event.kind or "", "") if event is not None else ""
+    kind = RELATION.get(event.kind or "", "") if event is not None else ""
     return f" ({standing.definition.confirmation.days / 7:g} weeks{kind})"
 
 

@@ -14,6 +14,7 @@ from konectom.recording import FloatArray
 
 LITTLE_ENDIAN_FLOAT64 = np.dtype("<f8")
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+US_PER_DAY = 86_400_000_000
 FASTEST = 1
 """zlib level: vectors are mostly NaN, which every level shrinks alike."""
 

@@ -11,11 +11,11 @@ from sqlalchemy import ColumnElement, func, or_, select
 from sqlalchemy.orm import Session
 
 from konectom.errors import FieldInvalid, NotFound
-from konectom.storage.models import Alert, Study
+from konectom.storage.models import Alert
 from konectom.workflows.due import count_due
 from konectom.workflows.findings import KINDS
 from konectom.workflows.pages import BY_TIME_AND_ID, Asked, page, told
-from konectom.workflows.people import checked_text, find_patient
+from konectom.workflows.people import checked_text, find_patient, find_study
 from konectom.workflows.reviews import review_some
 from konectom.workflows.services import Services
 
@@ -100,14 +100,9 @@ def show_alert(row: Alert) -> dict[str, Any]:
 
 def _require(services: Services, study_id: UUID, patient: UUID | None) -> None:
     with services.db.read() as db:
-        if db.get(Study, study_id) is None:
-            raise NotFound("there is no such study")
+        find_study(db, study_id)
         if patient is not None:
-            try:
-                find_patient(db, patient, study_id=study_id)
-            except NotFound as error:
-                error.at = "/query/patient"
-                raise
+            find_patient(db, patient, study_id=study_id, at="/query/patient")
 
 
 def _narrowed(status: str, kind: str | None) -> Iterator[ColumnElement[bool]]:

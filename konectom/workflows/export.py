@@ -14,12 +14,13 @@ from sqlalchemy.orm import Session
 
 from konectom.assessments import every_assessment
 from konectom.assessments.base import Entry
-from konectom.errors import AssessmentUnknown, FieldInvalid, NotFound
+from konectom.errors import AssessmentUnknown, FieldInvalid
 from konectom.exports.features import FACTS, VALUE, VALUE_FACTS, Wide, dictionary_csv, dictionary_rows, value_facts
 from konectom.exports.tables import Batch, Form, table
 from konectom.storage.models import CatalogueRow, Patient, RecordingRow, ResultRow, SessionRow, Study
 from konectom.storage.queries import IS_CURRENT
 from konectom.workflows.entries import entries_of
+from konectom.workflows.people import find_study
 from konectom.workflows.services import Services
 
 __all__ = ["dictionary_csv", "feature_dictionary", "feature_table"]
@@ -51,7 +52,7 @@ def feature_table(
 def feature_dictionary(services: Services, study_id: UUID) -> list[dict[str, Any]]:
     """Return a row for each column that the study's tables have: key, unit, direction, meaning, aliases ..."""
     with services.db.read() as db:
-        _study(db, study_id)
+        find_study(db, study_id)
         stored = _catalogues(db, study_id)
         current: dict[str, dict[int, Entries]] = {}
         for row in _catalogues(db, study_id, IS_CURRENT):
@@ -68,7 +69,7 @@ def _pieces(
     if version is not None and assessment is None:
         raise FieldInvalid("a version is one of an assessment; name it", at="/query/version")
     with services.db.read() as db:
-        study = _study(db, study_id)
+        study = find_study(db, study_id)
         about = {"konectom.study": study.code}
         if assessment is None:
             known = {row.id: entries_of(db, row) for row in _catalogues(db, study_id, IS_CURRENT)}
@@ -86,13 +87,6 @@ def _resumed(first: bytes, rest: Generator[bytes, None, None]) -> Generator[byte
     with closing(rest):  # whoever stops reading early gives the database back
         yield first
         yield from rest
-
-
-def _study(db: Session, study_id: UUID) -> Study:
-    study = db.get(Study, study_id)
-    if study is None:
-        raise NotFound("there is no such study")
-    return study
 
 
 def _catalogues(db: Session, study_id: UUID, *chosen: ColumnElement[bool]) -> Sequence[CatalogueRow]:

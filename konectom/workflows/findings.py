@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session
 
 from konectom.scoring.progression import Event, get_definition
 from konectom.scoring.scales import find_scale
+from konectom.scoring.verdict import RELATION
 from konectom.storage.models import CatalogueRow, Observation, Patient, RecordingRow, ResultRow, SessionRow
 from konectom.storage.queries import IS_CURRENT
 from konectom.workflows.follow import Track, follow_patient
@@ -31,8 +32,6 @@ SPOILED_DAYS = 90
 
 CLOCK_AHEAD = timedelta(days=1)
 """What is dated later than so far from now was dated by a clock that was wrong."""
-
-_KINDS = {"RAW": ", after a relapse", "PIRA": ", without relapse"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +70,7 @@ def _change(track: Track, event: Event) -> Finding:
     score = track.score
     onset = instant_of_day(event.onset_day)
     unit = "" if score.unit == "1" else f" {score.unit}"
-    values = f"from {event.reference_value:.4g} to {event.value:.4g}{unit}{_KINDS.get(event.kind or '', '')}"
+    values = f"from {event.reference_value:.4g} to {event.value:.4g}{unit}{RELATION.get(event.kind or '', '')}"
     return Finding(
         kind=f"confirmed_{event.direction}",
         key=score.key,

@@ -6,7 +6,7 @@ ever out of date.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
@@ -28,9 +28,9 @@ from konectom.scoring.scales import find_scale
 from konectom.scoring.series import Score, Series
 from konectom.scoring.verdict import unable_on
 from konectom.storage.models import CatalogueRow, NoiseRow, Observation, Patient, Study
-from konectom.storage.types import microseconds
 from konectom.workflows.entries import entries_of, require_same
-from konectom.workflows.histories import OBSERVED, US_PER_DAY, History, read_histories
+from konectom.workflows.histories import OBSERVED, History, read_histories
+from konectom.workflows.pages import day_of
 from konectom.workflows.policies import policy_of
 
 RELAPSE = "relapse"
@@ -59,11 +59,6 @@ class Asked:
     definition: str | None = None
 
 
-def day_of(at: datetime) -> float:
-    """Return an instant as days since 1970 in UTC."""
-    return microseconds(at) / US_PER_DAY
-
-
 def follow_patient(
     db: Session,
     patient: Patient,
@@ -71,23 +66,25 @@ def follow_patient(
     now: datetime,
     end: datetime | None = None,
     keys: Collection[str] | None = None,
+    observed: bool = True,
     asked: Asked | None = None,
 ) -> list[Track]:
     """Return the patient's scores of these keys (None: all), as they stand ``now`` or stood at the earlier ``end``.
 
-    Computed scores come first, in the order in which they are declared, then those of observations. Raises
+    Computed scores come first, in the order in which they are declared, then those of observations, unless these are
+    not wanted (``observed``). Raises
     :class:`FieldInvalid` at ``/query/window`` and ``/query/definition``.
     """
     asked = asked or Asked()
     policy, definition = _policy(db, patient, asked), _definition(asked)
     # Without an end, nothing is left out: what is dated in the future is there to be told.
-    histories = read_histories(db, patient.id, keys=keys, until=end)
+    histories = read_histories(db, patient.id, keys=keys, until=end, observed=observed)
     as_of = now if end is None else min(end, now)
     noise = _noise_of(db, patient.study_id, policy)
-    relapses = _relapses(db, patient.id, as_of)
+    events = _events(db, patient.id, histories, as_of)
     told = {
         "policy": policy,
-        "relapse_day": relapses,
+        "relapse_day": events.relapse_day,
         "relapses_since_day": policy.relapses_since_day,
         "today_day": day_of(as_of),
     }
@@ -97,7 +94,7 @@ def follow_patient(
         _track(db, patient, history, definition, told | {"noise": noise.get(history.measure_id, ())})
         for history in histories
     ]
-    return sorted(_with_inability(db, patient.id, tracks, as_of), key=_place)
+    return sorted((_with_inability(track, events.unable_day) for track in tracks), key=_place)
 
 
 def _track(
@@ -182,50 +179,49 @@ def _noise_of(db: Session, study_id: UUID, policy: Policy) -> dict[int, tuple[No
         .order_by(NoiseRow.measure_id, NoiseRow.computed_at)
     )
     newest = {number: dict(told) for number, told in db.execute(told_in_order)}
-    return {
-        number: (Noise(**told),)
-        for number, told in newest.items()
-        if told.pop("window_days") <= policy.window_days and told.pop("tests_min") <= policy.tests_min
-    }
+    found: dict[int, tuple[Noise, ...]] = {}
+    for number, told in newest.items():
+        window_days, tests_min = told.pop("window_days"), told.pop("tests_min")
+        if window_days <= policy.window_days and tests_min <= policy.tests_min:
+            found[number] = (Noise(**told),)
+    return found
 
 
-def _with_inability(db: Session, patient_id: UUID, tracks: list[Track], as_of: datetime) -> list[Track]:
-    """Return the tracks; where the patient could not do a test after its last value, the verdict says so."""
-    codes = {track.score.of for track in tracks if track.entry is None}
-    if not codes:
-        return tracks
+@dataclass(frozen=True, slots=True)
+class _Events:
+    """What observations tell beside values: first days of relapses; by key, when a test last could not be done."""
+
+    relapse_day: list[float]
+    unable_day: Mapping[str, float]
+
+
+def _events(db: Session, patient_id: UUID, histories: Sequence[History], as_of: datetime) -> _Events:
+    """Read relapses, and what the patient was not able to do among the followed, as told up to ``as_of``."""
+    codes = {history.key.split(".")[1] for history in histories if history.catalogue is None}
     found = db.execute(
-        select(Observation.code, Observation.at, Observation.absent)
+        select(Observation.code, Observation.at, Observation.scores, Observation.absent)
         .where(
             Observation.patient_id == patient_id,
-            Observation.code.in_(codes),
+            Observation.code.in_({RELAPSE, *codes}),
             Observation.at <= as_of,
             Observation.retracted_at.is_(None),
         )
         .order_by(Observation.at)
     )
-    unable = {
-        find_scale(code).key(quantity): day_of(at)
-        for code, at, absent in found
-        for quantity, reason in absent.items()
-        if reason == "unable"
-    }
-    return [
-        replace(track, followed=replace(track.followed, verdict=unable_on(track.followed.verdict, day)))
-        if (day := unable.get(track.score.key)) is not None and day > track.history.at_day[-1]
-        else track
-        for track in tracks
-    ]
+    relapses: list[float] = []
+    unable: dict[str, float] = {}
+    for code, at, scores, absent in found:
+        if code == RELAPSE:
+            relapses.append(float(scores["onset_day"]))
+        for quantity, reason in absent.items():
+            if reason == "unable":
+                unable[find_scale(code).key(quantity)] = day_of(at)
+    return _Events(sorted(relapses), unable)
 
 
-def _relapses(db: Session, patient_id: UUID, now: datetime) -> list[float]:
-    """Return the first days of the relapses that were told up to ``now``."""
-    found = db.scalars(
-        select(Observation.scores).where(
-            Observation.patient_id == patient_id,
-            Observation.code == RELAPSE,
-            Observation.at <= now,
-            Observation.retracted_at.is_(None),
-        )
-    )
-    return sorted(float(scores["onset_day"]) for scores in found)
+def _with_inability(track: Track, unable_day: Mapping[str, float]) -> Track:
+    """Return the track; where the patient could not do the test after its last value, its verdict says so."""
+    day = unable_day.get(track.score.key)
+    if day is None or day <= track.history.at_day[-1]:
+        return track
+    return replace(track, followed=replace(track.followed, verdict=unable_on(track.followed.verdict, day)))

@@ -19,12 +19,12 @@ from sqlalchemy.orm import Session
 
 from konectom.recording import FloatArray
 from konectom.storage.models import CatalogueRow, MeasureRow, ObservedRow, RecordingRow, ResultRow, ScoreRow
+from konectom.storage.types import US_PER_DAY
 
 IntArray = npt.NDArray[np.int64]
 OBSERVED = "obs."
 """How the keys begin of what follows from observations."""
 
-US_PER_DAY = 86_400_000_000
 AT_ONCE = 500
 """Ids in one question: every database takes so many."""
 
@@ -109,17 +109,23 @@ Columns = TypeVarTuple("Columns")
 
 
 def read_histories(
-    db: Session, patient_id: UUID, *, keys: Collection[str] | None = None, until: datetime | None = None
+    db: Session,
+    patient_id: UUID,
+    *,
+    keys: Collection[str] | None = None,
+    until: datetime | None = None,
+    observed: bool = True,
 ) -> list[History]:
     """Return the patient's scores of these keys (None: all) up to ``until``, by key; those without a value are missing.
 
+    Without ``observed``, what follows from observations is left out.
     A run is a performance that gave at least one score; all scores of an assessment share the count.
     """
     connection = db.connection()
     known: dict[int, str] = {row.id: row.key for row in connection.execute(select(MeasureRow.id, MeasureRow.key)).all()}
     wanted = known if keys is None else {number: key for number, key in known.items() if key in keys}
     found = _computed(connection, patient_id, known, wanted, until)
-    if any(key.startswith(OBSERVED) for key in wanted.values()):
+    if observed and any(key.startswith(OBSERVED) for key in wanted.values()):
         found += _observed(connection, patient_id, wanted, until)
     return sorted(found, key=lambda each: each.key)
 
@@ -199,7 +205,7 @@ def _newest(db: Connection, rows: Sequence[Row], stored: dict[int, Stored]) -> S
     for each in stored.values():
         latest[each.assessment] = max(each.version, latest.get(each.assessment, 0))
     outdated = {number for number, each in stored.items() if each.version < latest[each.assessment]}
-    sessions = sorted({_uuid(row[_SESSION]) for row in rows if row[_CATALOGUE] in outdated}) if outdated else []
+    sessions = sorted({uuid_of(row[_SESSION]) for row in rows if row[_CATALOGUE] in outdated}) if outdated else []
     newest: dict[tuple[UUID, int], int] = {}
     for start in range(0, len(sessions), AT_ONCE):
         results = (
@@ -213,7 +219,9 @@ def _newest(db: Connection, rows: Sequence[Row], stored: dict[int, Stored]) -> S
                 newest[session, index] = catalogue
     if not newest:
         return rows
-    return [row for row in rows if newest.get((_uuid(row[_SESSION]), row[_INDEX]), row[_CATALOGUE]) == row[_CATALOGUE]]
+    return [
+        row for row in rows if newest.get((uuid_of(row[_SESSION]), row[_INDEX]), row[_CATALOGUE]) == row[_CATALOGUE]
+    ]
 
 
 def _observed(db: Connection, patient_id: UUID, wanted: dict[int, str], until: datetime | None) -> list[History]:
@@ -248,6 +256,6 @@ def _assessment(key: str) -> str:
     return key.split(".", 1)[0]
 
 
-def _uuid(number: Any) -> UUID:
+def uuid_of(number: Any) -> UUID:
     """Return the id that a database gave: some know UUIDs, others give their digits."""
     return number if isinstance(number, UUID) else UUID(number)

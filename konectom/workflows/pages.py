@@ -20,6 +20,7 @@ from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from konectom.errors import FieldInvalid
 from konectom.settings import Settings
+from konectom.storage.types import US_PER_DAY, microseconds
 
 RowT = TypeVar("RowT")
 Readers = tuple[Callable[[str], Any], ...]
@@ -89,7 +90,12 @@ def instant_of(text: str) -> datetime:
 
 def instant_of_day(day: float) -> datetime:
     """Return the instant that lies so many days after the beginning of 1970 in UTC."""
-    return datetime.fromtimestamp(round(day * 86_400e6) / 1e6, UTC)
+    return datetime.fromtimestamp(round(day * US_PER_DAY) / 1e6, UTC)
+
+
+def day_of(at: datetime) -> float:
+    """Return an instant as days since 1970 in UTC."""
+    return microseconds(at) / US_PER_DAY
 
 
 def told(at: datetime, utc_offset_s: int = 0) -> str:

@@ -34,10 +34,18 @@ def create_study(services: Services, *, code: str, name: str = "") -> dict[str, 
 def get_study(services: Services, study: UUID, *, study_id: UUID | None = None) -> dict[str, Any]:
     """Return a study."""
     with services.db.read() as db:
-        row = db.get(Study, study)
-        if row is None or study_id not in (None, study):
+        row = find_study(db, study)
+        if study_id not in (None, study):
             raise NotFound("there is no such study")
         return show_study(row)
+
+
+def find_study(db: Session, study: UUID, *, lock: bool = False) -> Study:
+    """Return a study's row; raises :class:`NotFound`."""
+    row = db.get(Study, study, with_for_update=lock)
+    if row is None:
+        raise NotFound("there is no such study")
+    return row
 
 
 def list_studies(
@@ -89,11 +97,11 @@ def get_patient(services: Services, patient: UUID, *, study_id: UUID | None = No
         return show_patient(find_patient(db, patient, study_id=study_id))
 
 
-def find_patient(db: Session, patient: UUID, *, study_id: UUID | None = None) -> Patient:
-    """Return a patient's row; raises :class:`NotFound`."""
+def find_patient(db: Session, patient: UUID, *, study_id: UUID | None = None, at: str | None = None) -> Patient:
+    """Return a patient's row; raises :class:`NotFound`, with ``at`` for where the patient was named."""
     row = db.get(Patient, patient)
     if row is None or study_id not in (None, row.study_id):
-        raise NotFound("there is no such patient")
+        raise NotFound("there is no such patient", at=at)
     return row
 
 

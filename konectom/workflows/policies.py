@@ -6,22 +6,21 @@ from collections.abc import Mapping
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy.orm import Session
-
 from konectom.assessments import every_assessment
-from konectom.errors import FieldInvalid, NotFound
+from konectom.errors import FieldInvalid, pointer_token
 from konectom.scoring.policy import Policy
 from konectom.scoring.progression import DEFINITIONS
 from konectom.scoring.scales import every_scale
 from konectom.storage.models import Study
 from konectom.workflows.due import void_reviews
+from konectom.workflows.people import find_study
 from konectom.workflows.services import Services
 
 
 def get_policy(services: Services, study_id: UUID) -> dict[str, Any]:
     """Return the policy of a study: what it has set, and the default of the rest."""
     with services.db.read() as db:
-        return policy_of(_study(db, study_id)).as_dict()
+        return policy_of(find_study(db, study_id)).as_dict()
 
 
 def set_policy(services: Services, study_id: UUID, document: Mapping[str, Any]) -> dict[str, Any]:
@@ -34,7 +33,7 @@ def set_policy(services: Services, study_id: UUID, document: Mapping[str, Any]) 
     _require_known(policy)
     with services.db.write() as db:
         # What was set is kept, not what it comes to: a better default reaches whoever has not chosen.
-        _study(db, study_id).policy = dict(document)
+        find_study(db, study_id).policy = dict(document)
         void_reviews(db, study_id=study_id)
     return policy.as_dict()
 
@@ -79,11 +78,4 @@ def _scores() -> dict[str, tuple[str, ...]]:
 
 
 def _pointer(member: str, name: str) -> str:
-    return f"/{member}/{name.replace('~', '~0').replace('/', '~1')}"
-
-
-def _study(db: Session, study_id: UUID) -> Study:
-    row = db.get(Study, study_id)
-    if row is None:
-        raise NotFound("there is no such study")
-    return row
+    return f"/{member}/{pointer_token(name)}"

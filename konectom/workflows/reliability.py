@@ -12,7 +12,7 @@ from sqlalchemy import BigInteger, literal, select, type_coerce
 from sqlalchemy.orm import Session
 
 from konectom.assessments import every_assessment
-from konectom.errors import FieldInvalid, NotFound
+from konectom.errors import FieldInvalid
 from konectom.scoring.change import Noise
 from konectom.scoring.policy import Policy
 from konectom.scoring.reliability.design import Design, Windows
@@ -30,10 +30,10 @@ from konectom.storage.models import (
     ResultRow,
     ScoreRow,
     SessionRow,
-    Study,
 )
 from konectom.storage.queries import IS_CURRENT
-from konectom.workflows.histories import US_PER_DAY
+from konectom.storage.types import US_PER_DAY
+from konectom.workflows.people import find_study
 from konectom.workflows.policies import policy_of
 from konectom.workflows.reliability_design import DEFAULT_LABELS, design_of
 from konectom.workflows.services import Services
@@ -97,10 +97,7 @@ def reliability_of_study(
     score or no design.
     """
     with services.db.read() as db:
-        study = db.get(Study, study_id)
-        if study is None:
-            raise NotFound("there is no such study")
-        policy = policy_of(study)
+        policy = policy_of(find_study(db, study_id))
         verdicts = policy.verdicts if verdict is None else _least(verdict)
         known = _known_keys(db)
         wanted = _keys(known, measures)

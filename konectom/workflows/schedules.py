@@ -18,12 +18,11 @@ from konectom.errors import AlreadyExists, FieldInvalid, NotFound
 from konectom.recording import FloatArray
 from konectom.scoring.adherence import Adherence, adherence, local_days
 from konectom.scoring.adherence import Schedule as Rule
-from konectom.storage.models import Patient, RecordingRow, Schedule, SessionRow, Study
+from konectom.storage.models import Patient, RecordingRow, Schedule, SessionRow
 from konectom.storage.types import EPOCH
 from konectom.workflows.due import void_reviews
-from konectom.workflows.follow import day_of
-from konectom.workflows.pages import BY_TEXT_AND_ID, Asked, page, told
-from konectom.workflows.people import find_patient
+from konectom.workflows.pages import BY_TEXT_AND_ID, Asked, day_of, page, told
+from konectom.workflows.people import find_patient, find_study
 from konectom.workflows.services import Services
 
 MOST = 100
@@ -67,10 +66,9 @@ def create_schedule(
         raise FieldInvalid("a schedule starts within ten years of today", at="/start")
     with services.db.write() as db:
         # The row is locked, so that of two who make the same schedule the second finds it.
-        if db.get(Study, study_id, with_for_update=True) is None:
-            raise NotFound("there is no such study")
+        find_study(db, study_id, lock=True)
         if patient is not None:
-            _find_patient(db, patient, study_id, at="/patient")
+            find_patient(db, patient, study_id=study_id, at="/patient")
         there = _rows(db, study_id, patient)
         if len(there) >= MOST:
             raise FieldInvalid(f"there are {MOST} schedules already", at="/assessment")
@@ -101,10 +99,10 @@ def list_schedules(
     """Return a page of a study's schedules, or, with ``patient``, of those that hold for this patient."""
     statement = select(Schedule).where(Schedule.study_id == study_id)
     with services.db.read() as db:
-        if db.get(Study, study_id) is None:
-            raise NotFound("there is no such study")
+        find_study(db, study_id)
         if patient is not None:
-            statement = statement.where(_holds_for(_find_patient(db, patient, study_id, at="/query/patient")))
+            held = _holds_for(find_patient(db, patient, study_id=study_id, at="/query/patient"))
+            statement = statement.where(held)
         order = (Schedule.assessment, Schedule.id)
         return page(db, statement, order, BY_TEXT_AND_ID, show_schedule, Asked.of(services.settings, cursor, limit))
 
@@ -175,14 +173,6 @@ def _show_kept(row: Schedule, kept: Kept) -> dict[str, Any]:
     periods = [asdict(each) | {"start": each.start.isoformat()} for each in kept.adherence.periods[-PERIODS_TOLD:]]
     shown = show_schedule(row) | {"holds_from": kept.since.isoformat()}
     return shown | show_sums(kept.adherence) | {"periods": periods}
-
-
-def _find_patient(db: Session, patient: UUID, study_id: UUID, *, at: str) -> Patient:
-    try:
-        return find_patient(db, patient, study_id=study_id)
-    except NotFound as error:
-        error.at = at
-        raise
 
 
 def _holds_for(patient: Patient) -> ColumnElement[bool]:

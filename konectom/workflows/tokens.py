@@ -18,9 +18,9 @@ from uuid import UUID, uuid4
 from sqlalchemy import select
 
 from konectom.errors import NotAuthenticated, NotFound
-from konectom.storage.models import Credential, Device, Patient, Study
+from konectom.storage.models import Credential, Device, Patient
 from konectom.workflows.pages import BY_TIME_AND_ID, Asked, page, told
-from konectom.workflows.people import checked_text
+from konectom.workflows.people import checked_text, find_study
 from konectom.workflows.services import Services
 
 Kind = Literal["device", "staff"]
@@ -69,8 +69,7 @@ def issue_staff_token(
     """Make a token for a member of staff: for one study, or for all."""
     if study_id is not None:
         with services.db.read() as db:
-            if db.get(Study, study_id) is None:
-                raise NotFound("there is no such study")
+            find_study(db, study_id)
     lifetime = lifetime or services.settings.staff_token_lifetime
     return _issue(services, "staff", name, lifetime, study_id=study_id)
 

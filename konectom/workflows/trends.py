@@ -18,10 +18,10 @@ from konectom.scoring.progression import get_definition
 from konectom.scoring.scales import every_scale
 from konectom.scoring.windows import Aggregates
 from konectom.storage.models import MeasureRow
-from konectom.storage.types import EPOCH
-from konectom.workflows.follow import Asked, Track, day_of, follow_patient
-from konectom.workflows.histories import OBSERVED, US_PER_DAY
-from konectom.workflows.pages import instant_of_day, told, with_instants
+from konectom.storage.types import EPOCH, US_PER_DAY
+from konectom.workflows.follow import Asked, Track, follow_patient
+from konectom.workflows.histories import OBSERVED, uuid_of
+from konectom.workflows.pages import day_of, instant_of_day, told, with_instants
 from konectom.workflows.people import find_patient
 from konectom.workflows.services import Services
 
@@ -52,9 +52,10 @@ def patient_trends(
     with services.db.read() as db:
         patient = find_patient(db, patient_id, study_id=study_id)
         keys = None if measure is None else _keys(db, measure)
-        tracks = follow_patient(db, patient, now=now, end=end, keys=keys, asked=Asked(window, definition))
+        asked = Asked(window, definition)
+        tracks = follow_patient(db, patient, now=now, end=end, keys=keys, observed=observed, asked=asked)
         since = None if start is None else day_of(start)
-        trends = [_trend(track, since) for track in tracks if observed or track.score.source == "assessment"]
+        trends = [_trend(track, since) for track in tracks]
     return {"patient": str(patient_id), "trends": [each for each in trends if each["points"] or start is None]}
 
 
@@ -161,9 +162,9 @@ def _points(track: Track, since_day: float | None) -> list[Json]:
     computed = origins.index is not None
     return [
         {
-            "session": _dashed(number) if computed else None,
+            "session": str(uuid_of(number)) if computed else None,
             "recording": index,
-            "observation": None if computed else _dashed(number),
+            "observation": None if computed else str(uuid_of(number)),
             "source": source,
             "flags": flags.split(),
             "at": told(EPOCH + timedelta(microseconds=at_us), utc_offset_s),
@@ -177,12 +178,6 @@ def _points(track: Track, since_day: float | None) -> list[Json]:
         for number, index, source, utc_offset_s, flags, at_us, value, verdict, version, run, fate, aggregate in rows
         if since_us is None or at_us >= since_us
     ]
-
-
-def _dashed(number: Any) -> str:
-    """Return an id as it stands on the wire; some databases give its digits."""
-    text = str(number)
-    return text if "-" in text else f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
 
 
 def _aggregates(aggregates: Aggregates, since_day: float | None) -> list[Json]:

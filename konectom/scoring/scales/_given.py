@@ -9,7 +9,7 @@ from dataclasses import KW_ONLY, dataclass
 from datetime import date
 from typing import Any, Literal
 
-from konectom.errors import FieldInvalid, FieldMissing, UnitInvalid, UnitMissing
+from konectom.errors import FieldInvalid, FieldMissing, UnitInvalid, UnitMissing, pointer_token
 from konectom.scoring.scales._units import ONE
 
 Kind = Literal["number", "whole", "choice", "yes_no", "text", "date"]
@@ -97,7 +97,9 @@ def read_values(components: Mapping[str, Component], values: Mapping[str, Any], 
     for name in told:
         if name not in components:
             known = ", ".join(components)
-            raise FieldInvalid(f"there is no value {name[:40]!r}; there are: {known}", at=f"/values/{_escaped(name)}")
+            raise FieldInvalid(
+                f"there is no value {name[:40]!r}; there are: {known}", at=f"/values/{pointer_token(name[:40])}"
+            )
     if not told:
         raise FieldMissing(f"no value was given; there are: {', '.join(components)}", at="/values")
     held = Given({}, {}, {}, {}, on)
@@ -217,7 +219,3 @@ def _shown(value: Any) -> str:
     if isinstance(value, Mapping | list | tuple):
         return "an object" if isinstance(value, Mapping) else "a list"
     return repr(value[:40] if isinstance(value, str) else value)[:60]
-
-
-def _escaped(name: str) -> str:
-    return name[:40].replace("~", "~0").replace("/", "~1")
