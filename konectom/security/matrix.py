@@ -1,0 +1,167 @@
+"""Who may do what: the one place where it is written.
+
+A permission is what a view, a page or a command asks for. :data:`MATRIX` says for each role how far it reaches:
+
+* ``own`` — a phone its own patient; a member of staff his or her own account
+* ``care`` — patients of the care teams to which the member of staff belongs, and, after breaking the glass in an
+  emergency, for some hours the one patient
+* ``study`` — the study (or the site of it) in which the role was granted; for a program, the study of its token
+* ``everything`` — the whole installation
+
+A role that is not named does not have the permission. Administrators run the installation and see no patient's data;
+researchers see pseudonyms only; monitors change nothing.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+Role = Literal["administrator", "study_manager", "clinician", "researcher", "monitor", "device", "service"]
+Reach = Literal["own", "care", "study", "everything"]
+Data = Literal["patient", "none"]
+
+ROLES: tuple[Role, ...] = (
+    "administrator",
+    "study_manager",
+    "clinician",
+    "researcher",
+    "monitor",
+    "device",
+    "service",
+)
+STAFF_ROLES: tuple[Role, ...] = ("administrator", "study_manager", "clinician", "researcher", "monitor")
+"""Roles that a user can be granted."""
+
+STUDY_ROLES: tuple[Role, ...] = ("study_manager", "clinician", "researcher", "monitor")
+"""Roles that are granted in a study; an administrator's is everywhere."""
+
+
+@dataclass(frozen=True, slots=True)
+class Permission:
+    """What may be done, by whom, how far; ``data`` says whether a patient's data are seen or changed by it."""
+
+    name: str
+    means: str
+    data: Data
+    reach: dict[Role, Reach]
+
+
+def _permission(name: str, means: str, data: Data = "patient", **reach: Reach) -> Permission:
+    strange = set(reach) - set(ROLES)
+    if strange:
+        raise TypeError(f"{name}: there is no role {sorted(strange)[0]}")
+    return Permission(name, means, data, {role: reach[role] for role in ROLES if role in reach})
+
+
+_EVERY_STAFF: dict[str, Reach] = {
+    "administrator": "everything",
+    "study_manager": "study",
+    "clinician": "study",
+    "researcher": "study",
+    "monitor": "study",
+    "service": "study",
+}
+_STUDY_DATA: dict[str, Reach] = {
+    "study_manager": "study",
+    "clinician": "care",
+    "researcher": "study",
+    "monitor": "study",
+    "service": "study",
+}
+_CARE: dict[str, Reach] = {"study_manager": "study", "clinician": "care", "service": "study"}
+_RUN: dict[str, Reach] = {"study_manager": "study", "service": "study"}
+
+_DECLARED = (
+    # What is of no patient.
+    _permission("catalogue.read", "See which tests there are.", "none", **_EVERY_STAFF, device="own"),
+    _permission("reference.read", "See scales, norms and definitions of change.", "none", **_EVERY_STAFF),
+    _permission("study.read", "See a study.", "none", **_EVERY_STAFF),
+    _permission("study.create", "Make a study.", "none", administrator="everything", service="everything"),
+    _permission("study.edit", "Change a study: consent, retention.", "none", administrator="everything", **_RUN),
+    _permission("site.read", "See a study's sites.", "none", **_EVERY_STAFF),
+    _permission("site.edit", "Make sites.", "none", administrator="everything", **_RUN),
+    _permission("policy.read", "See how a study's scores are followed.", "none", **_EVERY_STAFF),
+    _permission("policy.edit", "Set how a study's scores are followed.", "none", **_RUN),
+    _permission("consent_form.read", "See what patients are asked to agree to.", "none", **_EVERY_STAFF),
+    _permission("consent_form.edit", "Make and retire consent forms.", "none", study_manager="study", service="study"),
+    # Patients and their phones.
+    _permission("patient.read", "See a patient's pseudonym and what norms need.", **_STUDY_DATA, device="own"),
+    _permission("patient.create", "Make a patient.", **_RUN),
+    _permission("patient.edit", "Change what norms need, and the site.", **_RUN),
+    _permission("identity.read", "See who a patient is.", study_manager="study", clinician="care"),
+    _permission("identity.edit", "Say who a patient is.", study_manager="study", clinician="care"),
+    _permission(
+        "device.read", "See a patient's phones.", study_manager="study", clinician="care", monitor="study",
+        service="study",
+    ),
+    _permission("device.enrol", "Give out a code with which a phone becomes a patient's.", **_CARE),
+    _permission("device.revoke", "Shut a phone out.", **_CARE),
+    # Sessions and scores.
+    _permission("session.upload", "Hand over a session.", **_CARE, device="own"),
+    _permission("session.read", "See sessions and what came of them.", **_STUDY_DATA, device="own"),
+    _permission("trend.read", "Follow scores over time.", **_STUDY_DATA, device="own"),
+    _permission("summary.read", "See a patient in one line per score.", **_STUDY_DATA),
+    _permission("observation.read", "See what clinicians and laboratories found.", **_STUDY_DATA),
+    _permission("observation.enter", "Enter and take back what was found.", **_CARE),
+    _permission("observation.import", "Import a study's observations.", **_RUN),
+    _permission("schedule.read", "See what is due.", **_STUDY_DATA),
+    _permission("schedule.edit", "Say what is due.", **_RUN),
+    _permission("adherence.read", "See what is due for a patient, and what was done.", **_STUDY_DATA, device="own"),
+    _permission(
+        "alert.read", "See what to look at.", study_manager="study", clinician="care", monitor="study", service="study"
+    ),
+    _permission("alert.acknowledge", "Say that an alert was seen.", **_CARE),
+    # Tables for research.
+    _permission(
+        "features.read", "Take away a study's features and dictionary.", study_manager="study", researcher="study",
+        monitor="study", service="study",
+    ),
+    _permission(
+        "reliability.read", "Learn how reliable scores are.", study_manager="study", researcher="study",
+        monitor="study", service="study",
+    ),
+    # Consent and rights.
+    _permission(
+        "consent.read", "See a patient's consent.", study_manager="study", clinician="care", monitor="study",
+        service="study", device="own",
+    ),
+    _permission("consent.record", "Record a patient's decision, also that it is withdrawn.", **_CARE, device="own"),
+    _permission("patient.restrict", "Stop and resume the use of what is kept of a patient.", study_manager="study"),
+    _permission("patient.archive", "Take a portable copy of all that is kept of a patient.",
+                study_manager="study", clinician="care"),
+    _permission("patient.erase", "Erase a patient, for good.", study_manager="study"),
+    _permission(
+        "erasure.read", "See certificates of erasure.", "none", administrator="everything", study_manager="study",
+        monitor="study",
+    ),
+    # Who cares for whom.
+    _permission("team.read", "See a study's care teams.", study_manager="study", clinician="study", monitor="study"),
+    _permission("team.edit", "Make care teams, and say who is in them.", study_manager="study"),
+    _permission("patient.break_glass", "Reach a patient of the study in an emergency, with a reason.",
+                clinician="study"),
+    # Accounts.
+    _permission("user.read", "See users and their roles.", "none", administrator="everything"),
+    _permission("user.edit", "Make and disable users, grant and end roles.", "none", administrator="everything"),
+    _permission("member.read", "See who works in a study.", "none", administrator="everything", study_manager="study",
+                monitor="study"),
+    _permission("token.read", "See programs' tokens.", "none", administrator="everything"),
+    _permission("token.edit", "Make and revoke programs' tokens.", "none", administrator="everything"),
+    _permission("account.own", "See and change one's own account.", "none", administrator="own", study_manager="own",
+                clinician="own", researcher="own", monitor="own"),
+    _permission("audit.read", "See who did and saw what.", "none", administrator="everything", study_manager="study",
+                monitor="study"),
+)  # fmt: skip
+
+MATRIX: dict[str, Permission] = {each.name: each for each in _DECLARED}
+"""Every permission by name."""
+
+
+def reach_of(role: Role, permission: str) -> Reach | None:
+    """Return how far ``role`` has ``permission``, None where it does not have it."""
+    return MATRIX[permission].reach.get(role)
+
+
+def service_permissions() -> tuple[str, ...]:
+    """Return what a program's token may be given."""
+    return tuple(name for name, each in MATRIX.items() if "service" in each.reach)

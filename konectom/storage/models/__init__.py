@@ -1,0 +1,85 @@
+"""The tables.
+
+``people`` are studies, patients and phones, ``access`` who may come in, ``data`` uploads and what was computed from
+them, ``following`` what serves the following of scores over years, ``audit`` who did or saw what.
+Rows of :data:`IMMUTABLE` tables are written once (:mod:`konectom.storage.guard`); a newer version adds rows.
+"""
+
+from konectom.storage.models.access import (
+    BreakGlass,
+    CareMember,
+    CarePatient,
+    CareTeam,
+    DeviceCredential,
+    Enrolment,
+    GrantRow,
+    Invitation,
+    Login,
+    RecoveryCode,
+    Renewal,
+    ServiceToken,
+    User,
+)
+from konectom.storage.models.audit import AuditHead, AuditRow
+from konectom.storage.models.base import NAMES, SECRET, Base, Json
+from konectom.storage.models.data import Blob, CatalogueRow, MeasureRow, RecordingRow, ResultRow, ScoreRow, SessionRow
+from konectom.storage.models.following import Alert, NoiseRow, Observation, ObservedRow, Review, Schedule
+from konectom.storage.models.people import (
+    Consent,
+    ConsentForm,
+    Device,
+    Erasure,
+    Identity,
+    Patient,
+    PatientKey,
+    Site,
+    Study,
+)
+
+IMMUTABLE = (AuditRow, Blob, CatalogueRow, Erasure, ResultRow, MeasureRow, ScoreRow, NoiseRow)
+"""Rows of these are written once and never changed."""
+
+__all__ = [
+    "IMMUTABLE",
+    "NAMES",
+    "SECRET",
+    "Alert",
+    "AuditHead",
+    "AuditRow",
+    "Base",
+    "Blob",
+    "BreakGlass",
+    "CareMember",
+    "CarePatient",
+    "CareTeam",
+    "CatalogueRow",
+    "Consent",
+    "ConsentForm",
+    "Device",
+    "DeviceCredential",
+    "Enrolment",
+    "Erasure",
+    "GrantRow",
+    "Identity",
+    "Invitation",
+    "Json",
+    "Login",
+    "MeasureRow",
+    "NoiseRow",
+    "Observation",
+    "ObservedRow",
+    "Patient",
+    "PatientKey",
+    "RecordingRow",
+    "RecoveryCode",
+    "Renewal",
+    "ResultRow",
+    "Review",
+    "Schedule",
+    "ScoreRow",
+    "ServiceToken",
+    "SessionRow",
+    "Site",
+    "Study",
+    "User",
+]

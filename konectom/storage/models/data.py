@@ -1,0 +1,143 @@
+"""Uploads, what they said, and what was computed from them."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import BigInteger, ForeignKey, Index
+from sqlalchemy.orm import Mapped, mapped_column
+
+from konectom.recording import FloatArray
+from konectom.storage.models.base import Base, Json
+from konectom.storage.types import Microseconds
+
+
+class Blob(Base):
+    """A sealed upload in the object store: the sha256 (hexadecimal) of the sealed bytes is its name there.
+
+    ``size_bytes`` is what was uploaded. The same upload of another patient is another object, under another key.
+    """
+
+    __tablename__ = "blob"
+    AUDITED = False  # the session is
+
+    object: Mapped[str] = mapped_column(primary_key=True)
+    size_bytes: Mapped[int] = mapped_column(BigInteger)
+    stored_at: Mapped[datetime]
+
+
+class SessionRow(Base):
+    """One sitting, under the id that the app chose. ``digest`` is the sha256 of the bytes as they were uploaded.
+
+    ``encoding`` and ``media_type`` are as the sender declared them, ``phone`` as the body describes it.
+    """
+
+    __tablename__ = "session"
+    __table_args__ = (
+        Index(None, "patient_id", "received_at", "id"),
+        Index(None, "received_at", "id"),
+    )
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    patient_id: Mapped[UUID] = mapped_column(ForeignKey("patient.id"))
+    device_id: Mapped[UUID | None] = mapped_column(ForeignKey("device.id"))
+    digest: Mapped[str]
+    object: Mapped[str] = mapped_column(ForeignKey("blob.object"), index=True)
+    media_type: Mapped[str | None]
+    encoding: Mapped[str | None]
+    format: Mapped[str]
+    started_at: Mapped[datetime]
+    utc_offset_s: Mapped[int]
+    time_zone: Mapped[str | None]
+    setting: Mapped[str | None]
+    supervised: Mapped[bool | None]
+    phone: Mapped[Json]
+    received_at: Mapped[datetime]
+    status: Mapped[str]
+
+
+class RecordingRow(Base):
+    """One performed test: ``processed``, ``rejected`` (its data are wrong) or ``failed`` (our computation is)."""
+
+    __tablename__ = "recording"
+    __table_args__ = (Index(None, "session_id", "index", unique=True),)
+    AUDITED = False  # the session is
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    session_id: Mapped[UUID] = mapped_column(ForeignKey("session.id"))
+    index: Mapped[int]
+    assessment: Mapped[str | None]
+    condition: Mapped[Json]
+    offset_s: Mapped[float]
+    duration_s: Mapped[float | None]
+    status: Mapped[str]
+    error: Mapped[Json | None]
+
+
+class CatalogueRow(Base):
+    """The entries of one assessment version, in the order of its feature vectors."""
+
+    __tablename__ = "catalogue"
+    __table_args__ = (Index(None, "assessment", "version", unique=True),)
+    AUDITED = False  # it is of no patient, and follows from the code
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    assessment: Mapped[str]
+    version: Mapped[int]
+    digest: Mapped[str]
+    # Thousands of entries: read only where they are wanted.
+    entries: Mapped[list[Json]] = mapped_column(deferred=True)
+
+
+class ResultRow(Base):
+    """Quality and features of one recording under one assessment version.
+
+    ``absent`` holds, for each reason, the runs ``[start, stop]`` of entries that have no value because of it.
+    """
+
+    __tablename__ = "result"
+    __table_args__ = (Index(None, "recording_id", "catalogue_id", unique=True), Index(None, "catalogue_id"))
+    AUDITED = False  # it follows from the session
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    recording_id: Mapped[UUID] = mapped_column(ForeignKey("recording.id"))
+    catalogue_id: Mapped[int] = mapped_column(ForeignKey("catalogue.id"))
+    created_at: Mapped[datetime]
+    verdict: Mapped[str]
+    flags: Mapped[list[Json]]
+    absent: Mapped[Json] = mapped_column(deferred=True)
+    features: Mapped[FloatArray] = mapped_column(deferred=True)
+
+
+class MeasureRow(Base):
+    """The key of a score as a small number, for the narrow rows."""
+
+    __tablename__ = "measure"
+    AUDITED = False  # it is of no patient, and follows from the code
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    key: Mapped[str] = mapped_column(unique=True)
+
+
+class ScoreRow(Base):
+    """One value that clinicians follow, with all that a trend tells of it: no other table is read for one.
+
+    A trend is one range of the primary key, and the table is kept in that order where the database can (SQLite).
+    ``index`` is the recording's in its session, ``flags`` the codes of its quality flags, apart by a space.
+    """
+
+    __tablename__ = "score"
+    __table_args__ = ({"sqlite_with_rowid": False},)
+    AUDITED = False  # it follows from the session
+
+    patient_id: Mapped[UUID] = mapped_column(ForeignKey("patient.id"), primary_key=True)
+    measure_id: Mapped[int] = mapped_column(ForeignKey("measure.id"), primary_key=True)
+    at: Mapped[datetime] = mapped_column(Microseconds, primary_key=True)
+    session_id: Mapped[UUID] = mapped_column(ForeignKey("session.id"), primary_key=True)
+    index: Mapped[int] = mapped_column(primary_key=True)
+    catalogue_id: Mapped[int] = mapped_column(ForeignKey("catalogue.id"), primary_key=True)
+    utc_offset_s: Mapped[int]
+    verdict: Mapped[str]
+    flags: Mapped[str]
+    value: Mapped[float]

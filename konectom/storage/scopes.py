@@ -1,0 +1,48 @@
+"""How far a question may reach, as SQL."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import ColumnElement, and_, false, or_, select, true
+
+from konectom.security.principal import Place, Scope
+from konectom.storage.models import BreakGlass, CareMember, CarePatient, Patient, Study
+
+
+def patients_in(scope: Scope, now: datetime) -> ColumnElement[bool]:
+    """Return the condition on :class:`Patient` that it lies within ``scope``."""
+    if scope.everything:
+        return true()
+    parts: list[ColumnElement[bool]] = []
+    if scope.patient_id is not None:
+        parts.append(Patient.id == scope.patient_id)
+    parts += [_at(place) for place in scope.places]
+    if scope.care and scope.carer_id is not None:
+        cared_for = _in_the_care_of(scope.carer_id, now)
+        parts += [and_(_at(place), cared_for) for place in scope.care]
+    return or_(*parts) if parts else false()
+
+
+def studies_in(scope: Scope) -> ColumnElement[bool]:
+    """Return the condition on :class:`Study` that ``scope`` reaches into it."""
+    if scope.studies is None:
+        return true()
+    return Study.id.in_(scope.studies)
+
+
+def _at(place: Place) -> ColumnElement[bool]:
+    study_id, site_id = place
+    here = true() if study_id is None else Patient.study_id == study_id
+    return here if site_id is None else and_(here, Patient.site_id == site_id)
+
+
+def _in_the_care_of(user_id: UUID, now: datetime) -> ColumnElement[bool]:
+    by_team = (
+        select(CarePatient.patient_id)
+        .join(CareMember, CareMember.team_id == CarePatient.team_id)
+        .where(CareMember.user_id == user_id)
+    )
+    by_emergency = select(BreakGlass.patient_id).where(BreakGlass.user_id == user_id, BreakGlass.expires_at > now)
+    return or_(Patient.id.in_(by_team), Patient.id.in_(by_emergency))
