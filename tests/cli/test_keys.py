@@ -4,6 +4,7 @@ import json
 import shutil
 import sqlite3
 import stat
+from contextlib import closing
 from uuid import uuid4
 
 import pytest
@@ -127,8 +128,8 @@ def test_a_rotation_from_beginning_to_end(konectom, services, people, probe, key
     ingest_session(services, session_id=session_id, patient_id=patient, body=body)
     set_identity(services, patient, given_name="Ada")
     backup = services.settings.data_dir / "backup.sqlite3"
-    with sqlite3.connect(services.settings.data_dir / "konectom.sqlite3") as source, sqlite3.connect(backup) as copy:
-        source.backup(copy)
+    with closing(sqlite3.connect(services.settings.data_dir / "konectom.sqlite3")) as source:
+        source.execute("VACUUM INTO ?", [str(backup)])
     old = current(konectom)
 
     konectom("keys", "rotate")
