@@ -86,12 +86,13 @@ GENESIS = Head(seq=0, seal="", key="", head_seal="")
 _NAMES = tuple(each.name for each in fields(Entry))
 
 
-def canonical(entry: Entry) -> bytes:
-    """Return an entry as bytes: no two entries that say different things have the same.
+def canonical(entry: Entry, key: str, previous: str) -> bytes:
+    """Return as bytes what is sealed of an entry: no two that differ in anything have the same.
 
     JSON with sorted keys; ids in their usual form, bytes in hexadecimal digits.
     """
-    return ENTRY_FORM + orjson.dumps(_members(entry), default=_plain, option=orjson.OPT_SORT_KEYS)
+    told = {name: getattr(entry, name) for name in _NAMES} | {"key": key, "previous": previous}
+    return ENTRY_FORM + orjson.dumps(told, default=_plain, option=orjson.OPT_SORT_KEYS)
 
 
 def canonical_json(value: Any) -> bytes:
@@ -101,18 +102,14 @@ def canonical_json(value: Any) -> bytes:
     )
 
 
-def seal_entry(keys: Keys, entry: Entry, previous: str, key_id: str | None = None) -> tuple[str, str]:
-    """Return the id of the key and the seal of an entry that comes after the seal ``previous``."""
-    key = keys.current_id if key_id is None else key_id
-    told = _members(entry) | {"key": key, "previous": previous}
-    return keys.mac(
-        SEALS_ENTRIES, ENTRY_FORM + orjson.dumps(told, default=_plain, option=orjson.OPT_SORT_KEYS), key
-    )
+def seal_entry(keys: Keys, entry: Entry, previous: str, key: str) -> str:
+    """Return the seal, under the key of this id, of an entry that comes after the seal ``previous``."""
+    _, seal = keys.mac(SEALS_ENTRIES, canonical(entry, key, previous), key)
+    return seal
 
 
-def seal_head(keys: Keys, seq: int, seal: str, key_id: str | None = None) -> Head:
+def seal_head(keys: Keys, seq: int, seal: str, key: str) -> Head:
     """Return the sealed head of a chain whose last entry has this number and seal."""
-    key = keys.current_id if key_id is None else key_id
     told = {"seq": seq, "seal": seal, "key": key}
     _, head_seal = keys.mac(SEALS_HEAD, HEAD_FORM + orjson.dumps(told, option=orjson.OPT_SORT_KEYS), key)
     return Head(seq, seal, key, head_seal)
@@ -121,7 +118,7 @@ def seal_head(keys: Keys, seq: int, seal: str, key_id: str | None = None) -> Hea
 def fault_of_entry(keys: Keys, entry: Entry, previous: str, key: str, seal: str) -> str | None:
     """Return what is wrong with an entry that comes after the seal ``previous``: ``key``, ``seal``, or nothing."""
     try:
-        _, right = seal_entry(keys, entry, previous, key)
+        right = seal_entry(keys, entry, previous, key)
     except KonectomError:
         return "key"
     return None if _same(right, seal) else "seal"
@@ -155,10 +152,6 @@ class Anchor:
 
     def __str__(self) -> str:
         return f"{self.seq}:{self.seal}"
-
-
-def _members(entry: Entry) -> dict[str, Any]:
-    return {name: getattr(entry, name) for name in _NAMES}
 
 
 def _plain(value: Any) -> Any:

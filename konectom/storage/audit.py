@@ -35,7 +35,7 @@ from konectom.security.chain import (
 from konectom.storage.digests import model_of, plan_of
 from konectom.storage.models import AuditHead, AuditRow, Base
 from konectom.storage.types import EPOCH, microseconds
-from konectom.storage.whose import KeyRing, Whose, seal_why
+from konectom.storage.whose import KeyRing, Whose
 
 TRAIL, NOTED, WAITING, SAVEPOINTS = "trail", "noted", "noted_waiting", "noted_savepoints"
 """Where a session keeps its trail, what is to be told, what is being flushed, and how much was told at savepoints."""
@@ -103,17 +103,16 @@ class Trail:
         head = locked_head(connection)
         if head is None or fault_of_head(self.keys, head) is not None:
             raise AuditBroken("the head of the audit is missing or was changed; see: konectom audit verify")
-        rows, previous, at = [], head.seal, microseconds(self._clock())
+        rows, previous, key, at = [], head.seal, self.keys.current_id, microseconds(self._clock())
         for seq, note in enumerate(notes, head.seq + 1):
             entry = self._entry(seq, at, note, whose)
-            key, seal = seal_entry(self.keys, entry, previous)
-            rows.append(_row(entry, key, seal))
-            previous = seal
+            previous = seal_entry(self.keys, entry, previous, key)
+            rows.append(_row(entry, key, previous))
         try:
             connection.execute(insert(AuditRow.__table__), rows)
         except IntegrityError as error:
             raise AuditBroken("the audit holds entries that come after its head; see: konectom audit verify") from error
-        write_head(connection, seal_head(self.keys, head.seq + len(rows), previous))
+        write_head(connection, seal_head(self.keys, head.seq + len(rows), previous, key))
 
     def _entry(self, seq: int, at: int, note: Note, whose: Whose) -> Entry:
         who, patient_id = note.who, whose.patient_of(note)
@@ -131,7 +130,7 @@ class Trail:
             entity_id=note.entity_id,
             before=whose.digest(patient_id, note.before),
             after=whose.digest(patient_id, note.after),
-            why=seal_why(self.keys, whose.key_of(patient_id), patient_id, who.why),
+            why=whose.seal_why(patient_id, who.why),
             request_id=who.request_id,
             address=who.address,
             # As it will be read: sorted, and of nothing but what JSON has.
@@ -290,7 +289,9 @@ def _changed(row: Base) -> frozenset[str]:
     """Return the attributes of a row whose values are not those that it was read or last flushed with."""
     state = inspected(row)
     names = plan_of(type(row)).attributes
-    return frozenset(name for name in names if name in state.committed_state and state.attrs[name].history.has_changes())
+    return frozenset(
+        name for name in names if name in state.committed_state and state.attrs[name].history.has_changes()
+    )
 
 
 def _before(session: Session, row: Base) -> dict[str, Any]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hmac
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from typing import Any, Protocol, TypeVar
@@ -34,12 +34,16 @@ T = TypeVar("T")
 class KeyRing(Keys, Protocol):
     """What the audit needs of the installation's keys: to seal, and to open the patients'."""
 
-    def wrap(self, purpose: bytes, secret: bytes) -> tuple[str, bytes]:
-        """Return the id of the key, and ``secret`` sealed under it."""
+    def unwrap(self, purpose: bytes, key_id: str, sealed: bytes, *, bound_to: bytes = b"") -> bytes:
+        """Return what was sealed under the key of this id."""
         ...
 
-    def unwrap(self, purpose: bytes, key_id: str, sealed: bytes) -> bytes:
-        """Return what was sealed."""
+    def seal_small(self, purpose: bytes, data: bytes, *, bound_to: bytes = b"") -> bytes:
+        """Return ``data`` sealed under the current key, with the key's id."""
+        ...
+
+    def unseal_small(self, purpose: bytes, sealed: bytes, *, bound_to: bytes = b"") -> bytes:
+        """Return what was sealed with its key's id."""
         ...
 
 
@@ -80,7 +84,7 @@ class Whose:
         for patient, study, key, sealed in _patients(connection, wanted):
             patients[patient] = study
             if sealed is not None:
-                patient_keys[patient] = keys.unwrap(KEY_PURPOSE + patient.bytes, key, sealed)
+                patient_keys[patient] = open_patient_key(keys, patient, key, sealed)
         return cls(keys, teams, devices, patients, patient_keys)
 
     def patient_of(self, note: Owned) -> UUID | None:
@@ -104,10 +108,6 @@ class Whose:
             return self.patients.get(patient)
         return self.teams.get(facts["team_id"]) if facts.get("team_id") is not None else None
 
-    def key_of(self, patient: UUID | None) -> bytes | None:
-        """Return a patient's key, None where it was destroyed or there is no patient."""
-        return None if patient is None else self.patient_keys.get(patient)
-
     def digest(self, patient: UUID | None, content: bytes | None) -> str | None:
         """Return the digest of what a row says; None for no row, and for a patient's whose key was destroyed."""
         if content is None:
@@ -117,43 +117,47 @@ class Whose:
         key = self.patient_keys.get(patient)
         return None if key is None else patients_digest(patients_digest_key(key), content)
 
+    def seal_why(self, patient: UUID | None, why: str | None) -> bytes | None:
+        """Return a reason sealed under the patient's key, or the installation's where it is about no patient.
+
+        About a patient whose key was destroyed nothing is kept that could be read: the reason is left out.
+        """
+        if why is None:
+            return None
+        said = why.encode("utf-8", "replace")
+        if patient is None:
+            return OF_INSTALLATION + self.keys.seal_small(WHY_PURPOSE, said)
+        key = self.patient_keys.get(patient)
+        if key is None:
+            return None
+        nonce = os.urandom(NONCE_BYTES)
+        return OF_PATIENT + nonce + _why_cipher(key).encrypt(nonce, said, WHY_PURPOSE)
+
+
+def open_patient_key(keys: KeyRing, patient: UUID, key: str, sealed: bytes) -> bytes:
+    """Return a patient's key as its row keeps it."""
+    return keys.unwrap(KEY_PURPOSE, key, sealed, bound_to=patient.bytes)
+
 
 def keys_of_patients(connection: Connection, keys: KeyRing, patients: Iterable[UUID]) -> dict[UUID, bytes]:
     """Return the keys of those patients who have one."""
     return {
-        patient: keys.unwrap(KEY_PURPOSE + patient.bytes, key, sealed)
+        patient: open_patient_key(keys, patient, key, sealed)
         for patient, _, key, sealed in _patients(connection, set(patients))
         if sealed is not None
     }
-
-
-def seal_why(keys: KeyRing, patient_key: bytes | None, patient: UUID | None, why: str | None) -> bytes | None:
-    """Return a reason sealed under the patient's key, or the installation's where it is about no patient.
-
-    Of a patient whose key was destroyed nothing is kept that could be read: the reason is left out.
-    """
-    if why is None or (patient is not None and patient_key is None):
-        return None
-    said = why.encode("utf-8", "replace")
-    if patient_key is None:
-        key, sealed = keys.wrap(WHY_PURPOSE, said)
-        name = key.encode()
-        return OF_INSTALLATION + bytes([len(name)]) + name + sealed
-    nonce = os.urandom(NONCE_BYTES)
-    return OF_PATIENT + nonce + _why_cipher(patient_key).encrypt(nonce, said, WHY_PURPOSE)
 
 
 def unseal_why(keys: KeyRing, patient_key: bytes | None, sealed: bytes) -> str | None:
     """Return a reason, None where its key was destroyed or it cannot be read any more."""
     try:
         if sealed[:1] == OF_INSTALLATION:
-            end = 2 + sealed[1]
-            return keys.unwrap(WHY_PURPOSE, sealed[2:end].decode(), sealed[end:]).decode()
+            return keys.unseal_small(WHY_PURPOSE, sealed[1:]).decode()
         if patient_key is None:
             return None
         start = 1 + NONCE_BYTES
         return _why_cipher(patient_key).decrypt(sealed[1:start], sealed[start:], WHY_PURPOSE).decode()
-    except (InvalidTag, KonectomError, ValueError, IndexError):
+    except (InvalidTag, KonectomError, ValueError):
         return None
 
 
@@ -177,16 +181,16 @@ def _pairs(connection: Connection, statement: Select[Any], key: Any, wanted: set
     return {row[0]: row[1] for some in _some(wanted) for row in connection.execute(statement.where(key.in_(some)))}
 
 
-def _patients(connection: Connection, wanted: set[UUID]) -> Iterable[tuple[UUID, UUID, str, bytes | None]]:
+def _patients(connection: Connection, wanted: set[UUID]) -> Iterator[tuple[UUID, UUID, str, bytes | None]]:
     statement = select(Patient.id, Patient.study_id, PatientKey.key, PatientKey.sealed).outerjoin(
         PatientKey, PatientKey.patient_id == Patient.id
     )
     for some in _some(wanted):
-        for patient, study, key, sealed in connection.execute(statement.where(Patient.id.in_(some))):
-            yield patient, study, key, sealed
+        for row in connection.execute(statement.where(Patient.id.in_(some))):
+            yield row[0], row[1], row[2], row[3]
 
 
-def _some(wanted: Iterable[T]) -> Iterable[list[T]]:
+def _some(wanted: Iterable[T]) -> Iterator[list[T]]:
     left = iter(wanted)
     while some := list(islice(left, AT_ONCE)):
         yield some
