@@ -12,6 +12,7 @@ import pytest
 from hypothesis import settings as hypothesis_settings
 
 from konectom.assessments import every_assessment
+from konectom.security.keys import Keychain
 from konectom.settings import Settings, load_settings
 from konectom.storage import migrate
 from konectom.workflows.people import create_device, create_patient, create_study
@@ -55,7 +56,9 @@ def migrated(tmp_path_factory: pytest.TempPathFactory) -> Any:
 def settings(tmp_path: Any, migrated: Any) -> Settings:
     """The settings of an installation whose database is set up and empty."""
     shutil.copy(migrated, tmp_path / "konectom.sqlite3")
-    return load_settings({}, data_dir=tmp_path, device_access_lifetime="30 d")  # tests move their clock
+    settings = load_settings({}, data_dir=tmp_path, device_access_lifetime="30 d")  # tests move their clock
+    Keychain.open(settings.keys_url).create(datetime(2026, 11, 21, tzinfo=UTC))
+    return settings
 
 
 @pytest.fixture
