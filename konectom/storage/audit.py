@@ -99,11 +99,10 @@ class Trail:
 
         Raises :class:`AuditBroken` where the head is not the one that was sealed last: to go on would hide it.
         """
+        key, at = self.keys.current_id, microseconds(self._clock())
         whose = Whose.of(connection, self.keys, notes)
-        head = read_head(connection, lock=True)
-        if head is None or fault_of_head(self.keys, head) is not None:
-            raise AuditBroken("the head of the audit is missing or was changed; see: konectom audit verify")
-        rows, previous, key, at = [], head.seal, self.keys.current_id, microseconds(self._clock())
+        head = genuine_head(connection, self.keys, lock=True)
+        rows, previous = [], head.seal
         for seq, note in enumerate(notes, head.seq + 1):
             entry = self._entry(seq, at, note, whose)
             previous = seal_entry(self.keys, entry, previous, key)
@@ -169,6 +168,16 @@ def read_head(connection: Connection, *, lock: bool = False) -> Head | None:
     statement = select(table).where(table.c.id == HEAD_ID)
     row = connection.execute(statement.with_for_update() if lock else statement).one_or_none()
     return None if row is None else Head(row.seq, row.seal, row.key, row.head_seal)
+
+
+def genuine_head(connection: Connection, keys: KeyRing, *, lock: bool = False) -> Head:
+    """Return the head as it was sealed; raises :class:`AuditBroken`."""
+    head = read_head(connection, lock=lock)
+    fault = "head_missing" if head is None else fault_of_head(keys, head)
+    if head is None or fault is not None:
+        why = "is sealed under a key that is not here" if fault == "head_key" else "is missing or was changed"
+        raise AuditBroken(f"the head of the audit {why}; see: konectom audit verify")
+    return head
 
 
 def write_head(connection: Connection, head: Head) -> None:

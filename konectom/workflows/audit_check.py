@@ -13,7 +13,6 @@ from uuid import UUID
 from sqlalchemy import Connection, select
 from sqlalchemy import inspect as inspected
 
-from konectom.errors import AuditBroken
 from konectom.security.chain import (
     GENESIS,
     Anchor,
@@ -21,7 +20,7 @@ from konectom.security.chain import (
     fault_of_entry,
     fault_of_head,
 )
-from konectom.storage.audit import read_head
+from konectom.storage.audit import genuine_head, read_head
 from konectom.storage.audit_rows import Stored, stored_entries, stored_seal
 from konectom.storage.digests import PATIENT, audited_models, installations_digest, plan_of
 from konectom.storage.models import Base, Erasure
@@ -140,11 +139,12 @@ def verify(services: Services, *, anchor: Anchor | None = None, rows: bool = Fal
 
 
 def anchor_of(services: Services) -> Anchor:
-    """Return what to note elsewhere: the number and the seal of the last entry. Raises :class:`AuditBroken`."""
+    """Return what to note elsewhere, the number and seal of the last entry.
+
+    Raises :class:`~konectom.errors.AuditBroken` where the head is not as it was sealed.
+    """
     with services.db.read() as db:
-        head = read_head(db.connection())
-    if head is None or fault_of_head(services.keys, head) is not None:
-        raise AuditBroken("the head of the audit is missing or was changed; see: konectom audit verify")
+        head = genuine_head(db.connection(), services.keys)
     return Anchor(head.seq, head.seal)
 
 
