@@ -6,7 +6,7 @@ import csv
 import io
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from datetime import datetime
 from typing import Any, Literal
 from uuid import UUID
@@ -84,6 +84,19 @@ def note_read(
         for study, shown in _by_study(db, patients).items():
             here = facts | {"patients": [str(each) for each in shown]}
             note(db, change=change, entity=entity, entity_id=entity_id, study_id=study, detail=here)
+
+
+def note_export(services: Services, which: Which, form: str) -> None:
+    """Note that entries of the audit were taken away."""
+    asked = {each.name: str(value) for each in fields(which) if (value := getattr(which, each.name)) is not None}
+    note_read(
+        services,
+        change="event",
+        entity="audit",
+        study_id=which.study,
+        patient_id=which.patient,
+        detail={"asked": asked, "format": form},
+    )
 
 
 def list_audit(
