@@ -109,6 +109,13 @@ def list_audit(
         return found | {"items": _shown(services, db, [each["row"] for each in found["items"]])}
 
 
+def last_entries(services: Services, scope: Scope, which: Which, most: int) -> list[dict[str, Any]]:
+    """Return the newest entries, newest last."""
+    with services.db.read() as db:
+        statement = _statement(db, scope, which).order_by(AuditRow.seq.desc()).limit(most)
+        return _shown(services, db, db.scalars(statement).all()[::-1])
+
+
 def export_audit(services: Services, scope: Scope, which: Which, form: Form = "ndjson") -> Iterator[bytes]:
     """Yield all entries that are asked for, newest last: one JSON object a line, or CSV. Close it when done."""
     yield b"" if form == "ndjson" else _csv([dict.fromkeys(COLUMNS)], head=True)
