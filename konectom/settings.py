@@ -113,7 +113,7 @@ class Settings:
     __slots__ = ("_values",)
     _values: Mapping[str, Any]
 
-    data_dir = _path("./konectom-data", "Directory of the database and the raw uploads, unless they are elsewhere.")
+    data_dir = _path("./konectom-data", "Directory of the database, raw uploads and keys, unless they are elsewhere.")
     database_url = _address(
         "sqlite:///{data_dir}/konectom.sqlite3",
         "Where the database is: `sqlite:///FILE` or `postgresql+psycopg://USER:PASSWORD@HOST/NAME`.",
@@ -123,7 +123,7 @@ class Settings:
     )
     object_store_url = _address(
         "file://{data_dir}/objects",
-        "Where raw uploads are kept, as they were received: `file://DIRECTORY`.",
+        "Where raw uploads are kept, sealed: `file://DIRECTORY`.",
         "file",
     )
     keys_url = _address(

@@ -54,14 +54,21 @@ def migrated(tmp_path_factory: pytest.TempPathFactory) -> Any:
 
 
 @pytest.fixture(scope="session")
-def set_up(migrated: Any) -> Callable[[Path], Settings]:
+def key_file(tmp_path_factory: pytest.TempPathFactory) -> Any:
+    """The keys of all installations, to be copied."""
+    file = tmp_path_factory.mktemp("keys") / "keys.json"
+    Keychain.open(f"file://{file}").create(datetime(2026, 11, 1, tzinfo=UTC))
+    return file
+
+
+@pytest.fixture(scope="session")
+def set_up(migrated: Any, key_file: Any) -> Callable[[Path], Settings]:
     """Makes an installation in a directory: its database is set up and empty. Returns its settings."""
 
     def install(directory: Path) -> Settings:
         shutil.copy(migrated, directory / "konectom.sqlite3")
-        settings = load_settings({}, data_dir=directory, device_access_lifetime="30 d")  # tests move their clock
-        Keychain.open(settings.keys_url).create(datetime(2026, 11, 21, tzinfo=UTC))
-        return settings
+        shutil.copy(key_file, directory / "keys.json")
+        return load_settings({}, data_dir=directory, device_access_lifetime="30 d")  # tests move their clock
 
     return install
 

@@ -12,6 +12,7 @@ from konectom.storage.audit import Trail
 from konectom.storage.database import Database
 from konectom.storage.objects import ObjectStore, open_store
 from konectom.workflows.entries import require_same_catalogues
+from konectom.workflows.keys import require_keys
 
 Clock = Callable[[], datetime]
 
@@ -23,7 +24,10 @@ def system_clock() -> datetime:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Services:
-    """The settings, the database, the raw bytes, and what time it is. May be shared by threads and survives a fork."""
+    """The settings, the database, the raw bytes, the keys, and what time it is.
+
+    May be shared by threads and survives a fork.
+    """
 
     settings: Settings
     db: Database
@@ -41,12 +45,20 @@ class Services:
     def ping(self) -> None:
         """Raise an :class:`~konectom.errors.OperationError` unless all is ready for work."""
         self.ping_stores()
+        self.require_keys()
         self.require_same_catalogues()
 
     def ping_stores(self) -> None:
         """Raise :class:`StoreUnavailable` or :class:`MigrationNeeded` unless both stores can be used."""
         self.db.ping()
         self.objects.ping()
+
+    def require_keys(self) -> None:
+        """Raise :class:`~konectom.errors.KeysMissing` or :class:`~konectom.errors.KeysInvalid` unless all are there.
+
+        All are those under which the database holds something sealed.
+        """
+        require_keys(self)
 
     def require_same_catalogues(self) -> None:
         """Raise :class:`~konectom.errors.CatalogueChanged` where an assessment changed and its version did not."""

@@ -134,11 +134,14 @@ def test_whatever_is_put_as_json_can_be_kept(services, patient):
     }
     session_id, recording_id = uuid4(), uuid4()
     facts = {"format": "", "utc_offset_s": 0, "status": "", "started_at": datetime.now(UTC), "phone": {}}
-    facts |= {"digest": "d", "object": "o"}
     with services.db.write() as db:
-        db.add(Blob(object="o", size_bytes=1, stored_at=datetime.now(UTC)))
+        db.add(Blob(object="d", size_bytes=1, stored_at=datetime.now(UTC)))
         db.flush()
-        db.add(SessionRow(id=session_id, patient_id=patient, received_at=datetime.now(UTC), **facts))
+        db.add(
+            SessionRow(
+                id=session_id, patient_id=patient, digest="e", object="d", received_at=datetime.now(UTC), **facts
+            )
+        )
         db.flush()
         db.add(RecordingRow(id=recording_id, session_id=session_id, index=0, offset_s=0, status="", condition=given))
     with services.db.read() as db:
