@@ -43,6 +43,7 @@
         ├── SettingInvalid         500  setting_invalid
         ├── MigrationNeeded        503  migration_needed
         ├── CatalogueChanged       503  catalogue_changed
+        ├── AuditBroken            503  audit_broken
         ├── ExtraMissing           501  extra_missing
         ├── KeysMissing            503  keys_missing
         ├── KeysInvalid            503  keys_invalid
@@ -318,6 +319,12 @@ class CatalogueChanged(OperationError):
     """An assessment's declaration changed without a new version."""
 
     code, status, title = "catalogue_changed", 503, "Catalogue changed without a new version"
+
+
+class AuditBroken(OperationError):
+    """The audit was changed from outside, so that nothing can be written to it."""
+
+    code, status, title = "audit_broken", 503, "Audit broken"
 
 
 class ExtraMissing(OperationError):
