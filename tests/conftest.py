@@ -14,7 +14,8 @@ from hypothesis import settings as hypothesis_settings
 from konectom.assessments import every_assessment
 from konectom.settings import Settings, load_settings
 from konectom.storage import migrate
-from konectom.workflows.people import create_device, create_patient, create_study
+from konectom.workflows.enrolments import enrol_device
+from konectom.workflows.people import create_patient, create_study
 from konectom.workflows.services import Services
 from tests.probe import probe_of
 
@@ -55,7 +56,7 @@ def migrated(tmp_path_factory: pytest.TempPathFactory) -> Any:
 def settings(tmp_path: Any, migrated: Any) -> Settings:
     """The settings of an installation whose database is set up and empty."""
     shutil.copy(migrated, tmp_path / "konectom.sqlite3")
-    return load_settings({}, data_dir=tmp_path)
+    return load_settings({}, data_dir=tmp_path, device_access_lifetime="30 d")  # tests move their clock
 
 
 @pytest.fixture
@@ -81,7 +82,7 @@ class People:
 
     def device(self, patient_id: UUID | None = None, **facts: Any) -> UUID:
         patient_id = patient_id or self.patient()
-        return UUID(create_device(self.services, patient_id=patient_id, **facts)["id"])
+        return enrol_device(self.services, patient_id=patient_id, **facts).device_id
 
 
 @pytest.fixture

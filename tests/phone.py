@@ -1,7 +1,7 @@
 """A phone as an app should be written, a network that is bad in every way there is, and somebody who copies phones.
 
-The phone decides from what it has written down alone, so that it may be killed at any moment: what it is about to send it
-writes down first, and what it finds written down it sends again, unchanged.
+The phone decides from what it has written down alone, so that it may be killed at any moment: what it is about to send
+it writes down first, and what it finds written down it sends again, unchanged.
 """
 
 from __future__ import annotations
@@ -130,7 +130,9 @@ class Phone:
         self.disk = {"device": told["device"], "patient": told["patient"], "renewal": renewal}
         self.disk |= {"token": access["token"], "expires_at": datetime.fromisoformat(access["expires_at"])}
 
-    def call(self, method: str, path: str, body: dict[str, Any] | None = None, *, now: datetime | None) -> Answer | None:
+    def call(
+        self, method: str, path: str, body: dict[str, Any] | None = None, *, now: datetime | None
+    ) -> Answer | None:
         """Make a request with a token, renewed where ``now`` or the server says so; None where nothing is to be had.
 
         A phone whose clock is wrong goes by the server alone: ``now`` is None.

@@ -85,7 +85,7 @@ def list_(patient: str, study: str | None, form: str) -> None:
 
 @command.command("revoke")
 @click.argument("device")
-@click.option("--reason", type=click.Choice(REASONS), default="other", show_default=True, help="Why; it is written down.")
+@click.option("--reason", type=click.Choice(REASONS), default="other", show_default=True, help="Why; it is kept.")
 def revoke(device: str, reason: str) -> None:
     """Shut out the phone with the id DEVICE, at once. What it sent before stays."""
     from konectom.workflows.devices import revoke_device

@@ -1,7 +1,7 @@
 """How a phone becomes a patient's: staff make a code, the phone exchanges it, once, for a credential.
 
-The phone makes its renewal secret and writes it down before it asks. So an answer that was lost is asked for again, with
-the same code and the same secret, and is the same; with another secret the code is used up.
+The phone makes its renewal secret and writes it down before it asks. So an answer that was lost is asked for again,
+with the same code and the same secret, and is the same; with another secret the code is used up.
 """
 
 from __future__ import annotations
@@ -77,8 +77,8 @@ def list_enrolments(
 def revoke_enrolment(services: Services, enrolment_id: UUID, *, patient_id: UUID | None = None) -> None:
     """Make a code void; again changes nothing.
 
-    Raises :class:`NotFound`, also where the code is another patient's, and :class:`EnrolmentUsed`, which names the phone
-    that has used it: that one is to be shut out instead.
+    Raises :class:`NotFound`, also where the code is another patient's, and :class:`EnrolmentUsed`, which names the
+    phone that has used it: that one is to be shut out instead.
     """
     with services.db.write() as db:
         row = db.get(Enrolment, enrolment_id, with_for_update=True)
@@ -95,9 +95,10 @@ def exchange(
 ) -> dict[str, Any]:
     """Make the phone that knows ``code`` the patient's; return what it may hold.
 
-    ``renewal`` is the secret that the phone made; ``device`` what it tells of itself: platform, model, os, app. The same
-    code and secret again are answered the same, as long as no renewal followed (then :class:`RenewalSuperseded`).
-    Raises :class:`EnrolmentRefused` for a code that is unknown, expired, void, or used by another; :class:`FieldInvalid`.
+    ``renewal`` is the secret that the phone made; ``device`` what it tells of itself: platform, model, os, app. The
+    same code and secret again are answered the same, as long as no renewal followed (then :class:`RenewalSuperseded`).
+    Raises :class:`EnrolmentRefused` where the code is unknown, expired, void, or used by another phone, and
+    :class:`FieldInvalid`.
     """
     require_renewal_secret(renewal, "/renewal")
     facts, now = _checked_facts(device or {}), services.clock()
@@ -187,7 +188,7 @@ def enrol_device(services: Services, *, patient_id: UUID, **facts: str | None) -
 
 def _checked_facts(device: Mapping[str, str | None]) -> dict[str, str]:
     facts = {name: device.get(name) for name in FACTS}
-    return {name: checked_text(value, name, at="/device") for name, value in facts.items() if value is not None}
+    return {name: checked_text(value, name, within="/device") for name, value in facts.items() if value is not None}
 
 
 def _unused(db: Session, patient_id: UUID) -> list[Enrolment]:

@@ -39,8 +39,8 @@ PRUNED_AT_ONCE = 100
 def renew(services: Services, *, renewal: str, next: str) -> dict[str, Any]:
     """Give a phone a new access token, and let ``next`` be its renewal secret from now on; the old ones are void.
 
-    Raises :class:`RenewalSuperseded`, :class:`RenewalRefused` (unknown, expired, revoked, or just now found to be in two
-    hands), and :class:`FieldInvalid`.
+    Raises :class:`RenewalSuperseded`, :class:`RenewalRefused` (unknown, expired, revoked, or just now found to be in
+    two hands), and :class:`FieldInvalid`.
     """
     require_renewal_secret(renewal, "/renewal")
     require_renewal_secret(next, "/next")
@@ -104,7 +104,9 @@ def _rotate(services: Services, db: Session, credential: DeviceCredential, new: 
         .order_by(Renewal.at)
         .limit(PRUNED_AT_ONCE)
     )
-    db.execute(delete(Renewal).where(Renewal.from_hash.in_(forgotten)), execution_options={"synchronize_session": False})
+    db.execute(
+        delete(Renewal).where(Renewal.from_hash.in_(forgotten)), execution_options={"synchronize_session": False}
+    )
 
 
 def _patient_of(db: Session, device_id: UUID) -> UUID:

@@ -53,7 +53,7 @@ class DeviceFacts(Schema):
 class Exchange(Schema):
     """A phone that asks to become a patient's."""
 
-    code = fields.String(required=True, metadata={"description": "As scanned, or typed: case and hyphens do not count."})
+    code = fields.String(required=True, metadata={"description": "As scanned, or typed in any case."})
     renewal = fields.String(required=True, metadata=RENEWAL)
     device = fields.Nested(DeviceFacts)
 
