@@ -101,15 +101,31 @@ class Phone:
         self.secrets.append(new_secret("renewal"))
         return self.secrets[-1]
 
+    @property
+    def needs_code(self) -> bool:
+        return "renewal" not in self.disk
+
     def scan(self, code: str) -> None:
-        """Begin anew with a code: the secret is made here, and written down with it."""
-        self.disk = {"code": code, "renewal": self.new_secret()}
+        """Begin with a code: the secret is made and written down.
+
+        It is kept where another code was scanned before: that one may have been exchanged with it, unheard.
+        """
+        begun = None if self.enrolled else self.disk.get("renewal", self.disk.get("begun"))
+        self.disk = {"code": code, "renewal": begun or self.new_secret()}
 
     def enrol(self) -> None:
         """Exchange the code that was scanned; raises :class:`NoAnswer`. A refusal ends what was begun."""
-        body = {"code": self.disk["code"], "renewal": self.disk["renewal"], "device": {"platform": "ios"}}
+        if "code" not in self.disk:
+            self.renew()
+            return
+        secret = self.disk["renewal"]
+        body = {"code": self.disk["code"], "renewal": secret, "device": {"platform": "ios"}}
         answer = self.network(Request("POST", "/api/v1/enrolments/exchange", body))
-        self._take(answer, self.disk["renewal"])
+        if answer.status == 422 and answer.body["at"] == "/renewal":
+            # An earlier code was exchanged with this secret, unheard, and that credential is no more.
+            self.disk = self.disk | {"renewal": self.new_secret()}
+            return
+        self._take(answer, secret)
 
     def renew(self) -> None:
         """Get a new token; raises :class:`NoAnswer`. A refusal ends the enrolment."""
@@ -120,19 +136,22 @@ class Phone:
         self._take(answer, self.disk["next"])
 
     def _take(self, answer: Answer, renewal: str) -> None:
-        if answer.status == 401:
-            self.refused += 1
-            self.disk = {}
+        if answer.status == 200:
+            access = answer.body["access"]
+            told = {name: answer.body[name] for name in ("device", "patient")}
+            expires_at = datetime.fromisoformat(access["expires_at"])
+            self.disk = told | {"renewal": renewal, "token": access["token"], "expires_at": expires_at}
             return
-        assert answer.status == 200, answer
-        told = answer.body
-        access = told["access"]
-        self.disk = {"device": told["device"], "patient": told["patient"], "renewal": renewal}
-        self.disk |= {"token": access["token"], "expires_at": datetime.fromisoformat(access["expires_at"])}
+        assert answer.status == 401, answer
+        if answer.body["code"] == "renewal_superseded":
+            # Somebody else has renewed what is only ours. Renewing it as well tells the server so.
+            kept = {name: self.disk[name] for name in ("device", "patient", "token", "expires_at") if name in self.disk}
+            self.disk = kept | {"renewal": renewal}
+            return
+        self.refused += 1
+        self.disk = {"begun": renewal} if "code" in self.disk else {}
 
-    def call(
-        self, method: str, path: str, body: dict[str, Any] | None = None, *, now: datetime | None
-    ) -> Answer | None:
+    def call(self, method: str, path: str, body: Any = None, *, now: datetime | None) -> Answer | None:
         """Make a request with a token, renewed where ``now`` or the server says so; None where nothing is to be had.
 
         A phone whose clock is wrong goes by the server alone: ``now`` is None.
@@ -156,7 +175,16 @@ class Thief(Phone):
     @classmethod
     def of(cls, phone: Phone, serve: Serve, dice: random.Random) -> Thief:
         held = [phone.disk[name] for name in ("renewal", "next") if name in phone.disk]
-        return cls(serve, disk={**phone.disk, "renewal": dice.choice(held)} | {"next": new_secret("renewal")})
+        copied = {name: value for name, value in phone.disk.items() if name != "next"}
+        return cls(serve, disk=copied | {"renewal": dice.choice(held)})
+
+    def try_it(self) -> None:
+        if "code" in self.disk:
+            body = {"code": self.disk["code"], "renewal": self.disk["renewal"]}
+            answer = self.network(Request("POST", "/api/v1/enrolments/exchange", body))
+            if answer.status != 422:
+                self._take(answer, self.disk["renewal"])
+        self.renew()
 
     def _take(self, answer: Answer, renewal: str) -> None:
         if answer.status == 200:

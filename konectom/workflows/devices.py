@@ -2,26 +2,20 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import Any
 from uuid import UUID
 
 from sqlalchemy import select
-from sqlalchemy.orm import Session
 
 from konectom.errors import FieldInvalid, NotAuthenticated, NotFound
-from konectom.security.phones import access_token
 from konectom.security.principal import Grant, Principal
 from konectom.security.secrets import hash_of
-from konectom.storage.models import Device, DeviceCredential, Patient, Renewal
+from konectom.storage.models import Device, DeviceCredential, Patient
 from konectom.workflows.pages import BY_TIME_AND_ID, Asked, page, told
 from konectom.workflows.services import Services
 
 REASONS = ("lost", "stolen", "replaced", "ended", "other")
 """Why staff shut a phone out: a word, since free text could say more of a patient than a log should hold."""
-
-COPIED = "secret_copied"
-"""Why a phone was shut out by konectom: two held its renewal secret."""
 
 
 def authenticate_device(services: Services, token: str) -> Principal:
@@ -82,30 +76,6 @@ def revoke_device(
             raise NotFound("there is no such device")
         if credential.revoked_at is None:
             credential.revoked_at, credential.revoked_for = services.clock(), reason
-
-
-def is_live(credential: DeviceCredential, now: datetime) -> bool:
-    """Tell whether a phone may still renew."""
-    return credential.revoked_at is None and credential.renewal_expires_at > now
-
-
-def was_used(db: Session, renewal_hash: str) -> bool:
-    """Tell whether a renewal secret is or was that of any phone."""
-    current = select(DeviceCredential.device_id).where(DeviceCredential.renewal_hash == renewal_hash)
-    return db.get(Renewal, renewal_hash) is not None or db.scalar(current) is not None
-
-
-def shown_access(credential: DeviceCredential, patient_id: UUID, renewal: str) -> dict[str, Any]:
-    """Return what a phone is answered that holds this renewal secret: the secret itself it never hears."""
-    return {
-        "device": str(credential.device_id),
-        "patient": str(patient_id),
-        "access": {
-            "token": access_token(renewal, credential.device_id),
-            "expires_at": told(credential.access_expires_at),
-        },
-        "renewal": {"expires_at": told(credential.renewal_expires_at)},
-    }
 
 
 def _shown(row: Device, credential: DeviceCredential | None) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 from uuid import UUID, uuid4
@@ -19,11 +19,19 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from konectom.errors import EnrolmentRefused, EnrolmentUsed, FieldInvalid, NotFound, RenewalSuperseded
-from konectom.security.acting import acting, acting_as
+from konectom.security.acting import acting_as
 from konectom.security.phones import access_token, code_hash, new_code, require_renewal_secret
 from konectom.security.secrets import hash_of, new_secret
-from konectom.storage.models import Device, DeviceCredential, Enrolment, Patient, Renewal
-from konectom.workflows.devices import is_live, shown_access, was_used
+from konectom.storage.models import Device, DeviceCredential, Enrolment, Patient
+from konectom.workflows.credentials import (
+    SecretCopied,
+    by_phone,
+    credential_of,
+    is_live,
+    patient_of,
+    shown_access,
+    shut_out_copied,
+)
 from konectom.workflows.pages import BY_TIME_AND_ID, Asked, instant_of, page, told
 from konectom.workflows.people import checked_text
 from konectom.workflows.services import Services
@@ -31,6 +39,8 @@ from konectom.workflows.services import Services
 FACTS = ("platform", "model", "os", "app")
 REFUSED = "this code cannot be used, or not by this phone; ask for a new one"
 """The same for every cause, so that nobody learns from it which codes there are."""
+
+MAKE_ANOTHER = "make another renewal secret: this one was used before"
 
 
 def create_enrolment(services: Services, *, patient_id: UUID) -> dict[str, Any]:
@@ -101,24 +111,26 @@ def exchange(
     :class:`FieldInvalid`.
     """
     require_renewal_secret(renewal, "/renewal")
-    facts, now = _checked_facts(device or {}), services.clock()
+    facts = _checked_facts(device or {})
     try:
         with ExitStack() as who, services.db.write() as db:
             row = _asked_for(db, code)
             if row.used_at is not None:
-                return _once_more(db, row, renewal, now)
-            if _state(row, now) != "open":
+                credential = _of_used_code(db, row, renewal, services.clock())
+            elif _state(row, services.clock()) == "open":
+                earlier = _unheard(db, row, renewal, services.clock())
+                device_id = uuid4() if earlier is None else earlier.device_id
+                who.enter_context(acting_as(by_phone(device_id, "enrolment.exchange")))
+                credential = earlier or _new_phone(services, db, device_id, row.patient_id, renewal, facts)
+                row.used_at, row.device_id = services.clock(), device_id
+            else:
                 raise EnrolmentRefused(REFUSED)
-            if was_used(db, hash_of(renewal)):
-                raise FieldInvalid("make a new renewal secret: this one was used before", at="/renewal")
-            device_id = uuid4()
-            # Without its network address, which would tell where the patient is.
-            phone = replace(acting(), kind="device", id=device_id, action="enrolment.exchange", address="")
-            who.enter_context(acting_as(phone))
-            credential = _enrolled(services, db, row, device_id, renewal, facts)
-            return shown_access(credential, row.patient_id, renewal)
+            return shown_access(db, credential, renewal)
     except IntegrityError:  # the same secret, with another code, at the same instant
-        raise FieldInvalid("make a new renewal secret: this one was used before", at="/renewal") from None
+        raise FieldInvalid(MAKE_ANOTHER, at="/renewal") from None
+    except SecretCopied as found:
+        shut_out_copied(services, found.device_id)
+        raise FieldInvalid(MAKE_ANOTHER, at="/renewal") from None
 
 
 def _asked_for(db: Session, code: str) -> Enrolment:
@@ -132,25 +144,37 @@ def _asked_for(db: Session, code: str) -> Enrolment:
     return row
 
 
-def _once_more(db: Session, row: Enrolment, renewal: str, now: datetime) -> dict[str, Any]:
-    """Answer a code that was used: the phone that has used it may not have heard so."""
-    credential = db.get(DeviceCredential, row.device_id)
-    if credential is not None and is_live(credential, now):
-        if credential.renewal_hash == hash_of(renewal):
-            return shown_access(credential, row.patient_id, renewal)
-        earlier = db.get(Renewal, hash_of(renewal))
-        if earlier is not None and earlier.device_id == row.device_id:
-            raise RenewalSuperseded("this phone has renewed its token since; this answer is no longer of use")
-    raise EnrolmentRefused(REFUSED)
+def _of_used_code(db: Session, row: Enrolment, renewal: str, now: datetime) -> DeviceCredential:
+    """Return the credential of the phone that has used a code, and may not have heard so."""
+    credential = credential_of(db, hash_of(renewal))
+    if credential is None or credential.device_id != row.device_id or not is_live(credential, now):
+        raise EnrolmentRefused(REFUSED)
+    if credential.renewal_hash != hash_of(renewal):
+        raise RenewalSuperseded("this secret was renewed since; go on from the one that followed it")
+    return credential
 
 
-def _enrolled(
-    services: Services, db: Session, row: Enrolment, device_id: UUID, renewal: str, facts: Mapping[str, str]
+def _unheard(db: Session, row: Enrolment, renewal: str, now: datetime) -> DeviceCredential | None:
+    """Return the credential of a phone that comes with a second code, since it heard nothing of the first; else None.
+
+    Raises :class:`FieldInvalid` where the secret was used otherwise, and :class:`SecretCopied`.
+    """
+    earlier = credential_of(db, hash_of(renewal))
+    if earlier is None:
+        return None
+    if not is_live(earlier, now) or patient_of(db, earlier.device_id) != row.patient_id:
+        raise FieldInvalid(MAKE_ANOTHER, at="/renewal")
+    if earlier.renewal_hash != hash_of(renewal):
+        raise SecretCopied(earlier.device_id)
+    return earlier
+
+
+def _new_phone(
+    services: Services, db: Session, device_id: UUID, patient_id: UUID, renewal: str, facts: Mapping[str, str]
 ) -> DeviceCredential:
-    """Keep a new phone with its credential, and that the code was used for it."""
     now, settings = services.clock(), services.settings
-    db.add(Device(id=device_id, patient_id=row.patient_id, enrolled_at=now, **facts))
-    db.flush()  # both rows below refer to it
+    db.add(Device(id=device_id, patient_id=patient_id, enrolled_at=now, **facts))
+    db.flush()  # what follows refers to it
     credential = DeviceCredential(
         device_id=device_id,
         renewal_hash=hash_of(renewal),
@@ -160,7 +184,6 @@ def _enrolled(
         renewed_at=now,
     )
     db.add(credential)
-    row.used_at, row.device_id = now, device_id
     return credential
 
 

@@ -12,25 +12,24 @@ Of each renewal it is kept which secret followed which. So what comes is one of 
 from __future__ import annotations
 
 from contextlib import ExitStack
-from dataclasses import replace
-from datetime import datetime
 from typing import Any
-from uuid import UUID
 
 from sqlalchemy import delete, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from konectom.errors import FieldInvalid, RenewalRefused, RenewalSuperseded
-from konectom.security.acting import Acting, acting, acting_as
+from konectom.security.acting import acting_as
 from konectom.security.phones import access_token, require_renewal_secret
 from konectom.security.secrets import hash_of
-from konectom.storage.models import Device, DeviceCredential, Renewal
-from konectom.workflows.devices import COPIED, is_live, shown_access, was_used
+from konectom.storage.models import DeviceCredential, Renewal
+from konectom.workflows.credentials import SecretCopied, by_phone, credential_of, is_live, shown_access, shut_out_copied
 from konectom.workflows.services import Services
 
 REFUSED = "this secret renews nothing, or no longer; the phone has to be enrolled anew"
 """The same for every cause."""
+
+MAKE_ANOTHER = "make another next secret: this one was used before"
 
 PRUNED_AT_ONCE = 100
 """Most old renewals that one renewal removes; each adds one, so that what is left over goes with the next."""
@@ -45,56 +44,44 @@ def renew(services: Services, *, renewal: str, next: str) -> dict[str, Any]:
     require_renewal_secret(renewal, "/renewal")
     require_renewal_secret(next, "/next")
     if renewal == next:
-        raise FieldInvalid("the next secret must be a new one", at="/next")
-    old, new, now = hash_of(renewal), hash_of(next), services.clock()
-    copied = False
+        raise FieldInvalid(MAKE_ANOTHER, at="/next")
     try:
         with ExitStack() as who, services.db.write() as db:
-            credential = _live_credential(db, old, now)
-            if credential.renewal_hash == old:
-                who.enter_context(acting_as(_the_phone(credential.device_id)))
-                _rotate(services, db, credential, new, access_token(next, credential.device_id))
-            elif not _is_repetition(db, old, new):
-                who.enter_context(acting_as(_konectom_itself()))
-                credential.revoked_at, credential.revoked_for = now, COPIED
-                copied = True
-            elif credential.renewal_hash != new:
-                raise RenewalSuperseded("this renewal was made, and another after it")
-            answer = shown_access(credential, _patient_of(db, credential.device_id), next)
+            credential = credential_of(db, hash_of(renewal))
+            if credential is None or not is_live(credential, services.clock()):
+                raise RenewalRefused(REFUSED)
+            if credential.renewal_hash == hash_of(renewal):
+                who.enter_context(acting_as(by_phone(credential.device_id, "device.renewal")))
+                _rotate(services, db, credential, next)
+            else:
+                _require_repetition(db, credential, hash_of(renewal), hash_of(next))
+            return shown_access(db, credential, next)
     except IntegrityError:  # two phones came with the same next secret at the same instant
-        raise FieldInvalid("the next secret must be a new one", at="/next") from None
-    if copied:
-        raise RenewalRefused(REFUSED)
-    return answer
+        raise FieldInvalid(MAKE_ANOTHER, at="/next") from None
+    except SecretCopied as found:
+        shut_out_copied(services, found.device_id)
+        raise RenewalRefused(REFUSED) from None
 
 
-def _live_credential(db: Session, renewal_hash: str, now: datetime) -> DeviceCredential:
-    """Return the credential to which a secret belongs or once belonged, locked until the end."""
-    device_id = db.scalar(select(DeviceCredential.device_id).where(DeviceCredential.renewal_hash == renewal_hash))
-    if device_id is None:
-        device_id = db.scalar(select(Renewal.device_id).where(Renewal.from_hash == renewal_hash))
-    credential = None
-    if device_id is not None:
-        credential = db.get(DeviceCredential, device_id, with_for_update=True, populate_existing=True)
-    if credential is None or not is_live(credential, now):
-        raise RenewalRefused(REFUSED)
-    return credential
-
-
-def _is_repetition(db: Session, old: str, new: str) -> bool:
-    """Tell whether this very renewal was made already; raises :class:`RenewalRefused` where it is forgotten."""
+def _require_repetition(db: Session, credential: DeviceCredential, old: str, new: str) -> None:
+    """Pass where the renewal that is asked for is the last that was made; else raise what it is instead."""
     made = db.get(Renewal, old)
-    if made is None:
+    if made is None:  # pruned since it was looked up
         raise RenewalRefused(REFUSED)
-    return made.to_hash == new
+    if made.to_hash != new:
+        raise SecretCopied(credential.device_id)
+    if credential.renewal_hash != new:
+        raise RenewalSuperseded("this renewal was made, and another after it; go on from the secret that followed it")
 
 
-def _rotate(services: Services, db: Session, credential: DeviceCredential, new: str, token: str) -> None:
-    if was_used(db, new):
-        raise FieldInvalid("the next secret must be a new one", at="/next")
+def _rotate(services: Services, db: Session, credential: DeviceCredential, next: str) -> None:
+    if credential_of(db, hash_of(next)) is not None:
+        raise FieldInvalid(MAKE_ANOTHER, at="/next")
     now, settings = services.clock(), services.settings
-    db.add(Renewal(device_id=credential.device_id, from_hash=credential.renewal_hash, to_hash=new, at=now))
-    credential.renewal_hash, credential.access_hash = new, hash_of(token)
+    made = Renewal(device_id=credential.device_id, from_hash=credential.renewal_hash, to_hash=hash_of(next), at=now)
+    db.add(made)
+    credential.renewal_hash = hash_of(next)
+    credential.access_hash = hash_of(access_token(next, credential.device_id))
     credential.access_expires_at = now + settings.device_access_lifetime
     credential.renewal_expires_at = now + settings.device_renewal_lifetime
     credential.renewed_at = now
@@ -107,17 +94,3 @@ def _rotate(services: Services, db: Session, credential: DeviceCredential, new: 
     db.execute(
         delete(Renewal).where(Renewal.from_hash.in_(forgotten)), execution_options={"synchronize_session": False}
     )
-
-
-def _patient_of(db: Session, device_id: UUID) -> UUID:
-    return db.scalars(select(Device.patient_id).where(Device.id == device_id)).one()
-
-
-def _the_phone(device_id: UUID) -> Acting:
-    # Without its network address, which would tell where the patient is.
-    return replace(acting(), kind="device", id=device_id, action="device.renewal", address="")
-
-
-def _konectom_itself() -> Acting:
-    why = "a renewal secret that was renewed already came with another next one: two held it"
-    return replace(acting(), kind="server", action="device.renewal", address="", why=why)

@@ -6,7 +6,8 @@ from marshmallow import Schema, fields, validate
 
 from konectom.api.schemas import Described
 from konectom.api.schemas.pages import Page, Query
-from konectom.workflows import devices
+from konectom.workflows.credentials import COPIED
+from konectom.workflows.devices import REASONS
 
 RENEWAL = {
     "description": "Made and written down by the phone before it sends it: `kr_` and 32 random bytes as base64url.",
@@ -100,9 +101,7 @@ class Device(Described):
     renewed_at = fields.AwareDateTime(required=True, allow_none=True)
     renewal_expires_at = fields.AwareDateTime(required=True, allow_none=True)
     revoked_at = fields.AwareDateTime(required=True, allow_none=True)
-    revoked_for = fields.String(
-        required=True, allow_none=True, validate=validate.OneOf((*devices.REASONS, devices.COPIED, None))
-    )
+    revoked_for = fields.String(required=True, allow_none=True, validate=validate.OneOf((*REASONS, COPIED, None)))
 
 
 class DevicePage(Page):
@@ -114,4 +113,4 @@ class DevicePage(Page):
 class RevokeQuery(Query):
     """Why a phone is shut out."""
 
-    reason = fields.String(load_default="other", validate=validate.OneOf(devices.REASONS))
+    reason = fields.String(load_default="other", validate=validate.OneOf(REASONS))
