@@ -273,8 +273,10 @@ class Run:
 
     def let_both_renew(self, device: UUID) -> None:
         assert self.thief is not None
-        for _ in range(2):
-            if not self.phone.needs_code and self.ward.device_of(self.phone.disk["renewal"]) == device:
+        for _ in range(3):
+            if self.phone.needs_code:
+                self.scan()
+            if self.ward.device_of(self.phone.disk["renewal"]) == device:
                 self.attempt(self.phone.renew if self.phone.enrolled else self.phone.enrol)
             self.thief.try_it()
         assert device not in {each.device_id for each in self.ward.live(self.patient)}

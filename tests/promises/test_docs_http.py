@@ -24,7 +24,7 @@ def parts_of(block):
 
 
 def agree(told, real, learnt=None):
-    """Tell whether the answer is what the page says, where it says something; note what a ``$NAME`` in it stands for."""
+    """Tell whether the answer is what the page says, where it says something; note what each ``$NAME`` stands for."""
     if told == ANYTHING:
         return True
     if learnt is not None and isinstance(told, str) and re.fullmatch(r"\$[A-Z]+", told):
@@ -32,7 +32,9 @@ def agree(told, real, learnt=None):
     if isinstance(told, dict):
         named = {name: value for name, value in told.items() if name != ANYTHING}
         complete = ANYTHING in told or named.keys() == real.keys()
-        return complete and named.keys() <= real.keys() and all(agree(named[name], real[name], learnt) for name in named)
+        return (
+            complete and named.keys() <= real.keys() and all(agree(named[name], real[name], learnt) for name in named)
+        )
     if isinstance(told, list):
         if told and told[-1] == ANYTHING:
             told, real = told[:-1], real[: len(told) - 1]
