@@ -5,6 +5,7 @@ import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -12,6 +13,7 @@ import pytest
 from hypothesis import settings as hypothesis_settings
 
 from konectom.assessments import every_assessment
+from konectom.security.keys import Keychain
 from konectom.settings import Settings, load_settings
 from konectom.storage import migrate
 from konectom.workflows.enrolments import enrol_device
@@ -52,11 +54,36 @@ def migrated(tmp_path_factory: pytest.TempPathFactory) -> Any:
     return file
 
 
+@pytest.fixture(scope="session")
+def key_file(tmp_path_factory: pytest.TempPathFactory) -> Any:
+    """The keys of all installations, to be copied."""
+    file = tmp_path_factory.mktemp("keys") / "keys.json"
+    Keychain.open(f"file://{file}").create(datetime(2026, 11, 1, tzinfo=UTC))
+    return file
+
+
+@pytest.fixture(scope="session")
+def set_up(migrated: Any, key_file: Any) -> Callable[[Path], Settings]:
+    """Makes an installation in a directory: its database is set up and empty. Returns its settings."""
+
+    def install(directory: Path) -> Settings:
+        shutil.copy(migrated, directory / "konectom.sqlite3")
+        shutil.copy(key_file, directory / "keys.json")
+        return load_settings({}, data_dir=directory, device_access_lifetime="30 d")  # tests move their clock
+
+    return install
+
+
+@pytest.fixture(scope="session")
+def installed(set_up: Callable[[Path], Settings]) -> Callable[[Path], Services]:
+    """Opens a new installation in a directory; whoever asks closes it."""
+    return lambda directory: Services.open(set_up(directory), clock=Clock())
+
+
 @pytest.fixture
-def settings(tmp_path: Any, migrated: Any) -> Settings:
+def settings(tmp_path: Path, set_up: Callable[[Path], Settings]) -> Settings:
     """The settings of an installation whose database is set up and empty."""
-    shutil.copy(migrated, tmp_path / "konectom.sqlite3")
-    return load_settings({}, data_dir=tmp_path, device_access_lifetime="30 d")  # tests move their clock
+    return set_up(tmp_path)
 
 
 @pytest.fixture

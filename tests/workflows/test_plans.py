@@ -115,4 +115,4 @@ def people_of_a_study(services, people, probe):
     sent = [uuid4() for _ in range(3)]
     for session_id in sent:
         ingest_session(services, session_id=session_id, patient_id=patients[0], body=session_body())
-    return study, patients[0], people.device(patients[0]), sent[0]
+    return study, patients[0], sent[0]
