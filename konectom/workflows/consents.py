@@ -18,15 +18,14 @@ from uuid import UUID, uuid4
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from konectom.errors import ConsentMissing, ConsentWithdrawn, FieldInvalid, FieldMissing, KonectomError
-from konectom.recording import Session as Sitting
+from konectom.errors import FieldInvalid, FieldMissing
 from konectom.storage.models import Consent, ConsentForm, Patient, Study
 from konectom.workflows.consent_forms import find_form, show_form
-from konectom.workflows.data_types import OTHER, checked_types, data_types_of, every_data_type
+from konectom.workflows.data_types import checked_types, every_data_type
 from konectom.workflows.pages import told
 from konectom.workflows.people import find_patient, find_study
 from konectom.workflows.services import Services
-from konectom.workflows.withheld import RESTRICTED, refusal
+from konectom.workflows.withheld import RESTRICTED
 
 GIVEN, REFUSED, WITHDRAWN = "given", "refused", "withdrawn"
 DECISIONS = (GIVEN, REFUSED, WITHDRAWN)
@@ -36,7 +35,7 @@ CLOCK_AHEAD = timedelta(minutes=5)
 """So far a phone's clock may be ahead of ours."""
 
 ELSEWHERE = "elsewhere"
-"""What a study's ``consent`` says where it is kept on paper: only refusals and withdrawals are entered here."""
+"""What a study's ``consent`` says where it is kept on paper: it need not be entered here, but may."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,64 +104,11 @@ def patient_consents(services: Services, patient_id: UUID) -> dict[str, Any]:
         return show_consents(db, find_patient(db, patient_id))
 
 
-def require_consent(db: Session, patient: Patient, sitting: Sitting) -> None:
-    """Raise unless data of every type that a session carries may be collected; ``at`` is the first that may not.
-
-    :class:`~konectom.errors.PatientRestricted` where their use is restricted, :class:`ConsentWithdrawn`, or
-    :class:`ConsentMissing`.
-    """
-    carried = [data_types_of(recording) for recording in sitting.recordings]
-    error = _fault(db, patient, frozenset().union(*carried))
-    if error is not None:
-        faulty = set(error.context["data_types"])
-        error.at = f"/recordings/{next(index for index, types in enumerate(carried) if types & faulty)}"
-        raise error
-
-
-def require_consent_to(db: Session, patient: Patient, data_type: str) -> None:
-    """Raise as :func:`require_consent` does, for one type of data."""
-    error = _fault(db, patient, frozenset({data_type}))
-    if error is not None:
-        raise error
-
-
 def lock_patient(db: Session, patient_id: UUID) -> Patient:
     """Return a patient's row, locked: of two who decide at once the second sees what the first decided."""
     patient = find_patient(db, patient_id)
     db.refresh(patient, with_for_update={"key_share": True})
     return patient
-
-
-def _fault(db: Session, patient: Patient, types: frozenset[str]) -> KonectomError | None:
-    """Return why data of these types may not be collected: the gravest reason, for the types of which it holds."""
-    if patient.restricted_at is not None:
-        return refusal(types)
-    holding = select(Consent.data_type, Consent.state).where(
-        Consent.patient_id == patient.id, Consent.ended_at.is_(None)
-    )
-    rows = [(data_type, state) for data_type, state in db.execute(holding)]
-    restricted = types & {name for name, state in rows if state == RESTRICTED}
-    if restricted:
-        return refusal(restricted)
-    decided = {name: state for name, state in rows if state != RESTRICTED}
-    states = {name: _decision(decided, name) for name in types}
-    withdrawn = sorted(name for name, state in states.items() if state == WITHDRAWN)
-    if withdrawn:
-        listed = ", ".join(withdrawn)
-        return ConsentWithdrawn(f"the patient no longer agrees to the collection of: {listed}", data_types=withdrawn)
-    kept_here = db.get_one(Study, patient.study_id).consent != ELSEWHERE
-    lacking = sorted(n for n, state in states.items() if state == REFUSED or (state is None and kept_here))
-    if lacking:
-        listed = ", ".join(lacking)
-        return ConsentMissing(f"the patient has not agreed to the collection of: {listed}", data_types=lacking)
-    return None
-
-
-def _decision(decided: dict[str, str], name: str) -> str | None:
-    """Return the decision on a type. One that was not known when all else was declined is declined as well."""
-    own = decided.get(name)
-    rest = decided.get(OTHER)
-    return rest if own is None and rest in (REFUSED, WITHDRAWN) else own
 
 
 class _Decisions:

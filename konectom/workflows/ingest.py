@@ -29,12 +29,14 @@ from konectom.errors import (
 )
 from konectom.recording import Rejected, Session
 from konectom.storage.models import Device, SessionRow
+from konectom.workflows.collecting import require_consent
 from konectom.workflows.keep import keep_session, remove_orphan, times_of
 from konectom.workflows.people import find_patient
 from konectom.workflows.process import Extracted, Failed, extract_session
 from konectom.workflows.receipts import session_receipt
 from konectom.workflows.services import Services
 from konectom.workflows.sessions import get_session
+from konectom.workflows.withheld import shown_patient
 
 log = structlog.get_logger()
 
@@ -78,7 +80,9 @@ def ingest_session(
     ``body`` is as it was received, still compressed; its sha256 is the session's digest. Raises
     :class:`~konectom.errors.BodyError` and :class:`~konectom.errors.DataError` for what cannot be used,
     :class:`DigestConflict` and :class:`SessionIdTaken` where the id stands for something else, :class:`NotFound`
-    for a patient or device that does not exist.
+    for a patient or device that does not exist; :class:`~konectom.errors.ConsentMissing`,
+    :class:`~konectom.errors.ConsentWithdrawn` and :class:`~konectom.errors.PatientRestricted` where data of a type may
+    not be collected. What is stored already is answered by its receipt, whatever was decided since.
     """
     most = services.settings.max_body_bytes
     if len(body) > most:
@@ -100,6 +104,8 @@ def ingest_session(
         raise SessionIdTaken(
             f"the body carries the session id {session.id}; send it under that id", at=_id_at(session.format)
         )
+    with services.db.read() as db:
+        require_consent(db, find_patient(db, patient_id), session)
     outcomes = extract_session(session)
     _refuse_if_nothing_usable(outcomes)
     times_of(session)  # refuses what no calendar holds, while nothing is kept yet
@@ -115,7 +121,7 @@ def _id_at(form: str) -> str | None:
 def _stored_receipt(services: Services, upload: Upload) -> dict[str, Any] | None:
     """Return the receipt of the session if it is stored already; raises where its id is taken."""
     with services.db.read() as db:
-        find_patient(db, upload.patient_id)
+        _, withheld = shown_patient(db, upload.patient_id)
         if upload.device_id is not None:
             device = db.get(Device, upload.device_id)
             if device is None or device.patient_id != upload.patient_id:
@@ -131,7 +137,7 @@ def _stored_receipt(services: Services, upload: Upload) -> dict[str, Any] | None
                 stored=f"sha256:{row.digest}",
                 received=f"sha256:{upload.digest}",
             )
-        return session_receipt(db, row)
+        return session_receipt(db, row, withheld)
 
 
 def _keep(

@@ -6,7 +6,7 @@ rows. Restricted data are not used either: trends, reviews and reliability are c
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -16,11 +16,23 @@ from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from konectom.assessments import every_assessment
 from konectom.errors import PatientRestricted
-from konectom.storage.models import Alert, Consent, Patient
+from konectom.storage.models import Alert, Consent, MeasureRow, Patient
 from konectom.workflows.data_types import BY_STREAM, CLINICAL, OBSERVED, OTHER, data_type_of, data_types_of_key
 from konectom.workflows.people import find_patient
 
 RESTRICTED = "restricted"
+
+EVEN_RESTRICTED = frozenset(
+    {
+        *("patient.read", "patient.edit", "patient.restrict", "patient.archive", "patient.erase"),
+        *("patient.break_glass", "team.read", "team.edit", "identity.read", "identity.edit"),
+        *("consent.read", "consent.record", "device.read", "device.revoke"),
+    }
+)
+"""Permissions that reach a patient of whom all is restricted: to be found and told, and to decide what follows.
+
+None of them shows what was collected, but for the archive, which is the patient's own copy of it.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,17 +104,22 @@ def withheld_in_study(db: Session, study_id: UUID) -> dict[UUID, Withheld]:
     return {patient_id: Withheld(frozenset(types)) for patient_id, types in found.items()}
 
 
-def key_is_shown(key: str) -> ColumnElement[bool]:
-    """Return the condition on :class:`Patient` that what ``key`` names may be shown of him or her."""
-    types = data_types_of_key(key)
-    restricted = select(Consent.patient_id).where(Consent.state == RESTRICTED, Consent.ended_at.is_(None))
-    if OTHER not in types:
-        restricted = restricted.where(Consent.data_type.in_(sorted(types)))
-    return and_(Patient.restricted_at.is_(None), Patient.id.not_in(restricted))
+def keys_shown(keys: Iterable[str]) -> ColumnElement[bool]:
+    """Return the condition on :class:`MeasureRow` and :class:`Patient` that a value of these keys may be shown."""
+    groups: dict[frozenset[str], list[str]] = {}
+    for key in keys:
+        groups.setdefault(data_types_of_key(key), []).append(key)
+    shown = []
+    for types, group in groups.items():
+        restricted = select(Consent.patient_id).where(Consent.state == RESTRICTED, Consent.ended_at.is_(None))
+        if OTHER not in types:
+            restricted = restricted.where(Consent.data_type.in_(sorted(types)))
+        shown.append(and_(MeasureRow.key.in_(group), Patient.id.not_in(restricted)))
+    return and_(Patient.restricted_at.is_(None), or_(*shown))
 
 
 def patient_is_shown(patient_id: InstrumentedAttribute[Any]) -> ColumnElement[bool]:
-    """Return the condition on rows of a patient, by this column, that not all that is kept of him or her is restricted."""
+    """Return the condition on rows of a patient, by this column, that not all that is kept is restricted."""
     restricted = select(Patient.id).where(Patient.id == patient_id, Patient.restricted_at.is_not(None))
     return ~restricted.correlate(patient_id.class_).exists()
 
