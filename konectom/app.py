@@ -9,6 +9,7 @@ from flask import Flask
 from konectom import __version__, logs
 from konectom.api import access, errors, openapi, requests
 from konectom.api.assessments import assessments
+from konectom.api.consents import consents
 from konectom.api.contract import Api
 from konectom.api.docs import docs
 from konectom.api.following import following
@@ -48,7 +49,7 @@ def create_app(settings: Settings | None = None, *, services: Services | None = 
 
     api = Api(app, title="konectom", version=__version__, info=openapi.INFO)
     openapi.prepare(api.spec)
-    for resource in (sessions, patients, observations, studies, following, assessments):
+    for resource in (sessions, patients, observations, studies, following, consents, assessments):
         api.register_blueprint(resource, url_prefix=API_PREFIX)
     api.register_blueprint(health)
     app.register_blueprint(docs)

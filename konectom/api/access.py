@@ -22,7 +22,7 @@ from konectom.errors import FieldMissing, NotAuthenticated, NotFound, NotPermitt
 from konectom.security.acting import SERVER, Acting, act_as
 from konectom.security.matrix import MATRIX, Permission
 from konectom.security.principal import Principal, Scope
-from konectom.workflows.people import require_patient
+from konectom.workflows.people import get_study, require_patient
 from konectom.workflows.services import Services
 from konectom.workflows.tokens import authenticate
 from konectom.workflows.withheld import EVEN_RESTRICTED
@@ -168,7 +168,7 @@ def _check_address(named: dict[str, Any]) -> None:
     :class:`~konectom.errors.PatientRestricted`.
     """
     if "study_id" in named:
-        study_in_scope(named["study_id"], at="")
+        get_study(services(), study_in_scope(named["study_id"], at=""))
     if "patient_id" in named:
         permission = permission_at_hand()
         even_restricted = permission is not None and permission.name in EVEN_RESTRICTED

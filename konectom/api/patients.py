@@ -9,11 +9,11 @@ from flask import url_for
 
 from konectom.api.access import permits, principal, scope, services, study_in_scope
 from konectom.api.contract import Resource
-from konectom.api.schemas.people import NewPatient, Patient, PatientPage, PatientsQuery
+from konectom.api.schemas.people import NewPatient, Patient, PatientChange, PatientPage, PatientsQuery
 from konectom.api.schemas.sessions import SessionPage, SessionsQuery
 from konectom.api.schemas.trends import Summary, SummaryQuery, Trends, TrendsQuery
-from konectom.errors import AlreadyExists, FieldInvalid, FieldMissing, NotFound
-from konectom.workflows.people import create_patient, get_patient, list_patients
+from konectom.errors import AlreadyExists, FieldInvalid, FieldMissing, NotFound, PatientRestricted
+from konectom.workflows.people import create_patient, edit_patient, get_patient, list_patients
 from konectom.workflows.sessions import list_sessions
 from konectom.workflows.summary import patient_summary
 from konectom.workflows.trends import patient_trends
@@ -40,7 +40,7 @@ def get_patients(study: UUID | None = None, **query: Any) -> Any:
 def post_patient(study: UUID, **facts: Any) -> Any:
     """Make a patient in a study."""
     study_in_scope(study, at="/study")
-    made = create_patient(services(), study_id=study, **facts)
+    made = create_patient(services(), study_id=study, scope=scope(), **facts)
     return made, {"Location": url_for(".get_patient_by_id", patient_id=made["id"])}
 
 
@@ -53,11 +53,21 @@ def get_patient_by_id(patient_id: UUID) -> Any:
     return get_patient(services(), patient_id)
 
 
+@patients.route("/patients/<uuid:patient_id>", methods=["PATCH"])
+@permits("patient.edit")
+@patients.body(PatientChange)
+@patients.answers(200, Patient)
+@patients.refuses(NotFound, FieldInvalid)
+def patch_patient(patient_id: UUID, **changes: Any) -> Any:
+    """Change what norms use of a patient, or the site."""
+    return edit_patient(services(), patient_id, scope=scope(), **changes)
+
+
 @patients.route("/patients/<uuid:patient_id>/sessions")
 @permits("session.read")
 @patients.query(SessionsQuery)
 @patients.answers(200, SessionPage)
-@patients.refuses(NotFound, FieldInvalid)
+@patients.refuses(PatientRestricted, NotFound, FieldInvalid)
 def get_patient_sessions(patient_id: UUID, **query: Any) -> Any:
     """List a patient's sessions, in the order in which they came."""
     return list_sessions(services(), patient_id=patient_id, **query)
@@ -67,7 +77,7 @@ def get_patient_sessions(patient_id: UUID, **query: Any) -> Any:
 @permits("trend.read")
 @patients.query(TrendsQuery)
 @patients.answers(200, Trends)
-@patients.refuses(NotFound, FieldInvalid)
+@patients.refuses(PatientRestricted, NotFound, FieldInvalid)
 def get_patient_trends(patient_id: UUID, **query: Any) -> Any:
     """Follow a patient's scores over time: points, windows, baseline, noise, change, slope, confirmed changes."""
     # What clinicians and laboratories found is not for whoever holds the phone.
@@ -78,7 +88,7 @@ def get_patient_trends(patient_id: UUID, **query: Any) -> Any:
 @permits("summary.read")
 @patients.query(SummaryQuery)
 @patients.answers(200, Summary)
-@patients.refuses(NotFound, FieldInvalid)
+@patients.refuses(PatientRestricted, NotFound, FieldInvalid)
 def get_patient_summary(patient_id: UUID, **query: Any) -> Any:
     """Show a patient in one line per score: now, baseline, change, and the verdict in words."""
     return patient_summary(services(), patient_id, **query)

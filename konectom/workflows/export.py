@@ -47,8 +47,9 @@ def feature_table(
 
     With ``assessment``: one row for each recording's current result, one column for each catalogue entry; with
     ``version`` the results of that version instead, current or not. Without ``assessment``: one row for each value.
-    What may not be shown at present is left out. Rows are in order of patient, then time. All is read from one state of the database, and what can be wrong is
-    raised here, before the first byte: :class:`NotFound`, :class:`AssessmentUnknown`, :class:`FieldInvalid`.
+    Rows are in order of patient, then time; what may not be shown at present is left out. All is read from one state
+    of the database, and what can be wrong is raised here, before the first byte: :class:`NotFound`,
+    :class:`AssessmentUnknown`, :class:`FieldInvalid`.
     """
     whose = and_(Patient.study_id == study_id, Patient.restricted_at.is_(None), patients_in(scope, services.clock()))
     pieces = _pieces(services, study_id, whose, assessment, version, form)

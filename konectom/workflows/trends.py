@@ -44,8 +44,9 @@ def patient_trends(
     ``measure`` asks for one score by its key, or for all of one quantity (``tap.valid_taps``, ``obs.edss.step``).
     ``end`` is the time as of which everything is told: what came later does not count. ``start`` only leaves out of the
     answer what lies before it: a baseline stays what it was. ``window`` (days) and ``definition`` stand above the
-    study's policy. Without ``observed``, what clinicians and laboratories found is left out. Raises
-    :class:`~konectom.errors.NotFound`, :class:`~konectom.errors.PatientRestricted`, and :class:`FieldInvalid` at the field of the query.
+    study's policy. Without ``observed``, what clinicians and laboratories found is left out; types of data of which
+    the use is restricted are, and are told as ``withheld``. Raises :class:`~konectom.errors.NotFound`,
+    :class:`~konectom.errors.PatientRestricted`, and :class:`FieldInvalid` at the field of the query.
     """
     now = services.clock()
     with services.db.read() as db:

@@ -6,7 +6,6 @@ from typing import Any
 
 from marshmallow import Schema
 
-
 WITHHELD = {"description": "Types of the patient's data that are left out, since their use is restricted."}
 
 
