@@ -8,6 +8,7 @@ whom the caller may not reach.
 import re
 from collections import Counter
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
@@ -16,9 +17,10 @@ import structlog
 from flask import Flask
 
 from konectom.app import create_app
-from konectom.security.matrix import MATRIX
+from konectom.security.matrix import MATRIX, permissions_page
 from tests.world import Place, Who, World, build
 
+ROOT = Path(__file__).resolve().parents[2]
 METHODS = ("get", "head", "put", "post", "patch", "delete")
 OF_A_PATIENT = {"session_id"}
 """Names in addresses that belong to a patient, beside ``patient_id`` itself."""
@@ -113,6 +115,11 @@ def test_every_operation_names_a_permission_or_is_public(app, operations):
 
 PUBLIC = {"get /healthz", "get /readyz"}
 NOT_OVER_HTTP = ()
+
+
+def test_the_page_says_what_the_matrix_says():
+    written = (ROOT / "docs" / "permissions.md").read_text()
+    assert written == permissions_page(), "run: python -m konectom.security.matrix > docs/permissions.md"
 
 
 def test_every_name_in_an_address_has_a_rule(operations):
