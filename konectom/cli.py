@@ -25,6 +25,7 @@ COMMANDS = (
     "db",
     "study",
     "patient",
+    "consent",
     "device",
     "token",
     "import",

@@ -11,8 +11,8 @@ from konectom.workflows.people import CODE, CONSENT
 
 VERSION = {"description": "1 to 64 letters, digits, points, hyphens or underscores.", "example": "2026-1"}
 TYPES = {
-    "description": "`movement`, `activity`, `touch`, `voice`, `questionnaires`, `location`, `clinical`, or the domain of "
-    "a test that is of none of these; `other` is what a server does not know.",
+    "description": "`movement`, `activity`, `touch`, `voice`, `questionnaires`, `location`, `clinical`, or the domain "
+    "of a test that is of none of these; `other` is what a server does not know.",
     "example": ["movement", "touch"],
 }
 REASON = {"description": "Why; it stands in the audit.", "maxLength": 200}
@@ -62,9 +62,7 @@ class NewDecision(Schema):
 
     state = fields.String(required=True, validate=validate.OneOf(DECISIONS))
     form = fields.String(
-        metadata={
-            "description": "Version of the form that was agreed to; needed with `given` where consent is kept here."
-        }
+        metadata={"description": "Version of the form that was agreed to; `given` needs it where consent is kept here."}
     )
     data_types = fields.List(
         fields.String(), metadata=TYPES | {"description": "On which types; without it, on all that the form covers."}
