@@ -146,7 +146,7 @@ def test_clinical_data_are_withheld(services, patient, clock, restrict):
     assert observations.get_observation(services, patient, number) == entered
 
 
-def test_relapses_that_are_withheld_move_no_baseline(services, patient, clock, restrict):
+def test_nothing_follows_from_clinical_data_that_are_withheld(services, patient, clock, restrict):
     def enter(day, code, values):
         at = datetime(2025, 1, 1, 9, tzinfo=UTC) + timedelta(days=day)
         observations.enter_observation(services, patient, code=code, at=at, values=values)
@@ -154,6 +154,7 @@ def test_relapses_that_are_withheld_move_no_baseline(services, patient, clock, r
     for day, step in ((0, 3.0), (100, 4.0), (400, 4.5), (600, 4.5)):
         enter(day, "edss", {"step": step})
     assert keys(trends.patient_trends(services, patient), "trends") == {"obs.edss.step"}
+    assert [each.kind for each in reviews_find(services, patient)] == ["confirmed_worsening"]
     restrict("clinical")
     assert trends.patient_trends(services, patient)["trends"] == []
     assert reviews_find(services, patient) == []
