@@ -47,8 +47,7 @@ def list_alerts(
     asked = Asked.of(services.settings, cursor, limit)
     get_study(services, study_id)
     if patient is not None:
-        whose = {"scope": scope, "study_id": study_id, "at": "/query/patient"}
-        require_patient(services, patient, **whose, even_restricted=False)
+        require_patient(services, patient, scope=scope, study_id=study_id, at="/query/patient", even_restricted=False)
     if review:
         review_some(services, study_id, patient=patient)
     statement = select(Alert).where(Alert.study_id == study_id, *narrowed, alert_is_shown())

@@ -136,7 +136,7 @@ def _keep(services: Services, study_id: UUID, scope: Scope, rows: Sequence[Row])
         with services.db.write() as db:
             within = patients_in(scope, now)
             patients = _locked_patients(db, study_id, within, {row.patient for row, _ in found})
-            refused = refused_of(db, study_id, patients.values(), CLINICAL)
+            refused = refused_of(db, patients.values(), CLINICAL)
             known = [(row, finding) for row, finding in found if row.patient in patients]
             known = [pair for pair in known if patients[pair[0].patient] not in refused]
             kept = keep_findings(db, [(patients[row.patient], finding) for row, finding in known], now, again=False)

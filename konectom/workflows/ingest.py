@@ -29,14 +29,12 @@ from konectom.errors import (
 )
 from konectom.recording import Rejected, Session
 from konectom.storage.models import Device, SessionRow
-from konectom.workflows.collecting import require_consent
+from konectom.workflows.collecting import Agreed
 from konectom.workflows.keep import keep_session, remove_orphan, times_of
-from konectom.workflows.people import find_patient
 from konectom.workflows.process import Extracted, Failed, extract_session
 from konectom.workflows.receipts import session_receipt
 from konectom.workflows.services import Services
 from konectom.workflows.sessions import get_session
-from konectom.workflows.withheld import shown_patient
 
 log = structlog.get_logger()
 
@@ -96,7 +94,7 @@ def ingest_session(
         media_type=media_type,
         digest=hashlib.sha256(body).hexdigest(),
     )
-    receipt = _stored_receipt(services, upload)
+    agreed, receipt = _stored_receipt(services, upload)
     if receipt is not None:
         return Ingested(False, receipt)
     session = formats.read(body, encoding=encoding, media_type=media_type, limits=services.settings.limits)
@@ -104,8 +102,7 @@ def ingest_session(
         raise SessionIdTaken(
             f"the body carries the session id {session.id}; send it under that id", at=_id_at(session.format)
         )
-    with services.db.read() as db:
-        require_consent(db, find_patient(db, patient_id), session)
+    agreed.require(session)
     outcomes = extract_session(session)
     _refuse_if_nothing_usable(outcomes)
     times_of(session)  # refuses what no calendar holds, while nothing is kept yet
@@ -118,17 +115,18 @@ def _id_at(form: str) -> str | None:
     return {"konectom2": "/header/id", "ads": "/uuid"}.get(form.partition("/")[0])
 
 
-def _stored_receipt(services: Services, upload: Upload) -> dict[str, Any] | None:
-    """Return the receipt of the session if it is stored already; raises where its id is taken."""
+def _stored_receipt(services: Services, upload: Upload) -> tuple[Agreed, dict[str, Any] | None]:
+    """Return what the patient agreed to, and the session's receipt if it is stored; raises where its id is taken."""
     with services.db.read() as db:
-        _, withheld = shown_patient(db, upload.patient_id)
+        agreed = Agreed.of(db, upload.patient_id)
+        withheld = agreed.withheld
         if upload.device_id is not None:
             device = db.get(Device, upload.device_id)
             if device is None or device.patient_id != upload.patient_id:
                 raise NotFound("the patient has no such device")
         row = db.get(SessionRow, upload.session_id)
         if row is None:
-            return None
+            return agreed, None
         if row.patient_id != upload.patient_id:
             raise SessionIdTaken("this session id is not available; use another")
         if row.digest != upload.digest:
@@ -137,7 +135,7 @@ def _stored_receipt(services: Services, upload: Upload) -> dict[str, Any] | None
                 stored=f"sha256:{row.digest}",
                 received=f"sha256:{upload.digest}",
             )
-        return session_receipt(db, row, withheld)
+        return agreed, session_receipt(db, row, withheld)
 
 
 def _keep(
@@ -161,7 +159,7 @@ def _keep(
 def _receipt_of_winner(services: Services, upload: Upload) -> dict[str, Any] | None:
     """Return the receipt of the session if another stored the same; where it is another, these bytes go again."""
     try:
-        return _stored_receipt(services, upload)
+        return _stored_receipt(services, upload)[1]
     except (DigestConflict, SessionIdTaken):
         try:
             remove_orphan(services, upload.digest)

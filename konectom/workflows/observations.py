@@ -19,7 +19,7 @@ from sqlalchemy.orm import Session
 from konectom.errors import FieldInvalid, NotFound, ObservationConflict, ScaleUnknown
 from konectom.scoring.scales import every_scale, find_scale
 from konectom.storage.models import Observation, ObservedRow
-from konectom.workflows.collecting import require_consent_to
+from konectom.workflows.collecting import Agreed
 from konectom.workflows.data_types import CLINICAL, OBSERVED
 from konectom.workflows.due import void_reviews
 from konectom.workflows.keep_observations import Finding, check_finding, keep_findings, written
@@ -71,7 +71,7 @@ def _enter(services: Services, patient_id: UUID, finding: Finding, now: datetime
         if kept.what == "contradicted":
             raise ObservationConflict(CONTRADICTS, at="/at", observation=str(kept.id))
         if kept.what == "entered":
-            require_consent_to(db, patient, CLINICAL)  # where there is none, nothing of this transaction stays
+            Agreed.of(db, patient_id).require_type(CLINICAL)  # where there is none, nothing of this transaction stays
         return Entered(kept.what == "entered", show_observation(db.get_one(Observation, kept.id)))
 
 

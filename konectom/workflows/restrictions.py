@@ -83,7 +83,7 @@ def _restrictions(db: Session, patient_id: UUID) -> Sequence[Consent]:
 
 def _after_all(db: Session, patient_id: UUID, now: datetime) -> datetime:
     """Return an instant after everything that was entered before."""
-    last = db.scalars(select(func.max(Consent.entered_at)).where(Consent.patient_id == patient_id)).one()
+    last = db.scalar(select(func.max(Consent.entered_at)).where(Consent.patient_id == patient_id))
     return now if last is None else max(now, last + timedelta(microseconds=1))
 
 

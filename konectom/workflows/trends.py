@@ -53,8 +53,9 @@ def patient_trends(
         patient, withheld = shown_patient(db, patient_id)
         keys = None if measure is None else _keys(db, measure)
         asked = Asked(window, definition)
-        how = {"keys": keys, "observed": observed, "asked": asked}
-        tracks = follow_patient(db, patient, now=now, end=end, withheld=withheld, **how)
+        tracks = follow_patient(
+            db, patient, now=now, end=end, withheld=withheld, keys=keys, observed=observed, asked=asked
+        )
         since = None if start is None else day_of(start)
         trends = [_trend(track, since) for track in tracks]
     shown = [each for each in trends if each["points"] or start is None]

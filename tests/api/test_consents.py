@@ -213,7 +213,11 @@ def test_no_address_shows_what_is_restricted(app, services, staff, phone, manage
     assert after.keys() == before.keys()
     assert tell(after) == set()
     said = {path for (path, _), text in after.items() if "probe.level" in text and "/dictionary" not in path}
-    assert {path for path in said if "measure=" not in path} == set()
+    assert {path for path in said if "measure=" not in path and "/features?assessment=" not in path} == set()
+    tables = [
+        text for (path, caller), text in after.items() if "/features?assessment=" in path and caller != phone.token
+    ]
+    assert {text.count("\n") for text in tables} == {1}  # nothing but the names of the columns
     with_value = [text for (path, _), text in after.items() if "measure=probe.level" in path and '"value":4' in text]
     assert with_value == []
 

@@ -10,11 +10,10 @@ from hypothesis import strategies as st
 from konectom.assessments import every_assessment
 from konectom.errors import AlreadyExists, FieldInvalid, FieldMissing, KonectomError, NotFound
 from konectom.storage.models import Consent
-from konectom.workflows.collecting import require_consent_to
+from konectom.workflows.collecting import Agreed
 from konectom.workflows.consent_forms import create_consent_form, list_consent_forms, retire_consent_form
 from konectom.workflows.consents import patient_consents, record_consent, withdraw_consent
 from konectom.workflows.data_types import BY_DOMAIN, data_type_of, data_types_of_key, every_data_type
-from konectom.workflows.people import find_patient
 from konectom.workflows.restrictions import restrict_patient, resume_patient
 
 TYPES = ("clinical", "movement", "touch")
@@ -47,7 +46,7 @@ def refused(services, patient, data_type):
     """The code with which data of a type is refused, None where it may be collected."""
     with services.db.read() as db:
         try:
-            require_consent_to(db, find_patient(db, patient), data_type)
+            Agreed.of(db, patient).require_type(data_type)
         except KonectomError as error:
             return error.code
 

@@ -6,7 +6,19 @@ from uuid import uuid4
 import pytest
 from sqlalchemy import event
 
-from konectom.workflows import alerts, export, people, reviews, schedules, sessions, summary, tokens, trends
+from konectom.workflows import (
+    alerts,
+    consent_forms,
+    consents,
+    export,
+    people,
+    reviews,
+    schedules,
+    sessions,
+    summary,
+    tokens,
+    trends,
+)
 from konectom.workflows.enrolments import enrol_device
 from konectom.workflows.ingest import ingest_session
 from tests.probe import session_body
@@ -61,6 +73,8 @@ def test_questions_are_answered_from_an_index(services, people_of_a_study, plans
         "review": lambda: reviews.review_patient(services, patient),
         "due for a review": lambda: reviews.patients_due(services, study),
         "schedules": lambda: schedules.list_schedules(services, study, patient=patient, **page),
+        "consent": lambda: consents.patient_consents(services, patient),
+        "consent forms": lambda: consent_forms.list_consent_forms(services, study, **page),
         "adherence": lambda: schedules.patient_adherence(services, patient),
         "token": lambda: tokens.authenticate(services, phone.access_token),
     }
