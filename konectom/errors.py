@@ -41,10 +41,12 @@
     │   └── ObservationConflict         observation_conflict
     └── OperationError             the operator has to act
         ├── SettingInvalid         500  setting_invalid
+        ├── SettingUnsafe          500  setting_unsafe
         ├── MigrationNeeded        503  migration_needed
         ├── CatalogueChanged       503  catalogue_changed
         ├── ExtraMissing           501  extra_missing
-        └── StoreUnavailable       503  store_unavailable
+        ├── StoreUnavailable       503  store_unavailable
+        └── TooSlow                503  too_slow
 
 ``code`` never changes once released; ``detail`` is for people and may. ``at`` is a JSON pointer (RFC 6901) into the
 body that was sent, or into the query (``/query/limit``).
@@ -298,6 +300,12 @@ class SettingInvalid(OperationError):
     code, title = "setting_invalid", "Setting invalid"
 
 
+class SettingUnsafe(OperationError):
+    """A setting, or who may read a file, is not fit for patients' data."""
+
+    code, title = "setting_unsafe", "Not fit for patients' data"
+
+
 class MigrationNeeded(OperationError):
     """The database schema is not the one this version needs."""
 
@@ -320,6 +328,12 @@ class StoreUnavailable(OperationError):
     """The database or the object store cannot be reached or is full."""
 
     code, status, title = "store_unavailable", 503, "Storage not available"
+
+
+class TooSlow(OperationError):
+    """The database was stopped at the limit of time that one question may take."""
+
+    code, status, title = "too_slow", 503, "Answer takes too long"
 
 
 def pointer_token(name: object) -> str:

@@ -96,7 +96,7 @@ def reliability_of_study(
     assessments of several versions computed them. Raises :class:`NotFound`, and :class:`FieldInvalid` for what is no
     score or no design.
     """
-    with services.db.read() as db:
+    with services.db.read(within=services.settings.export_time_limit) as db:
         policy = policy_of(find_study(db, study_id))
         verdicts = policy.verdicts if verdict is None else _least(verdict)
         known = _known_keys(db)
