@@ -157,18 +157,19 @@ class Settings:
     max_import_rows = _count("100_000", "Most lines, or resources, in one import of clinical values.")
     page_size = _count("50", "Rows on one page of a list, where the caller does not say.")
     page_size_max = _count("500", "Most rows on one page of a list.")
-    device_token_lifetime = _duration("1825 d", "How long a phone's token is valid.")
-    staff_token_lifetime = _duration("90 d", "How long a staff token is valid.")
+    device_access_lifetime = _duration("1 h", "How long a phone's access token is valid; the phone renews it itself.")
+    device_renewal_lifetime = _duration("180 d", "How long after its last renewal a phone can still renew.")
+    service_token_lifetime = _duration("90 d", "How long a program's token is valid, where its maker does not say.")
     read_time_limit = _duration("60 s", "How long one question to the database may take; exports have their own limit.")
     export_time_limit = _duration("30 min", "How long one question to the database may take for an export.")
     upload_time_limit = _duration("10 min", "How long the body of an upload may take to come.")
     rate_limits = _choice("on", "Whether callers are slowed down; `off` in development only.", "on", "off")
     rate_limit_device = _rate("120/minute", "Most requests of one phone.")
-    rate_limit_user = _rate("600/minute", "Most requests of one member of staff, and of one address without a token.")
-    rate_limit_service = _rate("1200/minute", "Most requests of one program's token.")
+    rate_limit_user = _rate("600/minute", "Most requests of one member of staff.")
+    rate_limit_service = _rate("1200/minute", "Most requests of one program, and of one address that reads without a token.")
     rate_limit_address = _rate(
         "30/minute",
-        "Most logins, enrolments, renewals and invitations tried from one address, together with tokens that are "
+        "Most logins, enrolments, renewals and invitations that fail from one address, together with tokens that are "
         "refused. An IPv6 address counts as its /64 network.",
     )
     rate_limit_storage = _address(

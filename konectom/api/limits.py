@@ -1,8 +1,9 @@
 """How often anyone may ask: each phone, each member of staff, each program, and each address that brings no token.
 
 Who brings a good token is counted by himself alone, so that nobody is shut out by others behind the same address: a
-hospital, or the network of a phone company. What anybody may try from outside (logins, enrolments, renewals,
-invitations) is counted by address before anything is looked up, and so is each token that was refused.
+hospital, or the network of a phone company. Of what anybody may try from outside (logins, enrolments, renewals,
+invitations) and of tokens what fails is counted, by address; an address that failed too often is told so before
+anything that it tries is looked at.
 
 A request beyond the rate is answered 429 before its body is read; a phone keeps its session and sends it again.
 
@@ -62,12 +63,20 @@ class _Counter:
             "reader": settings.rate_limit_service,
             "address": settings.rate_limit_address,
         }
-        each = ApplicationLimit(
-            lambda: self.rates[_kind()], key_function=_key, exempt_when=lambda: request.blueprint in UNCOUNTED
+        asked = ApplicationLimit(
+            lambda: self.rates[_kind()],
+            key_function=_key,
+            exempt_when=lambda: _kind() == "address" or request.blueprint in UNCOUNTED,
+        )
+        tried = ApplicationLimit(
+            self.rates["address"],
+            key_function=_key,
+            exempt_when=lambda: _kind() != "address",
+            deduct_when=lambda response: 400 <= response.status_code < 500,
         )
         self.limiter = Limiter(
             _key,
-            application_limits=[each],
+            application_limits=[asked, tried],
             strategy=STRATEGY,
             storage_uri=settings.rate_limit_storage,
             storage_options={"wrap_exceptions": True},  # type: ignore[dict-item]
