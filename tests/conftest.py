@@ -53,9 +53,18 @@ def migrated(tmp_path_factory: pytest.TempPathFactory) -> Any:
 
 @pytest.fixture
 def settings(tmp_path: Any, migrated: Any) -> Settings:
-    """The settings of an installation whose database is set up and empty."""
+    """The settings of an installation whose database is set up and empty.
+
+    Callers are not slowed down: tests of that (tests/api/test_limits.py) turn it on.
+    """
     shutil.copy(migrated, tmp_path / "konectom.sqlite3")
-    return load_settings({}, data_dir=tmp_path, device_access_lifetime="30 d")  # tests move their clock
+    return load_settings(
+        {},
+        mode="development",
+        rate_limits="off",
+        data_dir=tmp_path,
+        device_access_lifetime="30 d",  # tests move their clock
+    )
 
 
 @pytest.fixture

@@ -51,8 +51,8 @@ def init_app(app: Flask, settings: Settings) -> None:
         )
     public = urlsplit(settings.public_url)
     carried = FIXED | (dict([STRICT_TRANSPORT]) if public.scheme == "https" else {})
-    host = public.netloc.rpartition("@")[2].lower()
-    hosts = {host, host.removesuffix(f":{HTTPS_PORT}")} if settings.mode == "production" else None
+    host = public.netloc.rpartition("@")[2].lower().removesuffix(f":{HTTPS_PORT}")
+    hosts = {host, f"{host}:{HTTPS_PORT}"} if settings.mode == "production" else None
 
     def refuse() -> None:
         if request.method == "TRACE":  # it echoes what came, tokens too (RFC 9110 section 9.3.8)

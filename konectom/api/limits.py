@@ -86,7 +86,7 @@ class _Counter:
     def refuse(self, _exceeded: RateLimitExceeded) -> Response:
         """Return the answer to a request too many."""
         known = self.limiter.current_limit
-        return _refusal(self.rates[_kind()], known.reset_at if known else 0)
+        return _refusal(self.rates[_kind()], known.window.reset_time if known else 0)
 
     def count_refused(self, response: Response) -> Response:
         """Count what the guard refused: a bad token against its address, a good one against its owner."""

@@ -38,7 +38,7 @@ class Server:
         self.process = subprocess.Popen(
             server.command(bind=f"fd://{fd}", workers=workers, threads=4),
             pass_fds=(fd,),
-            env=environ | {"KONECTOM_DATA_DIR": str(self.settings.data_dir)},
+            env=environ | {"KONECTOM_DATA_DIR": str(self.settings.data_dir), "KONECTOM_MODE": self.settings.mode},
             cwd=self.settings.data_dir,
             stderr=subprocess.DEVNULL,
             start_new_session=True,

@@ -45,6 +45,7 @@ def test_the_command_takes_address_and_size(monkeypatch):
 
 def test_wsgi_is_the_application(monkeypatch, tmp_path):
     monkeypatch.setenv("KONECTOM_DATA_DIR", str(tmp_path))
+    monkeypatch.setenv("KONECTOM_MODE", "development")
     application = runpy.run_path(str(ROOT / "wsgi.py"))["application"]
     assert application.test_client().get("/healthz").status_code == 200
 

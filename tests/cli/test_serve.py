@@ -54,7 +54,7 @@ def test_the_catalogues_are_checked_once_by_the_application_itself(konectom, exe
     konectom("serve")
     assert len(executed) == 1
     assert checks == []
-    create_app(load_settings({}, data_dir=Path(konectom.environ["KONECTOM_DATA_DIR"])))
+    create_app(load_settings({}, mode="development", data_dir=Path(konectom.environ["KONECTOM_DATA_DIR"])))
     assert len(checks) == 1
 
 
@@ -62,7 +62,7 @@ def test_the_catalogues_are_checked_once_by_the_application_itself(konectom, exe
 def test_the_first_steps_of_the_page_lead_to_a_server(offline, tmp_path, executed, page):
     section = (DOCS / page).read_text().partition("## First steps\n")[2]
     lines = section.split("```\n")[1].splitlines()
-    assert lines.pop(0) == "export KONECTOM_DATA_DIR=./konectom-data"
+    assert lines.pop(0) == "export KONECTOM_MODE=development KONECTOM_DATA_DIR=./konectom-data"
     offline.environ["KONECTOM_DATA_DIR"] = "./konectom-data"
     said = ""
     for line in lines:
