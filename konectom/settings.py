@@ -166,7 +166,9 @@ class Settings:
     rate_limits = _choice("on", "Whether callers are slowed down; `off` in development only.", "on", "off")
     rate_limit_device = _rate("120/minute", "Most requests of one phone.")
     rate_limit_user = _rate("600/minute", "Most requests of one member of staff.")
-    rate_limit_service = _rate("1200/minute", "Most requests of one program, and of one address that reads without a token.")
+    rate_limit_service = _rate(
+        "1200/minute", "Most requests of one program, and of one address that reads without a token."
+    )
     rate_limit_address = _rate(
         "30/minute",
         "Most logins, enrolments, renewals and invitations that fail from one address, together with tokens that are "

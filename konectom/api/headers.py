@@ -20,7 +20,6 @@ POLICY = "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancesto
 FIXED = {
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
-    "Referrer-Policy": "no-referrer",
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Resource-Policy": "same-origin",
     "Permissions-Policy": (
@@ -30,7 +29,7 @@ FIXED = {
 }
 """On every answer."""
 
-UNLESS_TOLD = {"Content-Security-Policy": POLICY, "Cache-Control": "no-store"}
+UNLESS_TOLD = {"Content-Security-Policy": POLICY, "Cache-Control": "no-store", "Referrer-Policy": "no-referrer"}
 """On every answer of a view that has no word of its own on it."""
 
 STRICT_TRANSPORT = ("Strict-Transport-Security", "max-age=31536000")

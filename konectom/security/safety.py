@@ -32,7 +32,9 @@ def dangers(settings: Mapping[str, Any], environ: Mapping[str, str]) -> Iterator
 
 def _of_settings(settings: Mapping[str, Any]) -> Iterator[Danger]:
     if not settings["public_url"].startswith("https://"):
-        yield Danger("KONECTOM_PUBLIC_URL", "must begin with https://: tokens and recordings would be readable on the way")
+        yield Danger(
+            "KONECTOM_PUBLIC_URL", "must begin with https://: tokens and recordings would be readable on the way"
+        )
     if settings["rate_limits"] == "off":
         yield Danger("KONECTOM_RATE_LIMITS", "must be on: passwords could be tried without end")
     if str(settings.get("require_second_factor", "yes")) in ("no", "off", "False"):

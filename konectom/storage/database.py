@@ -180,9 +180,7 @@ def _watch(engine: Engine) -> None:
     @event.listens_for(engine, "connect")
     def look_at_the_clock(connection: Any, record: Any) -> None:
         info = record.info
-        connection.set_progress_handler(
-            lambda: time.monotonic() > info.get("deadline", float("inf")), LOOK_EVERY_STEPS
-        )
+        connection.set_progress_handler(lambda: time.monotonic() > info.get("deadline", float("inf")), LOOK_EVERY_STEPS)
 
     @event.listens_for(engine, "before_cursor_execute")
     def start(connection: Connection, *_: Any) -> None:

@@ -31,7 +31,12 @@ class Services:
     @classmethod
     def open(cls, settings: Settings, *, clock: Clock = system_clock) -> Services:
         """Return the services that the settings describe; nothing is connected before it is needed."""
-        return cls(settings, Database(settings.database_url, within=settings.read_time_limit), open_store(settings.object_store_url), clock)
+        return cls(
+            settings,
+            Database(settings.database_url, within=settings.read_time_limit),
+            open_store(settings.object_store_url),
+            clock,
+        )
 
     def ping(self) -> None:
         """Raise an :class:`~konectom.errors.OperationError` unless all is ready for work."""

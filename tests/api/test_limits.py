@@ -286,5 +286,3 @@ def test_every_operation_documents_it_once(callers):
     }
     assert told == {"#/components/responses/RateLimited"}
     assert "Retry-After" in document["components"]["responses"]["RateLimited"]["headers"]
-
-
