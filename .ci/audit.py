@@ -2,9 +2,9 @@
 
     python .ci/audit.py
 
-pip-audit compares the versions in requirements.lock with the Python Packaging Advisory Database. Where its source cannot
-be reached (no network, or a mirror that has none of it) that is said, and nothing fails. What was judged not to concern
-konectom stands in audit-ignored.toml, with the reason and the day until which the judgement holds.
+pip-audit compares the versions in requirements.lock with the Python Packaging Advisory Database. Where its source
+cannot be reached (no network, or a mirror that has none of it) that is said, and nothing fails. What was judged not to
+concern konectom stands in audit-ignored.toml, with the reason and the day until which the judgement holds.
 """
 
 from __future__ import annotations

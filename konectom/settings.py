@@ -122,7 +122,7 @@ class Settings:
 
     mode = _choice(
         "production",
-        "Outside of `development`, what is not fit for patients' data is refused at the start: see docs/threat-model.md.",
+        "Outside of `development`, what is not fit for patients' data is refused at the start.",
         "production",
         "development",
     )

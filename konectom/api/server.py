@@ -33,7 +33,7 @@ control_socket_disable = True
 graceful_timeout = 30
 timeout = 60
 
-# A request line and headers longer than any of ours are refused before they are kept (RFC 9112 section 3: at least 8000).
+# A request line and headers longer than any of ours are refused before they are kept. RFC 9112 section 3 asks for 8000.
 limit_request_line = 8190
 limit_request_fields = 50
 limit_request_field_size = 8190

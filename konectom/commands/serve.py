@@ -19,7 +19,8 @@ def command(host: str | None, port: int, workers: int | None, threads: int | Non
     """Serve the REST interface, until it is told to stop.
 
     The database must have been set up (konectom db upgrade), else it does not start. Nor does it start, outside of
-    development (KONECTOM_MODE), with settings or files that are not fit for patients' data. TLS is left to a proxy before it.
+    development (KONECTOM_MODE), with settings or files that are not fit for patients' data. TLS is left to a proxy
+    before it.
     """
     from konectom.api import server
     from konectom.settings import require_safe
