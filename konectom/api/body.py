@@ -11,6 +11,7 @@ from datetime import timedelta
 
 from flask import Flask, current_app, request
 
+from konectom.api.deadlines import DEADLINES
 from konectom.api.errors import BodyIncomplete, BodyStalled
 from konectom.errors import BodyTooLarge
 
@@ -80,13 +81,11 @@ def _deadline(within: timedelta) -> Iterator[threading.Event]:
         with suppress(OSError):  # it is gone already
             connection.shutdown(socket.SHUT_RD)  # what waits for bytes sees their end; the answer can still be sent
 
-    timer = threading.Timer(within.total_seconds(), stop)
-    timer.daemon = True
-    timer.start()
+    deadline = DEADLINES.set(within.total_seconds(), stop)
     try:
         yield passed
     finally:
-        timer.cancel()
+        deadline.cancel()
 
 
 def _read(most_bytes: int) -> bytes:

@@ -24,10 +24,12 @@ from flask_limiter.errors import RateLimitExceeded
 from limits import RateLimitItem, parse
 from limits.errors import ConfigurationError, StorageError
 
+from konectom.api.counting import SCHEME
 from konectom.api.errors import RateLimited, problem
 from konectom.errors import ExtraMissing
 from konectom.settings import Settings
 
+OWN = "memory://"
 STRATEGY = "sliding-window-counter"
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 UNCOUNTED = frozenset({"health"})
@@ -78,9 +80,9 @@ class _Counter:
             _key,
             application_limits=[asked, tried],
             strategy=STRATEGY,
-            storage_uri=settings.rate_limit_storage,
+            storage_uri=f"{SCHEME}://" if settings.rate_limit_storage == OWN else settings.rate_limit_storage,
             storage_options={"wrap_exceptions": True},  # type: ignore[dict-item]
-            in_memory_fallback_enabled=settings.rate_limit_storage != "memory://",
+            in_memory_fallback_enabled=settings.rate_limit_storage != OWN,
         )
 
     def refuse(self, _exceeded: RateLimitExceeded) -> Response:

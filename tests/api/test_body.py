@@ -12,6 +12,7 @@ from flask import request
 from konectom.api.access import public
 from konectom.api.body import METADATA_WITHIN
 from konectom.api.contract import MAX_DEPTH
+from konectom.api.deadlines import DEADLINES, Deadlines
 from konectom.settings import load_settings
 from tests.api.client import first_error
 
@@ -102,7 +103,7 @@ def test_a_connection_is_not_shut_once_the_body_is_there(phone):
         assert first_error(phone.put(b"", environ_overrides=sent))[:2] == (415, "format_unknown")
         theirs.send(b"next")
         assert ours.recv(10) == b"next"
-    assert [each for each in threading.enumerate() if isinstance(each, threading.Timer) and each.interval > 1] == []
+    assert [each for each in DEADLINES._due if each.act is not None] == []
 
 
 def test_the_limits_are_those_of_the_settings():
@@ -139,3 +140,20 @@ def test_a_large_one_is_refused_unread(staff):
     sent = {"wsgi.input": Unread(), "CONTENT_LENGTH": str(2**21)}
     answer = staff.post("/studies", headers={"Content-Type": "application/json"}, environ_overrides=sent)
     assert first_error(answer)[:2] == (413, "body_too_large")
+
+
+def test_deadlines_are_kept_in_their_order_and_only_where_they_are_still_wanted():
+    deadlines, done, over = Deadlines(), [], threading.Event()
+    deadlines.set(0.02, lambda: done.append("second"))
+    deadlines.set(0.03, over.set)
+    deadlines.set(0.0, lambda: done.append("first"))
+    deadlines.set(0.01, lambda: done.append("never")).cancel()
+    assert over.wait(10)
+    assert done == ["first", "second"]
+
+
+def test_deadlines_that_are_not_wanted_any_more_are_forgotten():
+    deadlines = Deadlines()
+    for _ in range(100):
+        deadlines.set(600, lambda: None).cancel()
+    assert len(deadlines) <= 1

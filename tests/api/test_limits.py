@@ -1,14 +1,18 @@
 """Callers are slowed down: each by its own count, and nobody for his neighbours."""
 
+import threading
 import time
 from uuid import uuid4
 
 import pytest
 import structlog
 from flask import Flask
+from hypothesis import given
+from hypothesis import strategies as st
 from structlog.testing import capture_logs
 
 from konectom.api.access import public
+from konectom.api.counting import ProcessStorage
 from konectom.api.limits import network_of
 from konectom.app import create_app
 from konectom.errors import ExtraMissing, NotAuthenticated
@@ -227,6 +231,36 @@ def test_behind_a_proxy_what_it_says_is_believed_and_no_more(limited):
 )
 def test_what_an_address_counts_as(address, counted):
     assert network_of(address) == counted
+
+
+def test_names_that_are_over_are_forgotten(wall):
+    """Or whoever comes from ever new addresses fills the memory."""
+    storage = ProcessStorage()
+    for n in range(1000):
+        assert storage.acquire_sliding_window_entry(f"name {n}", 5, 60)
+    wall.now += 121
+    assert storage.acquire_sliding_window_entry("another", 5, 60)
+    assert storage.reset() == 1
+
+
+def test_counting_starts_no_threads(callers):
+    phone = callers.phone()
+    before = threading.active_count()
+    assert statuses(lambda: phone.get("/sessions"), 5) == [200] * 5
+    assert threading.active_count() == before
+
+
+@given(st.lists(st.tuples(st.floats(0, 90), st.integers(1, 3)), max_size=60), st.integers(1, 8))
+def test_never_more_than_twice_the_rate_in_any_minute(steps, limit):
+    """What a sliding window counter promises in the worst case; on average it is the rate itself."""
+    storage, now, taken = ProcessStorage(), 1_800_000_000.0, []
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(time, "time", lambda: now)
+        for wait_s, amount in steps:
+            now += wait_s
+            if storage.acquire_sliding_window_entry("name", limit, 60, amount):
+                taken += [now] * amount
+    assert all(sum(at <= each < at + 60 for each in taken) <= 2 * limit for at in taken)
 
 
 def test_limits_that_are_off_count_nothing(limited):
