@@ -14,6 +14,7 @@ from konectom.api.contract import Api
 from konectom.api.docs import docs
 from konectom.api.following import following
 from konectom.api.health import health
+from konectom.api.identity import identity
 from konectom.api.json import OrjsonProvider
 from konectom.api.observations import observations
 from konectom.api.patients import patients
@@ -33,8 +34,9 @@ def create_app(settings: Settings | None = None, *, services: Services | None = 
     """Return the application; settings come from the environment unless given, services from the settings.
 
     Raises :class:`~konectom.errors.CatalogueChanged` where results are stored under other measures than their
-    assessment's version declares now, and :class:`~konectom.errors.SettingUnsafe` outside of development for what is
-    not fit for patients' data.
+    assessment's version declares now, :class:`~konectom.errors.KeysMissing` and :class:`~konectom.errors.KeysInvalid`
+    where the database was set up and the keys of the installation cannot be used, or not all that it needs are there;
+    :class:`~konectom.errors.SettingUnsafe` outside of development for what is not fit for patients' data.
     """
     app = Flask("konectom", static_folder=None)
     app.config["MAX_CONTENT_LENGTH"] = METADATA_MAX_BYTES
@@ -49,6 +51,7 @@ def create_app(settings: Settings | None = None, *, services: Services | None = 
         _LOG.warning("server.development", told="not fit for patients' data: set KONECTOM_MODE=production")
     with suppress(StoreUnavailable, MigrationNeeded):  # told by /readyz, until the operator has acted
         services.require_same_catalogues()
+        services.require_keys()
     requests.init_app(app)
     headers.init_app(app, settings)
     access.init_app(app)
@@ -58,7 +61,7 @@ def create_app(settings: Settings | None = None, *, services: Services | None = 
 
     api = Api(app, title="konectom", version=__version__, info=openapi.INFO)
     openapi.prepare(api.spec)
-    for resource in (sessions, patients, observations, studies, following, assessments):
+    for resource in (sessions, patients, identity, observations, studies, following, assessments):
         api.register_blueprint(resource, url_prefix=API_PREFIX)
     api.register_blueprint(health)
     app.register_blueprint(docs)

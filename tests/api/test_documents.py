@@ -94,6 +94,7 @@ def test_what_is_not_public_asks_for_a_token(document):
 def test_no_answer_forbids_new_fields(document):
     closed = {name for name, each in document["components"]["schemas"].items() if "additionalProperties" in each}
     sent = {"NewPatient", "NewStudy", "NewObservation", "Retraction", "NewSchedule", "NewPolicy", "Acknowledgement"}
+    sent |= {"NewIdentity", "PatientChange"}
     assert closed == (sent | {"Fault", "UploadedEvent", "RecordingError", "Problem"}) & closed
     assert sent <= closed
 
@@ -198,6 +199,19 @@ def test_not_ready_without_the_object_store(anybody, services):
     services.objects.root.write_text("a file where the directory should be")
     assert first_error(anybody.get("/readyz"))[:2] == (503, "store_unavailable")
     assert str(services.objects.root) not in anybody.get("/readyz").text
+
+
+def test_lost_keys_are_told_without_telling_where_they_should_be(anybody, services):
+    path = services.settings.data_dir / "keys.json"
+    path.rename(path.with_name("elsewhere.json"))
+    answer = anybody.get("/readyz")
+    assert first_error(answer)[:2] == (503, "keys_missing")
+    assert str(path) not in answer.text
+    path.write_text("{}")
+    path.chmod(0o600)
+    answer = anybody.get("/readyz")
+    assert first_error(answer)[:2] == (503, "keys_invalid")
+    assert str(path) not in answer.text
 
 
 def test_not_ready_and_not_started_on_a_declaration_that_changed(anybody, services, probe, people):

@@ -48,6 +48,17 @@ def test_it_does_not_start_on_a_database_that_is_not_set_up(offline, tmp_path, e
     assert executed == []
 
 
+def test_it_does_not_start_with_what_is_not_fit_for_patients(konectom, executed):
+    konectom.environ["KONECTOM_MODE"] = "production"
+    said = konectom("serve", status=1).stderr
+    assert said.startswith("konectom: not fit for patients' data: KONECTOM_PUBLIC_URL: must begin with https://")
+    assert said.endswith("[setting_unsafe]\n")
+    assert executed == []
+    konectom.environ["KONECTOM_PUBLIC_URL"] = "https://konectom.hospital.example"
+    konectom("serve")
+    assert len(executed) == 1
+
+
 def test_the_catalogues_are_checked_once_by_the_application_itself(konectom, executed, monkeypatch):
     checks = []
     monkeypatch.setattr("konectom.workflows.services.require_same_catalogues", checks.append)

@@ -13,14 +13,16 @@ from konectom.errors import SettingUnsafe
 from konectom.security.safety import dangers
 from konectom.settings import SETTINGS, load_settings, require_safe
 from konectom.workflows.services import Services
+from konectom.workflows.set_up import set_up
 
 SAFE = {"public_url": "https://konectom.hospital.example"}
 
 
 @pytest.fixture
-def safe(tmp_path, migrated):
+def safe(tmp_path, migrated, key_file):
     """Settings that are fit, on a database that is set up; called with others, those."""
     shutil.copy(migrated, tmp_path / "konectom.sqlite3")
+    shutil.copy(key_file, tmp_path / "keys.json")
     (tmp_path / "objects").mkdir(mode=0o700)
     return lambda **changed: load_settings({}, **{"data_dir": tmp_path} | SAFE | changed)
 
@@ -82,7 +84,7 @@ def test_so_is_what_opens_the_libraries_below(safe, variable):
     ("name", "mode", "variable"),
     [
         (".", 0o750, "KONECTOM_DATA_DIR"),
-        (".", 0o701, "KONECTOM_DATA_DIR"),
+        ("keys.json", 0o640, "KONECTOM_KEYS_URL"),
         ("konectom.sqlite3", 0o640, "KONECTOM_DATABASE_URL"),
         ("konectom.sqlite3", 0o604, "KONECTOM_DATABASE_URL"),
         ("objects", 0o755, "KONECTOM_OBJECT_STORE_URL"),
@@ -104,13 +106,13 @@ def test_the_key_file_and_its_directory_are_looked_at(safe, tmp_path):
     directory.mkdir(mode=0o700)
     file = directory / "keys.json"
     file.touch(mode=0o600)
-    values = dict(safe()._values) | {"keys_url": f"file://{file}"}
-    assert list(dangers(values, {})) == []
+    settings = safe(keys_url=f"file://{file}")
+    require_safe(settings, {})
     file.chmod(0o640)
-    assert [each.variable for each in dangers(values, {})] == ["KONECTOM_KEYS_URL"]
+    assert refusal_of(settings).context["settings"] == ["KONECTOM_KEYS_URL"]
     file.chmod(0o600)
     directory.chmod(0o755)
-    assert [each.variable for each in dangers(values, {})] == ["KONECTOM_KEYS_URL"]
+    assert refusal_of(settings).context["settings"] == ["KONECTOM_KEYS_URL"]
 
 
 def test_all_that_is_wrong_is_told_at_once(safe, tmp_path):
@@ -145,14 +147,12 @@ def test_what_an_installation_makes_itself_is_fit(tmp_path):
     """The database, the store and their directory, as the commands make them, however lax the account is."""
     import os
 
-    from konectom.storage import migrate
-
     before = os.umask(0)
     try:
         settings = load_settings({}, data_dir=tmp_path / "fresh", **SAFE)
-        migrate.upgrade(settings.database_url)
         services = Services.open(settings)
-        services.ping_stores()
+        set_up(services)
+        services.ping()
         services.close()
         require_safe(settings, {})
     finally:
@@ -167,7 +167,8 @@ class TestSecretsStaySecret:
 
     def environ(self):
         url = {"database_url": f"postgresql+psycopg://user:{self.MARK}@127.0.0.1:1/name",
-               "rate_limit_storage": f"redis://user:{self.MARK}@127.0.0.1:1/0"}  # fmt: skip
+               "rate_limit_storage": f"redis://user:{self.MARK}@127.0.0.1:1/0",
+               "keys_url": f"env://{self.MARK}"}  # fmt: skip
         return {each.variable: url.get(each.name, self.MARK) for each in SETTINGS if each.secret}
 
     def test_whatever_sounds_like_a_secret_is_declared_one(self):
