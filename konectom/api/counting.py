@@ -11,7 +11,7 @@ import threading
 import time
 from dataclasses import dataclass
 from math import floor
-from typing import ClassVar, NoReturn
+from typing import NoReturn
 
 from limits.storage import Storage
 from limits.storage.base import SlidingWindowCounterSupport
@@ -39,7 +39,7 @@ class _Count:
 class ProcessStorage(Storage, SlidingWindowCounterSupport):
     """Counts for :class:`limits.strategies.SlidingWindowCounterRateLimiter`, and for no other strategy."""
 
-    STORAGE_SCHEME: ClassVar[list[str] | None] = [SCHEME]
+    STORAGE_SCHEME: list[str] | None = [SCHEME]  # noqa: RUF012  # so the registry of stores reads it
 
     def __init__(self, uri: str | None = None, wrap_exceptions: bool = False, **_: str) -> None:
         super().__init__(uri, wrap_exceptions=wrap_exceptions)

@@ -81,7 +81,7 @@ class _Counter:
             application_limits=[asked, tried],
             strategy=STRATEGY,
             storage_uri=f"{SCHEME}://" if settings.rate_limit_storage == OWN else settings.rate_limit_storage,
-            storage_options={"wrap_exceptions": True},  # type: ignore[dict-item]
+            storage_options={"wrap_exceptions": True},
             in_memory_fallback_enabled=settings.rate_limit_storage != OWN,
         )
 

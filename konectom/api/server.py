@@ -45,7 +45,7 @@ errorlog = "-"
 
 def on_starting(_arbiter: Any) -> None:
     """Keep to ourselves which server this is; the workers inherit it."""
-    from gunicorn.http import wsgi
+    from gunicorn.http import wsgi  # type: ignore[import-untyped]
 
     wsgi.SERVER = "konectom"
 

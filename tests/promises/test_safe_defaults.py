@@ -163,7 +163,7 @@ def test_what_an_installation_makes_itself_is_fit(tmp_path):
 class TestSecretsStaySecret:
     """A value that opens something is in no text that the settings or the log make of themselves."""
 
-    MARK = "hunter2-marker"
+    MARK = "hunter2_marker"
 
     def environ(self):
         url = {"database_url": f"postgresql+psycopg://user:{self.MARK}@127.0.0.1:1/name",
