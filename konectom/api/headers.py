@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from urllib.parse import urlsplit
 
+import structlog
 from flask import Flask, Response, request
 from werkzeug.middleware.proxy_fix import ProxyFix
 
@@ -39,6 +40,7 @@ ANY_HOST = frozenset({"health"})
 """Blueprints for whatever watches the server: it asks under the machine's own address."""
 
 HTTPS_PORT = 443
+_LOG = structlog.get_logger("konectom.api")
 
 
 def init_app(app: Flask, settings: Settings) -> None:
@@ -49,6 +51,8 @@ def init_app(app: Flask, settings: Settings) -> None:
             app.wsgi_app, x_for=proxies, x_proto=proxies, x_host=proxies
         )
     public = urlsplit(settings.public_url)
+    if public.scheme == "https" and not proxies:  # TLS ends somewhere, and not here
+        _LOG.warning("proxies.unknown", told="all callers count as one address: set KONECTOM_TRUSTED_PROXIES")
     carried = FIXED | (dict([STRICT_TRANSPORT]) if public.scheme == "https" else {})
     host = public.netloc.rpartition("@")[2].lower().removesuffix(f":{HTTPS_PORT}")
     hosts = {host, f"{host}:{HTTPS_PORT}"} if settings.mode == "production" else None

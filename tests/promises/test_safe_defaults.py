@@ -131,12 +131,22 @@ def test_the_application_refuses_to_be_made(safe):
 
 def test_development_says_that_it_is_no_place_for_patients(safe, monkeypatch):
     monkeypatch.setattr("konectom.logs.configure", lambda *_, **__: None)
-    for mode, told in (("development", ["server.development"]), ("production", [])):
-        services = Services.open(safe(mode=mode))
-        with capture_logs() as lines:
-            create_app(services=services)
-        assert [line["event"] for line in lines if line["log_level"] == "warning"] == told
-        services.close()
+    assert warnings_of(safe(mode="development", trusted_proxies=1)) == ["server.development"]
+    assert warnings_of(safe(trusted_proxies=1)) == []
+
+
+def test_a_server_that_takes_its_proxy_for_everybody_says_so(safe, monkeypatch):
+    monkeypatch.setattr("konectom.logs.configure", lambda *_, **__: None)
+    assert warnings_of(safe(trusted_proxies=0)) == ["proxies.unknown"]
+    assert "proxies.unknown" not in warnings_of(safe(mode="development", public_url="http://127.0.0.1:8000"))
+
+
+def warnings_of(settings):
+    services = Services.open(settings)
+    with capture_logs() as lines:
+        create_app(services=services)
+    services.close()
+    return [line["event"] for line in lines if line["log_level"] == "warning"]
 
 
 def test_the_demonstration_is_development(tmp_path):
