@@ -8,9 +8,11 @@ import structlog
 from flask import Flask
 
 from konectom import __version__, logs
-from konectom.api import access, body, errors, headers, limits, openapi, requests
+from konectom.api import access, body, errors, headers, limits, noting, openapi, requests
 from konectom.api.assessments import assessments
+from konectom.api.audit import audit
 from konectom.api.contract import Api
+from konectom.api.devices import devices
 from konectom.api.docs import docs
 from konectom.api.following import following
 from konectom.api.health import health
@@ -55,13 +57,24 @@ def create_app(settings: Settings | None = None, *, services: Services | None = 
     requests.init_app(app)
     headers.init_app(app, settings)
     access.init_app(app)
+    noting.init_app(app)
     limits.init_app(app, settings)
     body.init_app(app)
     errors.init_app(app)
 
     api = Api(app, title="konectom", version=__version__, info=openapi.INFO)
     openapi.prepare(api.spec)
-    for resource in (sessions, patients, identity, observations, studies, following, assessments):
+    for resource in (
+        sessions,
+        patients,
+        identity,
+        observations,
+        studies,
+        following,
+        assessments,
+        audit,
+        devices,
+    ):
         api.register_blueprint(resource, url_prefix=API_PREFIX)
     api.register_blueprint(health)
     app.register_blueprint(docs)

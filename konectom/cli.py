@@ -33,6 +33,7 @@ COMMANDS = (
     "export",
     "alerts",
     "reliability",
+    "audit",
     "simulate",
     "reference",
 )

@@ -32,18 +32,23 @@
     │       └── AudioUndecodable        audio_undecodable
     ├── AccessError
     │   ├── NotAuthenticated       401  not_authenticated
+    │   │   ├── EnrolmentRefused        enrolment_refused
+    │   │   ├── RenewalRefused          renewal_refused
+    │   │   └── RenewalSuperseded       renewal_superseded
     │   ├── NotPermitted           403  not_permitted
     │   └── NotFound               404  not_found
     ├── ConflictError              409
     │   ├── DigestConflict              session_digest_conflict
     │   ├── SessionIdTaken              session_id_taken
     │   ├── AlreadyExists               already_exists
+    │   ├── EnrolmentUsed               enrolment_used
     │   └── ObservationConflict         observation_conflict
     └── OperationError             the operator has to act
         ├── SettingInvalid         500  setting_invalid
         ├── SettingUnsafe          500  setting_unsafe
         ├── MigrationNeeded        503  migration_needed
         ├── CatalogueChanged       503  catalogue_changed
+        ├── AuditBroken            503  audit_broken
         ├── ExtraMissing           501  extra_missing
         ├── KeysMissing            503  keys_missing
         ├── KeysInvalid            503  keys_invalid
@@ -254,6 +259,24 @@ class NotAuthenticated(AccessError):
     code, status, title = "not_authenticated", 401, "Not authenticated"
 
 
+class EnrolmentRefused(NotAuthenticated):
+    """The enrolment code cannot be used: unknown, expired, void, or used by another phone."""
+
+    code, title = "enrolment_refused", "Enrolment refused"
+
+
+class RenewalRefused(NotAuthenticated):
+    """The renewal secret renews nothing, or no longer."""
+
+    code, title = "renewal_refused", "Renewal refused"
+
+
+class RenewalSuperseded(NotAuthenticated):
+    """The phone has renewed its token since."""
+
+    code, title = "renewal_superseded", "Renewal superseded"
+
+
 class NotPermitted(AccessError):
     """The credential does not allow this."""
 
@@ -294,6 +317,12 @@ class AlreadyExists(ConflictError):
     code, title = "already_exists", "Already exists"
 
 
+class EnrolmentUsed(ConflictError):
+    """A phone was enrolled with this code already."""
+
+    code, title = "enrolment_used", "Enrolment code used"
+
+
 class ObservationConflict(ConflictError):
     """Another value of the same scale, time and source is stored already."""
 
@@ -326,6 +355,12 @@ class CatalogueChanged(OperationError):
     """An assessment's declaration changed without a new version."""
 
     code, status, title = "catalogue_changed", 503, "Catalogue changed without a new version"
+
+
+class AuditBroken(OperationError):
+    """The audit was changed from outside, so that nothing can be written to it."""
+
+    code, status, title = "audit_broken", 503, "Audit broken"
 
 
 class ExtraMissing(OperationError):
