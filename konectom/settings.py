@@ -148,8 +148,8 @@ class Settings:
     )
     public_url = _address(
         "http://127.0.0.1:8000",
-        "Where phones and browsers reach this installation; it stands in enrolment codes. Outside of development it must "
-        "begin with https://, and requests must name its host.",
+        "Where phones and browsers reach this installation; it stands in enrolment codes. Outside of development it "
+        "must begin with https://, and requests must name its host.",
         "http",
         "https",
     )
