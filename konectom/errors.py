@@ -32,15 +32,23 @@
     │       └── AudioUndecodable        audio_undecodable
     ├── AccessError
     │   ├── NotAuthenticated       401  not_authenticated
+    │   │   ├── EnrolmentRefused        enrolment_refused
+    │   │   ├── RenewalRefused          renewal_refused
+    │   │   └── RenewalSuperseded       renewal_superseded
     │   ├── NotPermitted           403  not_permitted
+    │   ├── ConsentMissing         403  consent_missing
+    │   ├── ConsentWithdrawn       403  consent_withdrawn
+    │   ├── PatientRestricted      403  patient_restricted
     │   └── NotFound               404  not_found
     ├── ConflictError              409
     │   ├── DigestConflict              session_digest_conflict
     │   ├── SessionIdTaken              session_id_taken
     │   ├── AlreadyExists               already_exists
+    │   ├── EnrolmentUsed               enrolment_used
     │   └── ObservationConflict         observation_conflict
     └── OperationError             the operator has to act
         ├── SettingInvalid         500  setting_invalid
+        ├── SettingUnsafe          500  setting_unsafe
         ├── MigrationNeeded        503  migration_needed
         ├── CatalogueChanged       503  catalogue_changed
         ├── AuditBroken            503  audit_broken
@@ -48,8 +56,9 @@
         ├── KeysMissing            503  keys_missing
         ├── KeysInvalid            503  keys_invalid
         ├── KeyInUse               409  key_in_use
-        └── StoreUnavailable       503  store_unavailable
-            └── SealBroken              seal_broken
+        ├── StoreUnavailable       503  store_unavailable
+        │   └── SealBroken              seal_broken
+        └── TooSlow                503  too_slow
 
 ``code`` never changes once released; ``detail`` is for people and may. ``at`` is a JSON pointer (RFC 6901) into the
 body that was sent, or into the query (``/query/limit``).
@@ -253,10 +262,46 @@ class NotAuthenticated(AccessError):
     code, status, title = "not_authenticated", 401, "Not authenticated"
 
 
+class EnrolmentRefused(NotAuthenticated):
+    """The enrolment code cannot be used: unknown, expired, void, or used by another phone."""
+
+    code, title = "enrolment_refused", "Enrolment refused"
+
+
+class RenewalRefused(NotAuthenticated):
+    """The renewal secret renews nothing, or no longer."""
+
+    code, title = "renewal_refused", "Renewal refused"
+
+
+class RenewalSuperseded(NotAuthenticated):
+    """The phone has renewed its token since."""
+
+    code, title = "renewal_superseded", "Renewal superseded"
+
+
 class NotPermitted(AccessError):
     """The credential does not allow this."""
 
     code, status, title = "not_permitted", 403, "Not permitted"
+
+
+class ConsentMissing(AccessError):
+    """The patient has not agreed that data of this type are collected."""
+
+    code, status, title = "consent_missing", 403, "No consent"
+
+
+class ConsentWithdrawn(AccessError):
+    """The patient no longer agrees that data of this type are collected."""
+
+    code, status, title = "consent_withdrawn", 403, "Consent withdrawn"
+
+
+class PatientRestricted(AccessError):
+    """What is kept of the patient, or of this type, is neither shown nor used at present, and nothing is added."""
+
+    code, status, title = "patient_restricted", 403, "Use is restricted"
 
 
 class NotFound(AccessError):
@@ -293,6 +338,12 @@ class AlreadyExists(ConflictError):
     code, title = "already_exists", "Already exists"
 
 
+class EnrolmentUsed(ConflictError):
+    """A phone was enrolled with this code already."""
+
+    code, title = "enrolment_used", "Enrolment code used"
+
+
 class ObservationConflict(ConflictError):
     """Another value of the same scale, time and source is stored already."""
 
@@ -307,6 +358,12 @@ class SettingInvalid(OperationError):
     """A setting has a value that cannot be used."""
 
     code, title = "setting_invalid", "Setting invalid"
+
+
+class SettingUnsafe(OperationError):
+    """A setting, or who may read a file, is not fit for patients' data."""
+
+    code, title = "setting_unsafe", "Not fit for patients' data"
 
 
 class MigrationNeeded(OperationError):
@@ -361,6 +418,12 @@ class SealBroken(StoreUnavailable):
     """Something that is stored sealed was changed or damaged, or belongs elsewhere."""
 
     code, title = "seal_broken", "Stored data damaged"
+
+
+class TooSlow(OperationError):
+    """The database was stopped at the limit of time that one question may take."""
+
+    code, status, title = "too_slow", 503, "Answer takes too long"
 
 
 def pointer_token(name: object) -> str:
