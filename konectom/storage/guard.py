@@ -1,4 +1,8 @@
-"""What keeps rows as they were written: sessions that refuse to change immutable rows, or to write at all."""
+"""What keeps rows as they were written: sessions that refuse to change immutable rows, or to write at all.
+
+Erasing a patient, and nothing else, deletes some of them: a session whose ``info`` says :data:`ERASING` may delete
+rows of :data:`~konectom.storage.models.ERASABLE` tables. It changes none of them, and of the others it deletes none.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +11,10 @@ from typing import Any
 from sqlalchemy import event
 from sqlalchemy.orm import ORMExecuteState, Session
 
-from konectom.storage.models import IMMUTABLE
+from konectom.storage.models import ERASABLE, IMMUTABLE
+
+ERASING = "erasing"
+"""What the session of an erasure says in its ``info``."""
 
 
 class RowImmutable(TypeError):
@@ -39,5 +46,7 @@ def _before_statement(state: ORMExecuteState) -> None:
     if state.session.info.get("read_only"):
         raise ReadOnly("this session was opened to read")
     table = getattr(getattr(state.statement, "table", None), "name", None)
+    if state.is_delete and state.session.info.get(ERASING) and table in {each.__tablename__ for each in ERASABLE}:
+        return
     if not state.is_insert and table in {each.__tablename__ for each in IMMUTABLE}:
         raise RowImmutable(f"rows of {table} are never changed or deleted")

@@ -16,6 +16,7 @@ NEW = (
     "care_team",
     "consent_form",
     "erasure",
+    "residue",
     "invitation",
     "login",
     "recovery_code",
@@ -198,6 +199,13 @@ def _make() -> None:
         sa.UniqueConstraint("patient_id", name="uq_erasure_patient_id"),
     )
     op.create_index("ix_erasure_study_id_erased_at_id", "erasure", ["study_id", "erased_at", "id"])
+    op.create_table(
+        "residue",
+        sa.Column("erasure_id", sa.Uuid(), nullable=False),
+        sa.Column("object", sa.String(), nullable=False),
+        sa.ForeignKeyConstraint(["erasure_id"], ["erasure.id"], name="fk_residue_erasure_id_erasure"),
+        sa.PrimaryKeyConstraint("erasure_id", "object", name="pk_residue"),
+    )
     op.create_table(
         "invitation",
         sa.Column("id", sa.Uuid(), nullable=False),

@@ -1,0 +1,46 @@
+"""Rewriting the room that deleted rows left, so that nothing of them can be read from the files.
+
+SQLite overwrites what is deleted (``secure_delete``), but copies of a row that it made while it moved others between
+pages stay in unused room, and the write-ahead log holds pages as they were. ``VACUUM`` writes the whole file anew, from
+what is there alone, and a checkpoint then empties the log. PostgreSQL's ``VACUUM`` makes the room of deleted rows free
+to be used again; only ``VACUUM FULL``, which shuts everybody out meanwhile, writes the tables anew.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from sqlalchemy import Connection, Engine, Table
+
+CHECKPOINT_WAITS_MS = 2_000
+"""How long the log's end is waited for where somebody still reads what came before."""
+
+
+def compact(engine: Engine, tables: Iterable[Table]) -> bool:
+    """Rewrite what ``tables`` left free; tell whether the files are clean of it.
+
+    They are not where somebody still reads an older state of the database: repeat it later. Raises OperationalError
+    where the database cannot be written, or has no room for a second copy.
+    """
+    if engine.dialect.name == "sqlite":
+        # Outside of a transaction: VACUUM refuses to run in one.
+        with engine.connect() as connection:
+            return _compact_sqlite(connection)
+    with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        quote = engine.dialect.identifier_preparer.format_table
+        connection.exec_driver_sql(f"VACUUM {', '.join(quote(table) for table in tables)}")
+    return True
+
+
+def _compact_sqlite(connection: Connection) -> bool:
+    driver = connection.connection.driver_connection
+    if driver is None:  # pragma: no cover  # a connection that was just made has one
+        raise RuntimeError("the connection is closed")
+    waited = driver.execute("PRAGMA busy_timeout").fetchone()[0]
+    driver.execute("VACUUM").close()
+    try:
+        driver.execute(f"PRAGMA busy_timeout = {CHECKPOINT_WAITS_MS}").close()
+        busy, _, _ = driver.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+    finally:
+        driver.execute(f"PRAGMA busy_timeout = {waited}").close()
+    return not busy
