@@ -94,7 +94,9 @@ def _certificate_of(db: Session, patient_id: UUID) -> Erasure | None:
 
 
 def _erase(services: Services, db: Session, patient_id: UUID, reason: str, code: str | None) -> Erasure:
-    # Whoever is adding something to the patient is waited for; whoever comes later finds no patient.
+    # Whoever is adding something to the patient is waited for; whoever comes later finds no patient. In the same order
+    # as uploads do: the key first.
+    db.get(PatientKey, patient_id, with_for_update=True)
     patient = db.get(Patient, patient_id, with_for_update=True)
     if patient is None:
         done = _certificate_of(db, patient_id)  # by another, who was waited for just now

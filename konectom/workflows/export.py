@@ -25,7 +25,13 @@ from konectom.workflows.entries import entries_of
 from konectom.workflows.people import find_study
 from konectom.workflows.services import Services
 
-__all__ = ["dictionary_csv", "feature_dictionary", "feature_table"]
+__all__ = [
+    "dictionary_csv",
+    "dictionary_of_patient",
+    "feature_dictionary",
+    "feature_table",
+    "values_of_patient",
+]
 
 ROWS = 200
 """Results that are in memory at one time."""
@@ -63,6 +69,19 @@ def feature_dictionary(services: Services, study_id: UUID) -> list[dict[str, Any
             current.setdefault(row.assessment, {})[row.version] = entries_of(db, row)
         wide = {name: Wide.of(versions) for name, versions in current.items()}
         return dictionary_rows([(row.version, entries_of(db, row)) for row in stored], wide)
+
+
+def values_of_patient(db: Session, study: Study, patient_id: UUID) -> Iterator[bytes]:
+    """Return every current value of one patient as CSV, a piece at a time, also what is shown to nobody else."""
+    whose = Patient.id == patient_id
+    known = {row.id: entries_of(db, row) for row in _catalogues(db, study.id, IS_CURRENT, whose)}
+    return table("csv", (*FACTS, *VALUE_FACTS), (VALUE,), _value_batches(db, study, whose, known), {})
+
+
+def dictionary_of_patient(db: Session, study: Study, patient_id: UUID) -> list[dict[str, Any]]:
+    """Return a row for each column and measure that :func:`values_of_patient` has."""
+    stored = _catalogues(db, study.id, IS_CURRENT, Patient.id == patient_id)
+    return dictionary_rows([(row.version, entries_of(db, row)) for row in stored])
 
 
 def _pieces(
