@@ -143,6 +143,7 @@ def _make() -> None:
         sa.Column("head_seal", sa.String(), nullable=False),
         sa.PrimaryKeyConstraint("id", name="pk_audit_head"),
     )
+    op.execute("INSERT INTO audit_head (id, seq, seal, \"key\", head_seal) VALUES (1, 0, '', '', '')")
     op.create_table(
         "user",
         sa.Column("id", sa.Uuid(), nullable=False),
