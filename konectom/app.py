@@ -16,6 +16,7 @@ from konectom.api.health import health
 from konectom.api.json import OrjsonProvider
 from konectom.api.observations import observations
 from konectom.api.patients import patients
+from konectom.api.rights import rights
 from konectom.api.sessions import sessions
 from konectom.api.studies import studies
 from konectom.errors import MigrationNeeded, StoreUnavailable
@@ -48,7 +49,7 @@ def create_app(settings: Settings | None = None, *, services: Services | None = 
 
     api = Api(app, title="konectom", version=__version__, info=openapi.INFO)
     openapi.prepare(api.spec)
-    for resource in (sessions, patients, observations, studies, following, assessments):
+    for resource in (sessions, patients, observations, studies, following, rights, assessments):
         api.register_blueprint(resource, url_prefix=API_PREFIX)
     api.register_blueprint(health)
     app.register_blueprint(docs)

@@ -32,6 +32,7 @@ COMMANDS = (
     "export",
     "alerts",
     "reliability",
+    "retention",
     "simulate",
     "reference",
 )

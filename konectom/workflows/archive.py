@@ -26,7 +26,7 @@ from konectom.workflows.export import dictionary_of_patient, values_of_patient
 from konectom.workflows.identity import read_identity
 from konectom.workflows.observations import show_observation
 from konectom.workflows.pages import told
-from konectom.workflows.people import find_patient, find_study, show_patient, show_study
+from konectom.workflows.people import find_patient, find_study, show_study
 from konectom.workflows.raw import raw_bytes
 from konectom.workflows.receipts import session_receipt
 from konectom.workflows.services import Services
@@ -115,7 +115,8 @@ def _pieces(services: Services, patient_id: UUID) -> Generator[bytes, None, None
         study = find_study(db, patient.study_id)
         left_out = "\n".join(f"  {table}: {why}" for table, why in NOT_HELD.items())
         yield from archive.add("README.txt", README.format(left_out=left_out).encode())
-        yield from archive.add_json("patient.json", {"patient": show_patient(patient), "study": show_study(study)})
+        told_of = {"patient": _row(Patient.__table__, patient), "study": show_study(study)}  # type: ignore[arg-type]
+        yield from archive.add_json("patient.json", told_of)
         yield from archive.add_json("identity.json", read_identity(services, db, patient_id))
         yield from archive.add_json("consents.json", _consents(db, patient_id))
         for name, tables in LISTS.items():

@@ -169,7 +169,14 @@ def list_devices(
 
 def show_study(row: Study) -> dict[str, Any]:
     """Return a study as it stands on the wire."""
-    return {"id": str(row.id), "code": row.code, "name": row.name, "created_at": told(row.created_at)}
+    return {
+        "id": str(row.id),
+        "code": row.code,
+        "name": row.name,
+        "consent": row.consent,
+        "retain_until": None if row.retain_until is None else row.retain_until.isoformat(),
+        "created_at": told(row.created_at),
+    }
 
 
 def show_patient(row: Patient) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from marshmallow import Schema, fields, validate
 from konectom.api.schemas import Described
 from konectom.api.schemas.pages import Page, PageQuery
 from konectom.workflows import people
+from konectom.workflows.study_terms import CONSENT_KEPT
 
 CODE = {"description": "1 to 64 letters, digits, points, hyphens or underscores.", "example": "MS-001"}
 NEW_CODE = CODE | {"pattern": f"^{people.CODE.pattern}$"}
@@ -25,7 +26,21 @@ class Study(Described):
     id = fields.UUID(required=True)
     code = fields.String(required=True, metadata=CODE)
     name = fields.String(required=True)
+    consent = fields.String(required=True, validate=validate.OneOf(CONSENT_KEPT))
+    retain_until = fields.Date(
+        required=True,
+        allow_none=True,
+        metadata={"description": "The last day on which the patients' data are kept; null where none is set."},
+    )
     created_at = fields.AwareDateTime(required=True)
+
+
+class StudyChange(Schema):
+    """What of a study is to be another; what is not named stays."""
+
+    reason = fields.String(required=True, metadata={"example": "ten years after the end", "maxLength": 500})
+    consent = fields.String(validate=validate.OneOf(CONSENT_KEPT))
+    retain_until = fields.Date(allow_none=True, metadata={"example": "2036-12-31"})
 
 
 class StudyPage(Page):

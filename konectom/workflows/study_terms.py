@@ -1,0 +1,36 @@
+"""On what terms a study keeps data: where consent is kept, and until when."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Any
+from uuid import UUID
+
+from konectom.errors import FieldInvalid
+from konectom.security.acting import because
+from konectom.workflows.erasure import checked_reason
+from konectom.workflows.people import find_study, show_study
+from konectom.workflows.services import Services
+
+CONSENT_KEPT = ("here", "elsewhere")
+"""Where consent is kept: ``here``, so that nothing comes in without it, or ``elsewhere``, on paper."""
+
+
+def edit_study(services: Services, study_id: UUID, *, reason: str, **changes: Any) -> dict[str, Any]:
+    """Change ``consent`` (one of :data:`CONSENT_KEPT`) or ``retain_until`` (a date, or None); return the study.
+
+    What is not named stays. A date in the past makes the study overdue. Raises :class:`FieldInvalid`,
+    :class:`~konectom.errors.NotFound`.
+    """
+    reason = checked_reason(reason)
+    consent, until = changes.get("consent"), changes.get("retain_until")
+    if "consent" in changes and consent not in CONSENT_KEPT:
+        raise FieldInvalid(f"consent must be one of {', '.join(CONSENT_KEPT)}", at="/consent")
+    if until is not None and not isinstance(until, date):
+        raise FieldInvalid("retain_until must be a date", at="/retain_until")
+    with because(reason), services.db.write() as db:
+        row = find_study(db, study_id, lock=True)
+        for name in changes.keys() & {"consent", "retain_until"}:
+            setattr(row, name, changes[name])
+        db.flush()
+        return show_study(row)
