@@ -171,3 +171,36 @@ def reach_of(role: Role, permission: str) -> Reach | None:
 def service_permissions() -> tuple[str, ...]:
     """Return what a program's token may be given."""
     return tuple(name for name, each in MATRIX.items() if "service" in each.reach)
+
+
+def permissions_page() -> str:
+    """Return ``docs/permissions.md``; write it with ``python -m konectom.security.matrix > docs/permissions.md``."""
+    head = "".join(f" {role.replace('_', ' ')} |" for role in ROLES)
+    lines = [_PAGE_HEAD, f"| permission | means |{head}\n", f"|---|---|{'---|' * len(ROLES)}\n"]
+    for each in _DECLARED:
+        whole = " \\*" if each.whole else ""
+        reaches = "".join(f" {each.reach.get(role, '')} |" for role in ROLES)
+        lines.append(f"| `{each.name}`{whole} | {each.means} |{reaches}\n")
+    return "".join(lines)
+
+
+_PAGE_HEAD = """# Who may do what
+
+Every endpoint asks for one permission. A role has it as far as the table says; an empty field: not at all. What lies
+outside of the reach is answered as if it did not exist. This is the only place where it is decided
+(`konectom/security/matrix.py`, from which this page is made).
+
+* `own`: a phone its own patient; a member of staff the own account
+* `care`: patients of the care teams to which the clinician belongs, and for some hours one patient after breaking the
+  glass, with a reason, in an emergency
+* `study`: the study in which the role was granted, or the one site of it; for a program, its token's study, or all
+* `everything`: the whole installation
+
+\\* concerns a study as a whole: a role that was granted at one site does not have it. A program has only those of the
+permissions that its token names.
+
+"""
+
+
+if __name__ == "__main__":
+    print(permissions_page(), end="")  # noqa: T201

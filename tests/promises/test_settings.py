@@ -47,7 +47,7 @@ def test_without_an_environment_the_defaults_hold(tmp_path, monkeypatch):
     assert settings.data_dir == tmp_path / "konectom-data"
     assert settings.database_url == f"sqlite:///{tmp_path}/konectom-data/konectom.sqlite3"
     assert settings.object_store_url == f"file://{tmp_path}/konectom-data/objects"
-    assert settings.staff_token_lifetime == timedelta(days=90)
+    assert settings.service_token_lifetime == timedelta(days=90)
 
 
 def test_the_limits_are_those_of_the_readers():
@@ -103,8 +103,8 @@ def test_a_caller_cannot_misspell_one_either():
     [("30 s", timedelta(seconds=30)), ("10min", timedelta(minutes=10)), ("12 h", timedelta(hours=12))],
 )
 def test_durations(text, value):
-    assert load_settings({}, staff_token_lifetime=text).staff_token_lifetime == value
-    assert load_settings({}, staff_token_lifetime=value).staff_token_lifetime == value
+    assert load_settings({}, service_token_lifetime=text).service_token_lifetime == value
+    assert load_settings({}, service_token_lifetime=value).service_token_lifetime == value
 
 
 def test_secrets_are_not_shown():
