@@ -57,6 +57,11 @@ class Keychain:
         """Raise :class:`KeysMissing` unless what was sealed under this key can be opened."""
         self._key(key_id).cipher(b"")
 
+    def opens(self, key_id: str) -> bool:
+        """Tell whether, as the keys are at present, what was sealed under this key can be opened."""
+        key = self._reread().keys.get(key_id)
+        return key is not None and key.use == "seal"
+
     def wrap(self, purpose: bytes, secret: bytes, *, bound_to: bytes = b"") -> tuple[str, bytes]:
         """Return the id of the current key, and ``secret`` sealed under it; ``bound_to`` must be told again to open."""
         ring = self._fresh()

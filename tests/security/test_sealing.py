@@ -91,8 +91,8 @@ def test_segments_cannot_be_moved_left_out_repeated_or_taken_from_elsewhere(smal
     tampered = []
     for place in range(4):
         tampered.append(segments[:place] + segments[place + 1 :])
-        tampered.append(segments[:place] + [segments[place]] + segments[place:])
-        tampered.append(segments[:place] + [others[place]] + segments[place + 1 :])
+        tampered.append([*segments[:place], segments[place], *segments[place:]])
+        tampered.append([*segments[:place], others[place], *segments[place + 1 :]])
     for first, second in pairwise(range(4)):
         swapped = list(segments)
         swapped[first], swapped[second] = swapped[second], swapped[first]
