@@ -99,17 +99,16 @@ class Trail:
 
         Raises :class:`AuditBroken` where the head is not the one that was sealed last: to go on would hide it.
         """
+        key, at = self.keys.current_id, microseconds(self._clock())
         whose = Whose.of(connection, self.keys, notes)
-        head = locked_head(connection)
-        if head is None or fault_of_head(self.keys, head) is not None:
-            raise AuditBroken("the head of the audit is missing or was changed; see: konectom audit verify")
-        rows, previous, key, at = [], head.seal, self.keys.current_id, microseconds(self._clock())
+        head = genuine_head(connection, self.keys, lock=True)
+        rows, previous = [], head.seal
         for seq, note in enumerate(notes, head.seq + 1):
             entry = self._entry(seq, at, note, whose)
             previous = seal_entry(self.keys, entry, previous, key)
             rows.append(_row(entry, key, previous))
         try:
-            connection.execute(insert(AuditRow.__table__), rows)
+            connection.execute(insert(AuditRow), rows)
         except IntegrityError as error:
             raise AuditBroken("the audit holds entries that come after its head; see: konectom audit verify") from error
         write_head(connection, seal_head(self.keys, head.seq + len(rows), previous, key))
@@ -163,18 +162,28 @@ def note(
     )
 
 
-def locked_head(connection: Connection) -> Head | None:
-    """Return the head of the chain, which others can change only after this transaction."""
+def read_head(connection: Connection, *, lock: bool = False) -> Head | None:
+    """Return the head, None where it is missing; ``lock`` keeps others from changing it before this one ends."""
     table = AuditHead.__table__
-    row = connection.execute(select(table).where(table.c.id == HEAD_ID).with_for_update()).one_or_none()
+    statement = select(table).where(table.c.id == HEAD_ID)
+    row = connection.execute(statement.with_for_update() if lock else statement).one_or_none()
     return None if row is None else Head(row.seq, row.seal, row.key, row.head_seal)
+
+
+def genuine_head(connection: Connection, keys: KeyRing, *, lock: bool = False) -> Head:
+    """Return the head as it was sealed; raises :class:`AuditBroken`."""
+    head = read_head(connection, lock=lock)
+    fault = "head_missing" if head is None else fault_of_head(keys, head)
+    if head is None or fault is not None:
+        why = "is sealed under a key that is not here" if fault == "head_key" else "is missing or was changed"
+        raise AuditBroken(f"the head of the audit {why}; see: konectom audit verify")
+    return head
 
 
 def write_head(connection: Connection, head: Head) -> None:
     """Replace the head of the chain."""
-    table = AuditHead.__table__
     values = {"seq": head.seq, "seal": head.seal, "key": head.key, "head_seal": head.head_seal}
-    connection.execute(update(table).where(table.c.id == HEAD_ID).values(values))
+    connection.execute(update(AuditHead).where(AuditHead.id == HEAD_ID).values(values))
 
 
 def audit(session_class: type[Session]) -> None:
@@ -198,7 +207,7 @@ def _before_flush(session: Session, context: Any, instances: Any) -> None:
         if row.AUDITED:
             waiting.append((row, "insert", None, {}))
     for row in session.dirty:
-        if row.AUDITED and row not in session.deleted:
+        if row.AUDITED:
             changed = _changed(row)
             if changed & plan_of(type(row)).counted:
                 waiting.append((row, "update", _before(session, row), {"columns": sorted(changed)}))

@@ -68,9 +68,13 @@ class Plan:
         return "/".join(str(values[key]) for key in self.keys)
 
 
-@cache
 def plan_of(model: type[Base]) -> Plan:
     """Return how rows of ``model`` are told."""
+    return _plan(model)
+
+
+@cache
+def _plan(model: type[Base]) -> Plan:
     mapper: Mapper[Any] = inspected(model)
     columns: list[tuple[str, Column[Any]]] = [(each.key, mapper.columns[each.key]) for each in mapper.column_attrs]
     return Plan(

@@ -14,15 +14,14 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from sqlalchemy import Connection, Select, select
 
-from konectom.errors import KonectomError
 from konectom.security.chain import Keys
 from konectom.storage.digests import installations_digest, patients_digest, patients_digest_key
 from konectom.storage.models import CareTeam, Device, Patient, PatientKey
 
-KEY_PURPOSE = b"patient-key"
+KEY_PURPOSE = b"patient key"
 WHY_PURPOSE = b"audit-why"
-OF_PATIENT, OF_INSTALLATION = b"\x01", b"\x02"
-"""The first byte of a sealed reason: under whose key it is."""
+OF_PATIENT, IN_THE_OPEN = b"\x01", b"\x02"
+"""The first byte of a reason as it is kept: sealed under the patient's key, or as it was given."""
 
 NONCE_BYTES = 12
 AT_ONCE = 500
@@ -36,14 +35,6 @@ class KeyRing(Keys, Protocol):
 
     def unwrap(self, purpose: bytes, key_id: str, sealed: bytes, *, bound_to: bytes = b"") -> bytes:
         """Return what was sealed under the key of this id."""
-        ...
-
-    def seal_small(self, purpose: bytes, data: bytes, *, bound_to: bytes = b"") -> bytes:
-        """Return ``data`` sealed under the current key, with the key's id."""
-        ...
-
-    def unseal_small(self, purpose: bytes, sealed: bytes, *, bound_to: bytes = b"") -> bytes:
-        """Return what was sealed with its key's id."""
         ...
 
 
@@ -118,7 +109,7 @@ class Whose:
         return None if key is None else patients_digest(patients_digest_key(key), content)
 
     def seal_why(self, patient: UUID | None, why: str | None) -> bytes | None:
-        """Return a reason sealed under the patient's key, or the installation's where it is about no patient.
+        """Return a reason sealed under the patient's key; one that is about no patient stands as it is.
 
         About a patient whose key was destroyed nothing is kept that could be read: the reason is left out.
         """
@@ -126,7 +117,7 @@ class Whose:
             return None
         said = why.encode("utf-8", "replace")
         if patient is None:
-            return OF_INSTALLATION + self.keys.seal_small(WHY_PURPOSE, said)
+            return IN_THE_OPEN + said
         key = self.patient_keys.get(patient)
         if key is None:
             return None
@@ -148,16 +139,16 @@ def keys_of_patients(connection: Connection, keys: KeyRing, patients: Iterable[U
     }
 
 
-def unseal_why(keys: KeyRing, patient_key: bytes | None, sealed: bytes) -> str | None:
+def unseal_why(patient_key: bytes | None, sealed: bytes) -> str | None:
     """Return a reason, None where its key was destroyed or it cannot be read any more."""
     try:
-        if sealed[:1] == OF_INSTALLATION:
-            return keys.unseal_small(WHY_PURPOSE, sealed[1:]).decode()
+        if sealed[:1] == IN_THE_OPEN:
+            return sealed[1:].decode()
         if patient_key is None:
             return None
         start = 1 + NONCE_BYTES
         return _why_cipher(patient_key).decrypt(sealed[1:start], sealed[start:], WHY_PURPOSE).decode()
-    except (InvalidTag, KonectomError, ValueError):
+    except (InvalidTag, ValueError):
         return None
 
 
@@ -177,7 +168,7 @@ def _wanted(notes: Iterable[Owned], name: str) -> set[UUID]:
     return {value for each in notes if (value := each.facts.get(name)) is not None}
 
 
-def _pairs(connection: Connection, statement: Select[Any], key: Any, wanted: set[UUID]) -> dict[UUID, UUID]:
+def _pairs(connection: Connection, statement: Select[UUID, UUID], key: Any, wanted: set[UUID]) -> dict[UUID, UUID]:
     return {row[0]: row[1] for some in _some(wanted) for row in connection.execute(statement.where(key.in_(some)))}
 
 

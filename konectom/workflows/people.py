@@ -270,7 +270,7 @@ def _facts(told: Mapping[str, Any], year: int) -> dict[str, Any]:
     strange = told.keys() - set(FACTS)
     if strange:
         raise TypeError(f"{sorted(strange)[0]} is nothing that a patient has")
-    checks = {
+    checks: dict[str, Callable[[Any], Any]] = {
         "birth_year": lambda value: _within(value, "birth_year", 1890, year),
         "sex": lambda value: _one_of(value, "sex", SEXES),
         "education_years": lambda value: _within(value, "education_years", 0, 40),
