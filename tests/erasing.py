@@ -29,6 +29,7 @@ from konectom.storage.models import (
     CareTeam,
     Consent,
     Enrolment,
+    Renewal,
     Review,
     ScoreRow,
     SessionRow,
@@ -155,7 +156,9 @@ def _observe(services: Services, person: Person) -> None:
     said = {"source": word("source"), "reference": word("ref"), "note": word("note")}
     at = services.clock() - timedelta(days=3)
     kept = enter_observation(services, person.id, code="edss", at=at, values={"step": 3.5}, **said).observation
-    wrong = enter_observation(services, person.id, code="edss", at=at - timedelta(days=9), values={"step": 9.0}).observation
+    wrong = enter_observation(
+        services, person.id, code="edss", at=at - timedelta(days=9), values={"step": 9.0}
+    ).observation
     taken_back = word("retracted")
     retract_observation(services, person.id, UUID(wrong["id"]), reason=taken_back)
     person.ids["observation"] = UUID(kept["id"])
@@ -166,6 +169,7 @@ def _observe(services: Services, person: Person) -> None:
 def _follow(services: Services, person: Person, study: UUID) -> None:
     now, patient = services.clock(), person.id
     ids = {name: uuid4() for name in ("alert", "consent", "enrolment", "broken", "team", "user")}
+    due = create_schedule(services, study, assessment="tap", patient=patient, start="2026-11-02")
     note, finding, message = word("seen"), word("finding"), word("message")
     with services.db.write() as db:
         db.add(User(id=ids["user"], login=word("login"), name="Ada", failures=0, created_at=now))
@@ -186,10 +190,9 @@ def _follow(services: Services, person: Person, study: UUID) -> None:
             ),
             BreakGlass(id=ids["broken"], user_id=ids["user"], patient_id=patient, at=now, expires_at=now),
             CarePatient(team_id=ids["team"], patient_id=patient, since=now),
+            Review(patient_id=patient, reviewed_at=now, seen_until=now),
+            Renewal(device_id=person.ids["device"], from_hash=word("old"), to_hash=word("new"), at=now),
         ])  # fmt: skip
-        if db.get(Review, patient) is None:
-            db.add(Review(patient_id=patient, reviewed_at=now, seen_until=now))
-    due = create_schedule(services, study, assessment="tap", patient=patient, start="2026-11-02")
     ids["schedule"] = UUID(due["id"])
     person.ids |= ids
     person.needles += [text("alert's note", note), text("alert's key", finding), text("alert's message", message)]

@@ -18,7 +18,7 @@ from konectom.security.chain import Keys
 from konectom.storage.digests import installations_digest, patients_digest, patients_digest_key
 from konectom.storage.models import CareTeam, Device, Patient, PatientKey
 
-KEY_PURPOSE = b"patient key"
+KEY_PURPOSE = b"patient-key"
 WHY_PURPOSE = b"audit-why"
 OF_PATIENT, IN_THE_OPEN = b"\x01", b"\x02"
 """The first byte of a reason as it is kept: sealed under the patient's key, or as it was given."""

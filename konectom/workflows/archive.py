@@ -19,11 +19,12 @@ from sqlalchemy.orm import Session
 from konectom import __version__
 from konectom.exports.archive import Archive
 from konectom.exports.features import dictionary_csv
-from konectom.storage.audit import entries_of_patient
+from konectom.security.principal import EVERYTHING
 from konectom.storage.belonging import rows_of
 from konectom.storage.models import Base, ConsentForm, Observation, Patient, SessionRow
+from konectom.workflows.audit import Which, export_audit
 from konectom.workflows.export import dictionary_of_patient, values_of_patient
-from konectom.workflows.identity import read_identity
+from konectom.workflows.identity import get_identity
 from konectom.workflows.observations import show_observation
 from konectom.workflows.pages import told
 from konectom.workflows.people import find_patient, find_study, show_study
@@ -117,7 +118,7 @@ def _pieces(services: Services, patient_id: UUID) -> Generator[bytes, None, None
         yield from archive.add("README.txt", README.format(left_out=left_out).encode())
         told_of = {"patient": _row(Patient.__table__, patient), "study": show_study(study)}  # type: ignore[arg-type]
         yield from archive.add_json("patient.json", told_of)
-        yield from archive.add_json("identity.json", read_identity(services, db, patient_id))
+        yield from archive.add_json("identity.json", get_identity(services, patient_id))
         yield from archive.add_json("consents.json", _consents(db, patient_id))
         for name, tables in LISTS.items():
             yield from archive.add_json(name, {table: list(_rows(db, table, patient_id)) for table in tables})
@@ -127,10 +128,11 @@ def _pieces(services: Services, patient_id: UUID) -> Generator[bytes, None, None
         yield from _sessions(services, db, archive, patient_id)
         yield from archive.add("features.csv", values_of_patient(db, study, patient_id))
         yield from archive.add("dictionary.csv", dictionary_csv(dictionary_of_patient(db, study, patient_id)))
-        entries = entries_of_patient(db, services.keys, patient_id)
-        yield from archive.add("audit.ndjson", (orjson.dumps(entry, option=orjson.OPT_APPEND_NEWLINE) for entry in entries))
-        about = {"schema": SCHEMA, "patient": str(patient_id), "made_at": told(now), "software": f"konectom {__version__}"}
-        yield from archive.end(about)
+        yield from archive.add("audit.ndjson", _audit(services, patient_id))
+        software = f"konectom {__version__}"
+        yield from archive.end(
+            {"schema": SCHEMA, "patient": str(patient_id), "made_at": told(now), "software": software}
+        )
 
 
 def _sessions(services: Services, db: Session, archive: Archive, patient_id: UUID) -> Iterator[bytes]:
@@ -151,6 +153,16 @@ def _sessions(services: Services, db: Session, archive: Archive, patient_id: UUI
         yield from archive.add_json(f"sessions/{session_id}/receipt.json", receipt)
         yield from archive.add(f"sessions/{session_id}/{name}", body, compress=row.encoding is None)
         db.expunge_all()  # so that a thousand sessions take no more room than one
+
+
+def _audit(services: Services, patient_id: UUID) -> Iterator[bytes]:
+    """Yield the entries about the patient, one in a line; of a list, that the patient was in it, and not who else."""
+    for piece in export_audit(services, EVERYTHING, Which(patient=patient_id)):
+        for line in piece.splitlines():
+            entry = orjson.loads(line)
+            if isinstance(entry["detail"].get("patients"), list):
+                entry["detail"]["patients"] = [str(patient_id)]
+            yield orjson.dumps(entry, option=orjson.OPT_APPEND_NEWLINE)
 
 
 def _ending(row: SessionRow) -> str:

@@ -147,7 +147,7 @@ def _remove_rows(db: Session, patient_id: UUID) -> _RowsRemoved:
     counts: dict[str, int] = {}
     tables = sorted(tables_of_patients(), key=lambda table: table is not PatientKey.__table__)
     for table in tables:
-        counts[table.name] = db.execute(table.delete().where(rows_of(table, patient_id))).rowcount  # type: ignore[attr-defined]
+        counts[str(table.name)] = db.execute(table.delete().where(rows_of(table, patient_id))).rowcount  # type: ignore[attr-defined]
     sizes: dict[str, int] = {}
     for names in _some(objects):
         referred = select(SessionRow.id).where(SessionRow.object == Blob.object).exists()
@@ -155,7 +155,7 @@ def _remove_rows(db: Session, patient_id: UUID) -> _RowsRemoved:
         sizes |= {name: size for name, size in db.execute(select(Blob.object, Blob.size_bytes).where(unused))}
     for names in _some(sizes):
         db.execute(delete(Blob).where(Blob.object.in_(names)), execution_options={"synchronize_session": False})
-    counts[Blob.__tablename__] = len(sizes)
+    counts[str(Blob.__tablename__)] = len(sizes)
     return _RowsRemoved(Removed(counts, len(sizes), sum(sizes.values()), key), tuple(sizes))
 
 

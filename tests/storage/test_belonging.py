@@ -1,4 +1,4 @@
-"""Which tables are of a patient follows from the schema; here it is worked out another way, from the database itself."""
+"""Which tables are of a patient follows from the models; here it is worked out from the database itself."""
 
 from uuid import uuid4
 

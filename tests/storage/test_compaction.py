@@ -28,7 +28,8 @@ def engine(file):
             for _ in range(60):
                 whose = draw.randrange(4)
                 said = ("SECRET" if whose == 3 else "PUBLIC") * draw.choice([1, 5, 20, 300])
-                row = {"id": f"{draw.getrandbits(64):x}", "whose": whose, "said": said, "other": said[: draw.randrange(90)]}
+                other = said[: draw.randrange(90)]
+                row = {"id": f"{draw.getrandbits(64):x}", "whose": whose, "said": said, "other": other}
                 db.execute(text("INSERT INTO note VALUES (:id, :whose, :said, :other)"), row)
             db.execute(text("UPDATE note SET said = said || other WHERE rowid % 9 = :turn"), {"turn": turn % 9})
     with engine.execution_options(**{WRITES: True}).begin() as db:

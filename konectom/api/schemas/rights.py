@@ -32,7 +32,7 @@ class ErasedBy(Described):
     name = fields.String(required=True)
 
 
-class Removed(Described):
+class RemovedData(Described):
     """What was removed."""
 
     rows = fields.Dict(keys=fields.String(), values=fields.Integer(), required=True)
@@ -45,7 +45,7 @@ class Removed(Described):
     )
 
 
-class Kept(Described):
+class KeptData(Described):
     """What is kept, and why."""
 
     what = fields.String(required=True)
@@ -53,7 +53,7 @@ class Kept(Described):
     why = fields.String(required=True)
 
 
-class Seal(Described):
+class CertificateSeal(Described):
     """Under which key of the installation the certificate is sealed, and the HMAC-SHA256 of the rest of it."""
 
     key = fields.String(required=True)
@@ -70,13 +70,13 @@ class Certificate(Described):
     erased_at = fields.AwareDateTime(required=True)
     by = fields.Nested(ErasedBy, required=True)
     reason = fields.String(required=True)
-    removed = fields.Nested(Removed, required=True)
-    kept = fields.List(fields.Nested(Kept), required=True)
+    removed = fields.Nested(RemovedData, required=True)
+    kept = fields.List(fields.Nested(KeptData), required=True)
     software = fields.String(required=True)
-    seal = fields.Nested(Seal, required=True)
+    seal = fields.Nested(CertificateSeal, required=True)
 
 
-class Residue(Described):
+class ErasureResidue(Described):
     """What is still to be removed: objects that nobody can read, and what freed room of the database may hold."""
 
     objects = fields.Integer(required=True)
@@ -87,7 +87,7 @@ class Erasure(Described):
     """An erasure: its certificate, and what is left to be done."""
 
     certificate = fields.Nested(Certificate, required=True)
-    residue = fields.Nested(Residue, required=True)
+    residue = fields.Nested(ErasureResidue, required=True)
 
 
 class ErasurePage(Page):
