@@ -47,8 +47,8 @@ def test_without_an_environment_the_defaults_hold(tmp_path, monkeypatch):
     assert settings.data_dir == tmp_path / "konectom-data"
     assert settings.database_url == f"sqlite:///{tmp_path}/konectom-data/konectom.sqlite3"
     assert settings.object_store_url == f"file://{tmp_path}/konectom-data/objects"
-    assert settings.service_token_lifetime == timedelta(days=90)
     assert settings.keys_url == f"file://{tmp_path}/konectom-data/keys.json"
+    assert settings.service_token_lifetime == timedelta(days=90)
 
 
 def test_the_limits_are_those_of_the_readers():

@@ -29,7 +29,9 @@ def test_what_was_said_is_told(services, patient, clock):
     nothing = dict.fromkeys(ADA)
     assert get_identity(services, patient) == {"patient": str(patient), **nothing, "changed_at": None}
     said = set_identity(services, patient, **ADA)
-    assert said == get_identity(services, patient) == {"patient": str(patient), **ADA, "changed_at": clock.now.isoformat()}
+    assert (
+        said == get_identity(services, patient) == {"patient": str(patient), **ADA, "changed_at": clock.now.isoformat()}
+    )
     clock.forward(hours=1)
     said = set_identity(services, patient, given_name="Ada", family_name=None, phone="")
     assert said == get_identity(services, patient)
