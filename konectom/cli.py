@@ -34,6 +34,7 @@ COMMANDS = (
     "alerts",
     "reliability",
     "retention",
+    "audit",
     "simulate",
     "reference",
 )

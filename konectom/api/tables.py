@@ -14,6 +14,7 @@ MEDIA_TYPES = {
     "parquet": "application/vnd.apache.parquet",
     "json": "application/json",
     "zip": "application/zip",
+    "ndjson": "application/x-ndjson",
 }
 
 BYTES = {"type": "string", "format": "binary"}

@@ -31,7 +31,7 @@ def create(patient: str, study: str | None, form: str, **facts: Any) -> None:
     """Enrol a patient's phone and print its token: this once, and never again."""
     from konectom.workflows.enrolments import enrol_device
 
-    with installation() as services:
+    with installation(changes=True) as services:
         patient_id = UUID(patient_named(services, patient, study)["id"])
         made = enrol_device(services, patient_id=patient_id, **facts)
         expires_at = made.access_expires_at.isoformat()
@@ -58,6 +58,6 @@ def revoke(device: str) -> None:
     """Shut the phone with the id DEVICE out. What it sent before stays."""
     from konectom.workflows.enrolments import revoke_device
 
-    with installation() as services:
+    with installation(changes=True) as services:
         revoke_device(services, identifier_of(device, "device"))
     click.echo(f"revoked device {device}")

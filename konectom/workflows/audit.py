@@ -6,7 +6,7 @@ import csv
 import io
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from datetime import datetime
 from typing import Any, Literal
 from uuid import UUID
@@ -86,6 +86,19 @@ def note_read(
             note(db, change=change, entity=entity, entity_id=entity_id, study_id=study, detail=here)
 
 
+def note_export(services: Services, which: Which, form: str) -> None:
+    """Note that entries of the audit were taken away."""
+    asked = {each.name: str(value) for each in fields(which) if (value := getattr(which, each.name)) is not None}
+    note_read(
+        services,
+        change="event",
+        entity="audit",
+        study_id=which.study,
+        patient_id=which.patient,
+        detail={"asked": asked, "format": form},
+    )
+
+
 def list_audit(
     services: Services, scope: Scope, which: Which, *, cursor: str | None = None, limit: int | None = None
 ) -> dict[str, Any]:
@@ -94,6 +107,13 @@ def list_audit(
     with services.db.read() as db:
         found = page(db, _statement(db, scope, which), (AuditRow.seq,), BY_NUMBER, lambda row: {"row": row}, asked)
         return found | {"items": _shown(services, db, [each["row"] for each in found["items"]])}
+
+
+def last_entries(services: Services, scope: Scope, which: Which, most: int) -> list[dict[str, Any]]:
+    """Return the newest entries, newest last."""
+    with services.db.read() as db:
+        statement = _statement(db, scope, which).order_by(AuditRow.seq.desc()).limit(most)
+        return _shown(services, db, db.scalars(statement).all()[::-1])
 
 
 def export_audit(services: Services, scope: Scope, which: Which, form: Form = "ndjson") -> Iterator[bytes]:
