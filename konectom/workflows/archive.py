@@ -1,7 +1,7 @@
 """A portable copy of all that is kept of a patient, for the patient (GDPR, Articles 15 and 20).
 
-What was uploaded is in it byte for byte, so that it can be handed over to another installation, or read by anybody. What
-is restricted is in it too: a restriction stops the use of data, not the patient's right to have them.
+What was uploaded is in it byte for byte, so that it can be handed over to another installation, or read by anybody.
+What is restricted is in it too: a restriction stops the use of data, not the patient's right to have them.
 """
 
 from __future__ import annotations

@@ -109,7 +109,8 @@ def test_the_ids_that_are_kept_stand_in_the_audit_and_the_certificate_alone(serv
     erase_patient(services, gone.id, reason=WHY)
     kept = {needle.name: set(rows_with(services, needle)) for needle in gone.needles if needle.identifier}
     assert kept["patient"] == {"audit", "erasure"}
-    assert kept.pop("patient") and set().union(*kept.values()) == {"audit"}
+    assert kept.pop("patient")
+    assert set().union(*kept.values()) == {"audit"}
 
 
 def test_others_are_untouched(services, persons, gone):
@@ -465,7 +466,7 @@ def test_no_answer_holds_a_byte_of_who_was_erased(app, services, persons, gone, 
             assert status == 401, rule
     assert asked > 60
     for key, answer in answers(app, callers[:2], other, study).items():
-        if not key[1].endswith(GROWS) and "<" in key[1]:
+        if answer[0] == 200 and not key[1].endswith(GROWS) and "<" in key[1]:
             assert answer == others[key], key
     assert manager.post(f"/patients/{gone.id}/erasure", json={"code": gone.code, "reason": WHY}).status_code == 404
     listed = manager.get(f"/studies/{study}/erasures", query_string={"patient": str(gone.id)})
