@@ -1,8 +1,8 @@
 """What keeps rows as they were written: sessions that refuse to change immutable rows, or to write at all.
 
-The audit's own rows are written by :mod:`konectom.storage.audit` alone. Rows of which the audit tells one by one are not
-changed or removed many at once, where it could not. Only the erasure of a patient removes such rows, and some of those
-that are immutable; its session says so (:data:`ERASING`), and it tells the audit what it removed.
+The audit's own rows are written by :mod:`konectom.storage.audit` alone. Rows of which the audit tells are not changed
+or removed many at once, where it could not tell of each. Only the erasure of a patient removes such rows, and some of
+those that are immutable: its session says so (:data:`ERASING`), and it tells the audit what it removed.
 """
 
 from __future__ import annotations

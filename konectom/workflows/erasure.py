@@ -152,7 +152,7 @@ def _remove_rows(db: Session, patient_id: UUID) -> _RowsRemoved:
     for names in _some(objects):
         referred = select(SessionRow.id).where(SessionRow.object == Blob.object).exists()
         unused = Blob.object.in_(names) & ~referred
-        sizes |= dict(db.execute(select(Blob.object, Blob.size_bytes).where(unused)).tuples().all())
+        sizes |= {row.object: row.size_bytes for row in db.execute(select(Blob.object, Blob.size_bytes).where(unused))}
     for names in _some(sizes):
         db.execute(delete(Blob).where(Blob.object.in_(names)), execution_options={"synchronize_session": False})
     counts[str(Blob.__tablename__)] = len(sizes)
