@@ -189,8 +189,8 @@ def test_a_certificate_can_be_verified(services, gone):
     ("name", "value"),
     [
         ("reason", "another"),
-        ("patient", str(uuid4())),
-        ("study", str(uuid4())),
+        ("patient", "00000000-0000-4000-8000-000000000001"),
+        ("study", "00000000-0000-4000-8000-000000000001"),
         ("removed", {}),
         ("seal", {}),
         ("seal", {"key": "", "mac": ""}),
