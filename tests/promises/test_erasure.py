@@ -12,6 +12,7 @@ from sqlalchemy import event, func, select
 
 from konectom import logs
 from konectom.errors import FieldInvalid, NotFound, StoreUnavailable
+from konectom.security.matrix import MATRIX
 from konectom.settings import load_settings
 from konectom.storage.belonging import rows_of, tables_of_patients
 from konectom.storage.models import AuditRow, Base, Erasure, SessionRow
@@ -415,13 +416,17 @@ def program(app, services):
     return Caller(app.test_client(), issue_service_token(services, name="all", permissions=["*"]).token)
 
 
+OF_NOBODY = {"catalogue.read", "reference.read"}
+
+
 def addresses(app, person, study):
     """Each address that can be read, of one patient."""
     ids = {"patient_id": person.id, "study_id": study, "session_id": person.sessions[0], "name": "probe"}
     ids |= {f"{name}_id": value for name, value in person.ids.items()}
     with app.test_request_context():
         for rule in app.url_map.iter_rules():
-            if "GET" in rule.methods and rule.rule.startswith("/api") and rule.arguments <= set(ids):
+            permission = getattr(app.view_functions[rule.endpoint], "permission", None)
+            if "GET" in rule.methods and permission in MATRIX.keys() - OF_NOBODY and rule.arguments <= set(ids):
                 given = {name: ids[name] for name in rule.arguments}
                 yield rule.rule, app.url_map.bind("localhost").build(rule.endpoint, given)
 
