@@ -117,6 +117,8 @@ def seal_head(keys: Keys, seq: int, seal: str, key: str) -> Head:
 
 def fault_of_entry(keys: Keys, entry: Entry, previous: str, key: str, seal: str) -> str | None:
     """Return what is wrong with an entry that comes after the seal ``previous``: ``key``, ``seal``, or nothing."""
+    if not key:
+        return "key"
     try:
         right = seal_entry(keys, entry, previous, key)
     except KonectomError:
@@ -128,6 +130,8 @@ def fault_of_head(keys: Keys, head: Head) -> str | None:
     """Return what is wrong with a head by itself: ``head_key``, ``head_seal``, or nothing."""
     if head == GENESIS:
         return None
+    if not head.key:
+        return "head_key"
     try:
         right = seal_head(keys, head.seq, head.seal, head.key)
     except KonectomError:

@@ -7,6 +7,7 @@ several writers stand one after the other without gaps. What is rolled back, who
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from contextvars import ContextVar
 from dataclasses import dataclass, field, fields, replace
@@ -15,7 +16,7 @@ from typing import Any, Protocol
 from uuid import UUID
 
 import orjson
-from sqlalchemy import Connection, event, insert, select, update
+from sqlalchemy import Connection, LargeBinary, Text, cast, event, insert, select, update
 from sqlalchemy import inspect as inspected
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import ORMExecuteState, Session, SessionTransaction
@@ -163,11 +164,22 @@ def note(
 
 
 def read_head(connection: Connection, *, lock: bool = False) -> Head | None:
-    """Return the head, None where it is missing; ``lock`` keeps others from changing it before this one ends."""
-    table = AuditHead.__table__
-    statement = select(table).where(table.c.id == HEAD_ID)
+    """Return the head, None where it is missing; ``lock`` keeps others from changing it before this one ends.
+
+    What no writer would have put there is told as something that no seal fits.
+    """
+    columns = AuditHead.__table__.columns
+    # SQLite gives out whatever bytes somebody put in, unless they are asked for as text.
+    as_stored = LargeBinary if connection.dialect.name == "sqlite" else Text
+    texts = [cast(columns[name], as_stored) for name in ("seal", "key", "head_seal")]
+    statement = select(cast(columns["seq"], as_stored), *texts).where(columns["id"] == HEAD_ID)
     row = connection.execute(statement.with_for_update() if lock else statement).one_or_none()
-    return None if row is None else Head(row.seq, row.seal, row.key, row.head_seal)
+    if row is None:
+        return None
+    seq, seal, key, head_seal = (
+        each if isinstance(each, str) else bytes(each).decode(errors="replace") for each in row
+    )
+    return Head(int(seq) if re.fullmatch("[0-9]{1,18}", seq) else -1, seal, key, head_seal)
 
 
 def genuine_head(connection: Connection, keys: KeyRing, *, lock: bool = False) -> Head:

@@ -17,6 +17,7 @@ from konectom.security.chain import (
     GENESIS,
     Anchor,
     Head,
+    Keys,
     fault_of_entry,
     fault_of_head,
 )
@@ -24,7 +25,7 @@ from konectom.storage.audit import genuine_head, read_head
 from konectom.storage.audit_rows import Stored, stored_entries, stored_seal
 from konectom.storage.digests import PATIENT, audited_models, installations_digest, plan_of
 from konectom.storage.models import Base, Erasure
-from konectom.storage.whose import Whose
+from konectom.storage.whose import KeyRing, Whose
 from konectom.workflows.services import Services
 
 FAULTS_TOLD = 100
@@ -124,17 +125,27 @@ def verify(services: Services, *, anchor: Anchor | None = None, rows: bool = Fal
     :class:`~konectom.errors.KeysMissing` and its kin where the keys themselves cannot be read.
     """
     services.keys.check()
-    report = Report()
     last: dict[tuple[str, str], _Last] | None = {} if rows else None
     with services.db.read() as db:
-        connection = db.connection()
-        report.head = read_head(connection)
-        end = _walk(services, connection, report, last)
-        _check_head(services, report, end)
-        if anchor is not None and anchor.seq > 0 and stored_seal(connection, anchor.seq) != anchor.seal:
-            report.add("anchor", anchor.seq)
+        report = check_chain(db.connection(), services.keys, anchor=anchor, last=last)
         if last is not None:
-            _check_rows(services, connection, report, last)
+            _check_rows(services.keys, db.connection(), report, last)
+    return report
+
+
+def check_chain(
+    connection: Connection,
+    keys: Keys,
+    *,
+    anchor: Anchor | None = None,
+    last: dict[tuple[str, str], _Last] | None = None,
+) -> Report:
+    """Walk the chain as this connection sees it; into ``last`` goes what was last told of each row."""
+    report = Report(head=read_head(connection))
+    end = _walk(keys, connection, report, last)
+    _check_head(keys, report, end)
+    if anchor is not None and anchor.seq > 0 and stored_seal(connection, anchor.seq) != anchor.seal:
+        report.add("anchor", anchor.seq)
     return report
 
 
@@ -148,9 +159,7 @@ def anchor_of(services: Services) -> Anchor:
     return Anchor(head.seq, head.seal)
 
 
-def _walk(
-    services: Services, connection: Connection, report: Report, last: dict[tuple[str, str], _Last] | None
-) -> Stored:
+def _walk(keys: Keys, connection: Connection, report: Report, last: dict[tuple[str, str], _Last] | None) -> Stored:
     """Check entry after entry, and return the last. After a fault the chain is followed on from what is there."""
     before = Stored(GENESIS.seq, None, seal=GENESIS.seal)
     for found in stored_entries(connection):
@@ -163,7 +172,7 @@ def _walk(
         elif found.entry is None:
             report.add("form", found.seq)
         elif before.entry is not None or before.seq == GENESIS.seq:
-            fault = fault_of_entry(services.keys, found.entry, before.seal, found.key, found.seal)
+            fault = fault_of_entry(keys, found.entry, before.seal, found.key, found.seal)
             if fault is not None:
                 report.add(fault, found.seq)
         entry, before = found.entry, found
@@ -172,12 +181,12 @@ def _walk(
     return before
 
 
-def _check_head(services: Services, report: Report, end: Stored) -> None:
+def _check_head(keys: Keys, report: Report, end: Stored) -> None:
     head = report.head
     if head is None:
         report.add("head_missing")
         return
-    fault = fault_of_head(services.keys, head)
+    fault = fault_of_head(keys, head)
     if fault is not None:
         report.add(fault)
     elif end.seq is not None and head.seq > end.seq:
@@ -196,14 +205,14 @@ class _Row:
     facts: Mapping[str, Any]
 
 
-def _check_rows(services: Services, connection: Connection, report: Report, last: dict[tuple[str, str], _Last]) -> None:
+def _check_rows(keys: KeyRing, connection: Connection, report: Report, last: dict[tuple[str, str], _Last]) -> None:
     for model in audited_models():
         for some in _rows(connection, model):
-            whose = Whose.of(connection, services.keys, some)
+            whose = Whose.of(connection, keys, some)
             for row in some:
                 report.rows += 1
                 key = (row.entity, plan_of(model).entity_id(row.facts))
-                _check_row(services, report, whose, plan_of(model).content(row.facts), row, key, last.pop(key, None))
+                _check_row(keys, report, whose, plan_of(model).content(row.facts), row, key, last.pop(key, None))
     erased = set(connection.execute(select(Erasure.patient_id)).scalars())
     for (entity, entity_id), told in last.items():
         if told.change != "delete" and told.patient_id not in erased:
@@ -211,7 +220,7 @@ def _check_rows(services: Services, connection: Connection, report: Report, last
 
 
 def _check_row(
-    services: Services,
+    keys: KeyRing,
     report: Report,
     whose: Whose,
     content: bytes,
@@ -232,7 +241,7 @@ def _check_row(
         if used == PATIENT:
             now = whose.digest(patient, content) if patient is not None else ""
         else:
-            now = installations_digest(services.keys, content, used)
+            now = installations_digest(keys, content, used)
         if now is None:
             report.unchecked += 1
         elif now != told.after:
