@@ -11,6 +11,7 @@ from konectom.api import access, errors, noting, openapi, requests
 from konectom.api.assessments import assessments
 from konectom.api.audit import audit
 from konectom.api.contract import Api
+from konectom.api.devices import devices
 from konectom.api.docs import docs
 from konectom.api.following import following
 from konectom.api.health import health
@@ -18,7 +19,6 @@ from konectom.api.identity import identity
 from konectom.api.json import OrjsonProvider
 from konectom.api.observations import observations
 from konectom.api.patients import patients
-from konectom.api.rights import rights
 from konectom.api.sessions import sessions
 from konectom.api.studies import studies
 from konectom.errors import MigrationNeeded, StoreUnavailable
@@ -54,7 +54,18 @@ def create_app(settings: Settings | None = None, *, services: Services | None = 
 
     api = Api(app, title="konectom", version=__version__, info=openapi.INFO)
     openapi.prepare(api.spec)
-    for resource in (sessions, patients, identity, observations, studies, following, rights, assessments, audit):
+    for resource in (
+        sessions,
+        patients,
+        identity,
+        observations,
+        studies,
+        following,
+        rights,
+        assessments,
+        audit,
+        devices,
+    ):
         api.register_blueprint(resource, url_prefix=API_PREFIX)
     api.register_blueprint(health)
     app.register_blueprint(docs)

@@ -32,12 +32,16 @@
     │       └── AudioUndecodable        audio_undecodable
     ├── AccessError
     │   ├── NotAuthenticated       401  not_authenticated
+    │   │   ├── EnrolmentRefused        enrolment_refused
+    │   │   ├── RenewalRefused          renewal_refused
+    │   │   └── RenewalSuperseded       renewal_superseded
     │   ├── NotPermitted           403  not_permitted
     │   └── NotFound               404  not_found
     ├── ConflictError              409
     │   ├── DigestConflict              session_digest_conflict
     │   ├── SessionIdTaken              session_id_taken
     │   ├── AlreadyExists               already_exists
+    │   ├── EnrolmentUsed               enrolment_used
     │   └── ObservationConflict         observation_conflict
     └── OperationError             the operator has to act
         ├── SettingInvalid         500  setting_invalid
@@ -253,6 +257,24 @@ class NotAuthenticated(AccessError):
     code, status, title = "not_authenticated", 401, "Not authenticated"
 
 
+class EnrolmentRefused(NotAuthenticated):
+    """The enrolment code cannot be used: unknown, expired, void, or used by another phone."""
+
+    code, title = "enrolment_refused", "Enrolment refused"
+
+
+class RenewalRefused(NotAuthenticated):
+    """The renewal secret renews nothing, or no longer."""
+
+    code, title = "renewal_refused", "Renewal refused"
+
+
+class RenewalSuperseded(NotAuthenticated):
+    """The phone has renewed its token since."""
+
+    code, title = "renewal_superseded", "Renewal superseded"
+
+
 class NotPermitted(AccessError):
     """The credential does not allow this."""
 
@@ -291,6 +313,12 @@ class AlreadyExists(ConflictError):
     """Something of that name exists already."""
 
     code, title = "already_exists", "Already exists"
+
+
+class EnrolmentUsed(ConflictError):
+    """A phone was enrolled with this code already."""
+
+    code, title = "enrolment_used", "Enrolment code used"
 
 
 class ObservationConflict(ConflictError):
