@@ -19,6 +19,7 @@ from konectom.api.identity import identity
 from konectom.api.json import OrjsonProvider
 from konectom.api.observations import observations
 from konectom.api.patients import patients
+from konectom.api.rights import rights
 from konectom.api.sessions import sessions
 from konectom.api.studies import studies
 from konectom.errors import MigrationNeeded, StoreUnavailable

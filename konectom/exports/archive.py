@@ -49,7 +49,7 @@ class Archive:
 
     def __init__(self, at: datetime) -> None:
         self._sink = Sink()
-        self._zip = zipfile.ZipFile(self._sink, "w", zipfile.ZIP_DEFLATED)  # type: ignore[arg-type]  # it need not seek
+        self._zip = zipfile.ZipFile(self._sink, "w", zipfile.ZIP_DEFLATED)  # it need not seek
         self._at = at.timetuple()[:6] if at.year >= EARLIEST[0] else EARLIEST
         self._files: list[dict[str, Any]] = []
 
