@@ -26,6 +26,7 @@ COMMANDS = (
     "keys",
     "study",
     "patient",
+    "consent",
     "device",
     "token",
     "import",

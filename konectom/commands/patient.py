@@ -14,12 +14,12 @@ from konectom.commands._output import Refusal, format_option, print_json, show_o
 if TYPE_CHECKING:
     from konectom.workflows.certificates import Verified
 
-COLUMNS = ("code", "id", "birth_year", "sex", "created_at")
+COLUMNS = ("code", "id", "birth_year", "sex", "created_at", "restricted_at")
 
 
 @click.group("patient")
 def command() -> None:
-    """Create and list patients, hand out what is kept of one, erase one."""
+    """Create and list patients, restrict the use of their data, hand them out, erase them."""
 
 
 @command.command("create")
@@ -51,6 +51,40 @@ def list_(study: str | None, form: str) -> None:
     with installation() as services:
         study_id = None if study is None else UUID(study_named(services, study)["id"])
         show_rows(every_row(list_patients, services, study_id=study_id), COLUMNS, form)
+
+
+@command.command("restrict")
+@click.argument("patient")
+@click.option("--study", metavar="STUDY", help="The patient's study, where several use this code.")
+@click.option("--reason", required=True, help="Why; it stands in the audit.")
+@click.option(
+    "--data-type", "data_types", multiple=True, metavar="TYPE", help="Only this type of data; may be repeated."
+)
+def restrict(patient: str, study: str | None, reason: str, data_types: tuple[str, ...]) -> None:
+    """Stop the use of what is kept of PATIENT (code or id): nobody is shown it, and nothing is added."""
+    from konectom.workflows.restrictions import restrict_patient
+
+    with installation() as services:
+        patient_id = UUID(patient_named(services, patient, study)["id"])
+        restrict_patient(services, patient_id, reason=reason, data_types=data_types or None)
+    click.echo(f"restricted {' '.join(data_types) or 'all'} of patient {patient}")
+
+
+@command.command("resume")
+@click.argument("patient")
+@click.option("--study", metavar="STUDY", help="The patient's study, where several use this code.")
+@click.option("--reason", help="Why; it stands in the audit.")
+@click.option(
+    "--data-type", "data_types", multiple=True, metavar="TYPE", help="Only this type of data; may be repeated."
+)
+def resume(patient: str, study: str | None, reason: str | None, data_types: tuple[str, ...]) -> None:
+    """Use what is kept of PATIENT (code or id) again."""
+    from konectom.workflows.restrictions import resume_patient
+
+    with installation() as services:
+        patient_id = UUID(patient_named(services, patient, study)["id"])
+        resume_patient(services, patient_id, data_types=data_types or None, reason=reason)
+    click.echo(f"resumed {' '.join(data_types) or 'all'} of patient {patient}")
 
 
 @command.command("archive", epilog="Example: konectom patient archive MS-001 --study pilot -o MS-001.zip")

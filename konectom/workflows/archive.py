@@ -31,6 +31,7 @@ from konectom.workflows.people import find_patient, find_study, show_study
 from konectom.workflows.raw import raw_bytes
 from konectom.workflows.receipts import session_receipt
 from konectom.workflows.services import Services
+from konectom.workflows.withheld import NOTHING
 
 SCHEMA = "konectom.archive/1"
 
@@ -149,7 +150,7 @@ def _sessions(services: Services, db: Session, archive: Archive, patient_id: UUI
             "content_encoding": row.encoding,
         }
         kept = _row(row.__table__, row)  # type: ignore[arg-type]
-        receipt = {"receipt": session_receipt(db, row, measures=True), "session": kept, "upload": upload}
+        receipt = {"receipt": session_receipt(db, row, NOTHING, measures=True), "session": kept, "upload": upload}
         yield from archive.add_json(f"sessions/{session_id}/receipt.json", receipt)
         yield from archive.add(f"sessions/{session_id}/{name}", body, compress=row.encoding is None)
         db.expunge_all()  # so that a thousand sessions take no more room than one

@@ -9,23 +9,20 @@ from uuid import UUID
 from konectom.errors import FieldInvalid
 from konectom.security.acting import because
 from konectom.workflows.erasure import checked_reason
-from konectom.workflows.people import find_study, show_study
+from konectom.workflows.people import CONSENT, find_study, show_study
 from konectom.workflows.services import Services
-
-CONSENT_KEPT = ("here", "elsewhere")
-"""Where consent is kept: ``here``, so that nothing comes in without it, or ``elsewhere``, on paper."""
 
 
 def edit_study(services: Services, study_id: UUID, *, reason: str, **changes: Any) -> dict[str, Any]:
-    """Change ``consent`` (one of :data:`CONSENT_KEPT`) or ``retain_until`` (a date, or None); return the study.
+    """Change ``consent`` (one of :data:`~konectom.workflows.people.CONSENT`) or ``retain_until`` (a date, or None); return the study.
 
     What is not named stays. A date in the past makes the study overdue. Raises :class:`FieldInvalid`,
     :class:`~konectom.errors.NotFound`.
     """
     reason = checked_reason(reason)
     consent, until = changes.get("consent"), changes.get("retain_until")
-    if "consent" in changes and consent not in CONSENT_KEPT:
-        raise FieldInvalid(f"consent must be one of {', '.join(CONSENT_KEPT)}", at="/consent")
+    if "consent" in changes and consent not in CONSENT:
+        raise FieldInvalid(f"consent must be one of {', '.join(CONSENT)}", at="/consent")
     if until is not None and not isinstance(until, date):
         raise FieldInvalid("retain_until must be a date", at="/retain_until")
     with because(reason), services.db.write() as db:

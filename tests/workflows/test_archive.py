@@ -18,6 +18,7 @@ from konectom.workflows.archive import patient_archive
 from konectom.workflows.audit import note_read
 from konectom.workflows.ingest import ingest_session
 from konectom.workflows.people import create_patient, create_study
+from konectom.workflows.restrictions import restrict_patient
 from konectom.workflows.sessions import get_session
 from tests.erasing import populate
 from tests.probe import probe_recording, session_body
@@ -78,6 +79,19 @@ def test_who_else_was_in_a_list_is_not_told(services, study, person):
     entries = [orjson.loads(line) for line in opened(services, person.id).read("audit.ndjson").splitlines()]
     assert [each["detail"]["patients"] for each in entries if "patients" in each["detail"]] == [[str(person.id)]]
     assert {each["patient"] for each in entries} == {str(person.id), None}
+
+
+def test_what_is_restricted_is_in_it_too(services, person, archive):
+    before = {name: archive.read(name) for name in archive.namelist()}
+    restrict_patient(services, person.id, reason="asked for", data_types=["clinical"])
+    restrict_patient(services, person.id, reason="asked for")
+    after = opened(services, person.id)
+    for name in ("features.csv", "dictionary.csv", "observations.json", "alerts.json"):
+        assert after.read(name) == before[name]
+    for session in person.sessions:
+        receipt = f"sessions/{session}/receipt.json"
+        assert json_of(after, receipt)["receipt"] == orjson.loads(before[receipt])["receipt"]
+    assert json_of(after, "patient.json")["patient"]["birth_year"] == 1971
 
 
 def test_the_identity_and_the_decisions_can_be_read(archive, person):
