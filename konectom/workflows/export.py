@@ -78,7 +78,8 @@ def values_of_patient(db: Session, study: Study, patient_id: UUID) -> Iterator[b
     """Return every current value of one patient as CSV, a piece at a time, also what is shown to nobody else."""
     whose = Patient.id == patient_id
     known = {row.id: entries_of(db, row) for row in _catalogues(db, study.id, IS_CURRENT, whose)}
-    return table("csv", (*FACTS, *VALUE_FACTS), (VALUE,), _value_batches(db, study, whose, known, withholding=False), {})
+    batches = _value_batches(db, study, whose, known, withholding=False)
+    return table("csv", (*FACTS, *VALUE_FACTS), (VALUE,), batches, {})
 
 
 def dictionary_of_patient(db: Session, study: Study, patient_id: UUID) -> list[dict[str, Any]]:

@@ -14,10 +14,10 @@ from konectom.workflows.services import Services
 
 
 def edit_study(services: Services, study_id: UUID, *, reason: str, **changes: Any) -> dict[str, Any]:
-    """Change ``consent`` (one of :data:`~konectom.workflows.people.CONSENT`) or ``retain_until`` (a date, or None); return the study.
+    """Change where consent is kept (``consent``) or until when data are (``retain_until``, a date); return the study.
 
-    What is not named stays. A date in the past makes the study overdue. Raises :class:`FieldInvalid`,
-    :class:`~konectom.errors.NotFound`.
+    What is not named stays; without a date nothing is overdue, with one in the past all is. Raises
+    :class:`FieldInvalid`, :class:`~konectom.errors.NotFound`.
     """
     reason = checked_reason(reason)
     consent, until = changes.get("consent"), changes.get("retain_until")
