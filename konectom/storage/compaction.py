@@ -10,37 +10,41 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from sqlalchemy import Connection, Engine, Table
+from sqlalchemy import Connection, Table
+
+from konectom.storage.database import open_engine
 
 CHECKPOINT_WAITS_MS = 2_000
 """How long the log's end is waited for where somebody still reads what came before."""
 
 
-def compact(engine: Engine, tables: Iterable[Table]) -> bool:
-    """Rewrite what ``tables`` left free; tell whether the files are clean of it.
+def compact(url: str, tables: Iterable[Table]) -> bool:
+    """Rewrite what ``tables`` of the database at ``url`` left free; tell whether the files are clean of it.
 
     They are not where somebody still reads an older state of the database: repeat it later. Raises OperationalError
     where the database cannot be written, or has no room for a second copy.
     """
-    if engine.dialect.name == "sqlite":
+    engine = open_engine(url)  # a connection of its own, without limits of time
+    try:
         # Outside of a transaction: VACUUM refuses to run in one.
-        with engine.connect() as connection:
-            return _compact_sqlite(connection)
-    with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-        quote = engine.dialect.identifier_preparer.format_table
-        connection.exec_driver_sql(f"VACUUM {', '.join(quote(table) for table in tables)}")
-    return True
+        if engine.dialect.name == "sqlite":
+            with engine.connect() as connection:
+                return _compact_sqlite(connection)
+        with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+            quote = engine.dialect.identifier_preparer.format_table
+            connection.exec_driver_sql(f"VACUUM {', '.join(quote(table) for table in tables)}")
+        return True
+    finally:
+        engine.dispose()
 
 
 def _compact_sqlite(connection: Connection) -> bool:
-    driver = connection.connection.driver_connection
-    if driver is None:  # pragma: no cover  # a connection that was just made has one
-        raise RuntimeError("the connection is closed")
-    waited = driver.execute("PRAGMA busy_timeout").fetchone()[0]
-    driver.execute("VACUUM").close()
+    # Past SQLAlchemy, which would begin a transaction.
+    driver = connection.connection.cursor()
     try:
-        driver.execute(f"PRAGMA busy_timeout = {CHECKPOINT_WAITS_MS}").close()
+        driver.execute("VACUUM")
+        driver.execute(f"PRAGMA busy_timeout = {CHECKPOINT_WAITS_MS}")
         busy, _, _ = driver.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
     finally:
-        driver.execute(f"PRAGMA busy_timeout = {waited}").close()
+        driver.close()
     return not busy

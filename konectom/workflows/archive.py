@@ -112,7 +112,7 @@ def _resumed(first: bytes, rest: Generator[bytes, None, None]) -> Generator[byte
 def _pieces(services: Services, patient_id: UUID) -> Generator[bytes, None, None]:
     now = services.clock()
     archive = Archive(now)
-    with services.db.read() as db:
+    with services.db.read(within=services.settings.export_time_limit) as db:
         patient = find_patient(db, patient_id)
         study = find_study(db, patient.study_id)
         left_out = "\n".join(f"  {table}: {why}" for table, why in NOT_HELD.items())

@@ -173,7 +173,7 @@ def _remove_objects(services: Services, left: Iterable[tuple[UUID, str]]) -> Ite
 def _compact(services: Services) -> bool:
     tables = [*tables_of_patients(), Blob.__table__, Residue.__table__]
     try:
-        clean = compact(services.db.engine, tables)  # type: ignore[arg-type]
+        clean = compact(services.db.url, tables)  # type: ignore[arg-type]
     except OperationalError as error:
         log.error("erasure.unfinished", reason=f"the database cannot be rewritten: {error.orig}")
         return False

@@ -59,12 +59,16 @@ def upgrade() -> None:
     with op.batch_alter_table("session") as session:
         session.create_foreign_key("fk_session_object_blob", "blob", ["object"], ["object"])
         session.create_index("ix_session_object", ["object"])
+        session.create_index("ix_session_device_id", ["device_id"])
+    op.create_index("ix_score_session_id", "score", ["session_id"])
 
 
 def downgrade() -> None:
     _refuse_uploads("their sealed bytes could not be read any more")
+    op.drop_index("ix_score_session_id", "score")
     with op.batch_alter_table("session") as session:
         session.drop_index("ix_session_object")
+        session.drop_index("ix_session_device_id")
         session.drop_constraint("fk_session_object_blob", type_="foreignkey")
         session.drop_column("object")
     with op.batch_alter_table("blob") as blob:

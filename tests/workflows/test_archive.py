@@ -128,7 +128,7 @@ def test_it_can_be_handed_over_to_another_installation(services, archive, person
     directory.mkdir()
     there = installed(directory)
     try:
-        study = UUID(create_study(there, code="NEW")["id"])
+        study = UUID(create_study(there, code="NEW", consent="elsewhere")["id"])
         patient = UUID(create_patient(there, study_id=study, code="NEW-1")["id"])
         for session, body in zip(person.sessions, person.bodies, strict=True):
             upload = json_of(archive, f"sessions/{session}/receipt.json")["upload"]
