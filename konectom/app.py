@@ -21,6 +21,7 @@ from konectom.api.identity import identity
 from konectom.api.json import OrjsonProvider
 from konectom.api.observations import observations
 from konectom.api.patients import patients
+from konectom.api.rights import rights
 from konectom.api.sessions import sessions
 from konectom.api.studies import studies
 from konectom.errors import MigrationNeeded, StoreUnavailable
@@ -72,6 +73,7 @@ def create_app(settings: Settings | None = None, *, services: Services | None = 
         observations,
         studies,
         following,
+        rights,
         assessments,
         audit,
         devices,
