@@ -138,6 +138,16 @@ class Settings:
     page_size_max = _count("500", "Most rows on one page of a list.")
     device_token_lifetime = _duration("1825 d", "How long a phone's token is valid.")
     staff_token_lifetime = _duration("90 d", "How long a staff token is valid.")
+    login_idle = _duration("30 min", "How long a member of staff stays logged in without asking for anything.")
+    login_lifetime = _duration("12 h", "How long a login of a member of staff is valid at most.")
+    invitation_lifetime = _duration("7 d", "How long the code is valid with which a member of staff sets a password.")
+    require_second_factor = _choice(
+        "yes",
+        "Whether staff with a password here may do no more than see to their account until a second factor is set up.",
+        "yes",
+        "no",
+    )
+    break_glass_lifetime = _duration("4 h", "How long a clinician reaches a patient after breaking the glass.")
     log_format = _choice("console", "How the log is written: for people, or one JSON object a line.", "console", "json")
 
     def __init__(self, values: Mapping[str, Any]) -> None:
