@@ -7,6 +7,7 @@ import pytest
 from sqlalchemy import event
 
 from konectom.workflows import alerts, export, people, reviews, schedules, sessions, summary, tokens, trends
+from konectom.workflows.enrolments import enrol_device
 from konectom.workflows.ingest import ingest_session
 from tests.probe import session_body
 
@@ -40,7 +41,8 @@ def plans(services):
 
 
 def test_questions_are_answered_from_an_index(services, people_of_a_study, plans, probe):
-    study, patient, device, session_id = people_of_a_study
+    study, patient, session_id = people_of_a_study
+    phone = enrol_device(services, patient_id=patient)
     schedules.create_schedule(services, study, assessment="probe", start="2026-11-02")
     page = {"limit": 1}
     cursor = people.list_patients(services, study_id=study, limit=1)["next"]
@@ -60,7 +62,7 @@ def test_questions_are_answered_from_an_index(services, people_of_a_study, plans
         "due for a review": lambda: reviews.patients_due(services, study),
         "schedules": lambda: schedules.list_schedules(services, study, patient=patient, **page),
         "adherence": lambda: schedules.patient_adherence(services, patient),
-        "token": lambda: tokens.authenticate(services, tokens.issue_device_token(services, device_id=device).token),
+        "token": lambda: tokens.authenticate(services, phone.access_token),
     }
     # Keys of measures are a few hundred at most, and catalogues a few.
     small = ("SCAN measure", "SCAN catalogue")
@@ -96,4 +98,4 @@ def people_of_a_study(services, people, probe):
     sent = [uuid4() for _ in range(3)]
     for session_id in sent:
         ingest_session(services, session_id=session_id, patient_id=patients[0], body=session_body())
-    return study, patients[0], people.device(patients[0]), sent[0]
+    return study, patients[0], sent[0]
