@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
+from konectom.security.passwords import Passwords
 from konectom.settings import Settings
 from konectom.storage.database import Database
 from konectom.storage.objects import ObjectStore, open_store
@@ -21,12 +22,16 @@ def system_clock() -> datetime:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Services:
-    """The settings, the database, the raw bytes, and what time it is. May be shared by threads and survives a fork."""
+    """The settings, the database, the raw bytes, what time it is, and how passwords are kept.
+
+    May be shared by threads and survives a fork.
+    """
 
     settings: Settings
     db: Database
     objects: ObjectStore
     clock: Clock = system_clock
+    passwords: Passwords = field(default_factory=Passwords)
 
     @classmethod
     def open(cls, settings: Settings, *, clock: Clock = system_clock) -> Services:
