@@ -16,7 +16,7 @@ from konectom.settings import Settings, load_settings
 from konectom.storage import migrate
 from konectom.workflows.people import create_device, create_patient, create_study
 from konectom.workflows.services import Services
-from tests.people import QUICK, Staff
+from tests.people import QUICK, Staff, VaultedServices
 from tests.probe import probe_of
 
 # Continuous integration draws the same examples each time: what it says of a change is of the change. Elsewhere every
@@ -61,7 +61,7 @@ def settings(tmp_path: Any, migrated: Any) -> Settings:
 
 @pytest.fixture
 def services(settings: Settings, clock: Clock) -> Iterator[Services]:
-    services = replace(Services.open(settings, clock=clock), passwords=QUICK)
+    services = replace(VaultedServices.open(settings, clock=clock), passwords=QUICK)
     yield services
     services.close()
 

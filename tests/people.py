@@ -33,6 +33,12 @@ class Vault:
         return sealed[len(purpose) + len(bound_to) + 2 :]
 
 
+class VaultedServices(Services):
+    """Services whose keys are a stand-in."""
+
+    keys = Vault()
+
+
 @dataclass(frozen=True)
 class LoggedIn:
     """A member of staff who is in: the user's id and login, the login's id, and the token that opens."""
