@@ -48,6 +48,16 @@ class Opened:
     def __repr__(self) -> str:
         return f"Opened({self.token[:3]}…, {self.login_id})"
 
+    def as_dict(self) -> dict[str, Any]:
+        """Return it as it stands on the wire."""
+        return {
+            "id": str(self.login_id),
+            "user": str(self.user_id),
+            "token": self.token,
+            "expires_at": told(self.expires_at),
+            "needs_second_factor": self.needs_second_factor,
+        }
+
 
 def log_in(
     services: Services, *, login: str, password: str, code: str | None = None, method: Method = "token"
@@ -112,6 +122,12 @@ def end_login(services: Services, login_id: UUID) -> None:
             raise NotFound("there is no such login")
         if row.ended_at is None:
             row.ended_at = services.clock()
+
+
+def end_own_login(services: Services, caller: Principal) -> None:
+    """End the login with which the caller came in."""
+    if caller.login_id is not None:
+        end_login(services, caller.login_id)
 
 
 def end_all_logins(services: Services, user_id: UUID) -> None:
