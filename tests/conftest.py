@@ -13,11 +13,12 @@ import pytest
 from hypothesis import settings as hypothesis_settings
 
 from konectom.assessments import every_assessment
+from konectom.security.keys import Keychain
 from konectom.settings import Settings, load_settings
 from konectom.storage import migrate
 from konectom.workflows.people import create_device, create_patient, create_study
 from konectom.workflows.services import Services
-from tests.people import QUICK, Staff, VaultedServices
+from tests.people import QUICK, Staff
 from tests.probe import probe_of
 
 # Continuous integration draws the same examples each time: what it says of a change is of the change. Elsewhere every
@@ -54,11 +55,20 @@ def migrated(tmp_path_factory: pytest.TempPathFactory) -> Any:
 
 
 @pytest.fixture(scope="session")
-def set_up(migrated: Any) -> Callable[[Path], Settings]:
+def key_file(tmp_path_factory: pytest.TempPathFactory) -> Any:
+    """The keys of all installations, to be copied."""
+    file = tmp_path_factory.mktemp("keys") / "keys.json"
+    Keychain.open(f"file://{file}").create(datetime(2026, 11, 1, tzinfo=UTC))
+    return file
+
+
+@pytest.fixture(scope="session")
+def set_up(migrated: Any, key_file: Any) -> Callable[[Path], Settings]:
     """Makes an installation in a directory: its database is set up and empty. Returns its settings."""
 
     def install(directory: Path) -> Settings:
         shutil.copy(migrated, directory / "konectom.sqlite3")
+        shutil.copy(key_file, directory / "keys.json")
         return load_settings({}, data_dir=directory, device_access_lifetime="30 d")  # tests move their clock
 
     return install
@@ -78,7 +88,7 @@ def settings(tmp_path: Path, set_up: Callable[[Path], Settings]) -> Settings:
 
 @pytest.fixture
 def services(settings: Settings, clock: Clock) -> Iterator[Services]:
-    services = replace(VaultedServices.open(settings, clock=clock), passwords=QUICK)
+    services = replace(Services.open(settings, clock=clock), passwords=QUICK)
     yield services
     services.close()
 

@@ -74,9 +74,9 @@ def put_my_password(**passwords: Any) -> Any:
 @logins.body(OwnPassword)
 @logins.answers(201, StartedSecondFactor)
 @logins.refuses(AlreadyExists, FieldMissing, FieldInvalid)
-def post_my_second_factor(password: str) -> Any:
+def post_my_second_factor(**proof: Any) -> Any:
     """Begin to set up a second factor: an app that makes codes."""
-    return start_second_factor(services(), principal().id, password=password).as_dict()
+    return start_second_factor(services(), principal().id, **proof).as_dict()
 
 
 @logins.route("/me/second-factor/confirmation", methods=["PUT"])

@@ -24,7 +24,9 @@ from konectom.workflows.pages import BY_TIME_AND_ID, Asked, page, told
 from konectom.workflows.proofs import REFUSED, with_proof
 from konectom.workflows.services import Services
 
-Method = Literal["token", "page", "oidc"]
+Method = Literal["token", "page", "oidc", "oidc+mfa"]
+"""How somebody came in. ``oidc+mfa``: through a provider that says that it asked for a second factor."""
+
 SEEN_EVERY = timedelta(minutes=1)
 """How exactly it is kept when a login was last used."""
 
@@ -70,6 +72,18 @@ def log_in(
     return with_proof(services, User.login == normal_login(login), password, admit, code=code)
 
 
+def finish_login(services: Services, *, login: str, code: str, method: Method = "page") -> Opened:
+    """Open a login for whom the caller has just found right but for the code; raises :class:`NotAuthenticated`.
+
+    Wrong codes are counted as in :func:`log_in`.
+    """
+
+    def admit(db: Session, user: User) -> Opened:
+        return _open(services, db, user, method)
+
+    return with_proof(services, User.login == normal_login(login), None, admit, code=code)
+
+
 def open_login(services: Services, user_id: UUID, method: Method = "oidc") -> Opened:
     """Open a login for a user who proved elsewhere who he or she is; raises :class:`NotAuthenticated`."""
     with services.db.write() as db:
@@ -109,8 +123,8 @@ def authenticate_login(services: Services, token: str) -> Principal:
 
 
 def needs_second_factor(services: Services, user: User, method: str) -> bool:
-    """Tell whether the user has yet to set one up. Of logins through an OpenID provider it is for the provider."""
-    required = services.settings.require_second_factor == "yes" and method != "oidc"
+    """Tell whether the user has yet to set one up: one is required, and the provider did not ask for one either."""
+    required = services.settings.require_second_factor == "yes" and method != "oidc+mfa"
     return required and user.totp_confirmed_at is None
 
 

@@ -20,6 +20,7 @@ from konectom.security.principal import EVERYTHING, Scope
 from konectom.storage.models import Device, Patient, Site, Study
 from konectom.storage.scopes import patients_in, studies_in
 from konectom.workflows.pages import BY_TEXT_AND_ID, BY_TIME_AND_ID, Asked, page, told
+from konectom.workflows.patient_keys import make_patient_key
 from konectom.workflows.services import Services
 
 CODE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
@@ -77,18 +78,24 @@ def create_patient(
     scope: Scope = EVERYTHING,
     **facts: Any,
 ) -> dict[str, Any]:
-    """Make a patient, with what norms use (:data:`FACTS`); the site must be the study's and within ``scope``.
+    """Make a patient, with a key and what norms use (:data:`FACTS`); the site must be the study's, within ``scope``.
 
     Raises :class:`AlreadyExists` where the code is taken in the study, :class:`FieldInvalid` for a fact that cannot be.
     """
     now = services.clock()
     row = Patient(
-        id=uuid4(), study_id=study_id, site_id=site_id, code=checked_code(code), created_at=now, **_facts(facts, now.year)
+        id=uuid4(),
+        study_id=study_id,
+        site_id=site_id,
+        code=checked_code(code),
+        created_at=now,
+        **_facts(facts, now.year),
     )
     get_study(services, study_id)
     with services.db.read() as db:
         _require_site(db, study_id, site_id, scope)
-    return _kept(services, row, show_patient, f"there is a patient {code!r} in this study already")
+    taken = f"there is a patient {code!r} in this study already"
+    return _kept(services, row, show_patient, taken, lambda db: make_patient_key(services, db, row.id))
 
 
 def edit_patient(
@@ -113,9 +120,14 @@ def get_patient(services: Services, patient: UUID, *, study_id: UUID | None = No
         return show_patient(find_patient(db, patient, study_id=study_id))
 
 
-def find_patient(db: Session, patient: UUID, *, study_id: UUID | None = None, at: str | None = None) -> Patient:
-    """Return a patient's row; raises :class:`NotFound`, with ``at`` for where the patient was named."""
-    row = db.get(Patient, patient)
+def find_patient(
+    db: Session, patient: UUID, *, study_id: UUID | None = None, at: str | None = None, lock: bool = False
+) -> Patient:
+    """Return a patient's row; raises :class:`NotFound`, with ``at`` for where the patient was named.
+
+    ``lock`` lets nobody erase the patient before this transaction ends.
+    """
+    row = db.get(Patient, patient, with_for_update={"read": True, "key_share": True} if lock else None)
     if row is None or study_id not in (None, row.study_id):
         raise NotFound("there is no such patient", at=at)
     return row
@@ -217,11 +229,15 @@ def show_device(row: Device) -> dict[str, Any]:
     }
 
 
-def _kept(services: Services, row: Any, show: Any, taken: str) -> dict[str, Any]:
+def _kept(
+    services: Services, row: Any, show: Any, taken: str, and_with_it: Callable[[Session], object] = bool
+) -> dict[str, Any]:
     answer: dict[str, Any] = show(row)
     try:
         with services.db.write() as db:
             db.add(row)
+            db.flush()
+            and_with_it(db)
     except IntegrityError:
         raise AlreadyExists(taken) from None
     return answer

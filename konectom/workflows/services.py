@@ -6,11 +6,13 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
+from konectom.security.keys import Keychain
 from konectom.security.passwords import Passwords
 from konectom.settings import Settings
 from konectom.storage.database import Database
 from konectom.storage.objects import ObjectStore, open_store
 from konectom.workflows.entries import require_same_catalogues
+from konectom.workflows.keys import require_keys
 
 Clock = Callable[[], datetime]
 
@@ -22,7 +24,7 @@ def system_clock() -> datetime:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Services:
-    """The settings, the database, the raw bytes, what time it is, and how passwords are kept.
+    """The settings, the database, the raw bytes, the keys, what time it is, and how passwords are kept.
 
     May be shared by threads and survives a fork.
     """
@@ -30,23 +32,33 @@ class Services:
     settings: Settings
     db: Database
     objects: ObjectStore
+    keys: Keychain
     clock: Clock = system_clock
     passwords: Passwords = field(default_factory=Passwords)
 
     @classmethod
     def open(cls, settings: Settings, *, clock: Clock = system_clock) -> Services:
         """Return the services that the settings describe; nothing is connected before it is needed."""
-        return cls(settings, Database(settings.database_url), open_store(settings.object_store_url), clock)
+        keys = Keychain.open(settings.keys_url)
+        return cls(settings, Database(settings.database_url), open_store(settings.object_store_url), keys, clock)
 
     def ping(self) -> None:
         """Raise an :class:`~konectom.errors.OperationError` unless all is ready for work."""
         self.ping_stores()
+        self.require_keys()
         self.require_same_catalogues()
 
     def ping_stores(self) -> None:
         """Raise :class:`StoreUnavailable` or :class:`MigrationNeeded` unless both stores can be used."""
         self.db.ping()
         self.objects.ping()
+
+    def require_keys(self) -> None:
+        """Raise :class:`~konectom.errors.KeysMissing` or :class:`~konectom.errors.KeysInvalid` unless all are there.
+
+        All are those under which the database holds something sealed.
+        """
+        require_keys(self)
 
     def require_same_catalogues(self) -> None:
         """Raise :class:`~konectom.errors.CatalogueChanged` where an assessment changed and its version did not."""

@@ -156,7 +156,10 @@ def test_who_is_no_clinician_any_more_leaves_the_care_teams_of_that_study(servic
     other = people.study()
     user = staff_members.user()
     site = staff_members.site(study)
-    everywhere, here = staff_members.grant(user, "clinician", study), staff_members.grant(user, "clinician", study, site)
+    everywhere, here = (
+        staff_members.grant(user, "clinician", study),
+        staff_members.grant(user, "clinician", study, site),
+    )
     staff_members.grant(user, "clinician", other)
     for each in (study, other):
         add_member(services, each, UUID(create_team(services, each, name="Day clinic")["id"]), user)

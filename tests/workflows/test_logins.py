@@ -9,12 +9,12 @@ import pyotp
 import pytest
 from sqlalchemy import event, select
 
-from konectom.errors import AlreadyExists, FieldInvalid, NotAuthenticated, NotFound, SecondFactorNeeded
+from konectom.errors import AlreadyExists, FieldInvalid, NotAuthenticated, NotFound, SealBroken, SecondFactorNeeded
 from konectom.security.passwords import Passwords
 from konectom.security.secrets import hash_of
 from konectom.storage.models import Login, RecoveryCode, User
-from konectom.workflows.logins import end_all_logins, end_login, list_logins, log_in, open_login
-from konectom.workflows.proofs import FREE_TRIES, LONGEST_LOCK, lock_after
+from konectom.workflows.logins import end_all_logins, end_login, finish_login, list_logins, log_in, open_login
+from konectom.workflows.proofs import FREE_TRIES, LONGEST_LOCK, REFUSED, lock_after
 from konectom.workflows.second_factor import (
     change_password,
     confirm_second_factor,
@@ -183,7 +183,8 @@ def test_a_hash_of_older_parameters_is_renewed_at_the_next_login(services, ada):
     assert tries(stronger, PASSWORD)
     with services.db.read() as db:
         after = db.get_one(User, ada).password_hash
-    assert QUICK.is_outdated(after) and not QUICK.is_outdated(before)
+    assert QUICK.is_outdated(after)
+    assert not QUICK.is_outdated(before)
     assert not stronger.passwords.is_outdated(after)
     assert tries(stronger, PASSWORD)
 
@@ -242,7 +243,9 @@ def test_logins_are_ended_one_by_one_and_all_at_once(services, ada):
     with pytest.raises(NotAuthenticated, match="ended"):
         authenticate(services, first.token)
     authenticate(services, second.token)
-    assert [row["id"] for row in list_logins(services, ada)["items"]] == [str(each.login_id) for each in (second, third)]
+    assert [row["id"] for row in list_logins(services, ada)["items"]] == [
+        str(each.login_id) for each in (second, third)
+    ]
     end_all_logins(services, ada)
     assert list_logins(services, ada)["items"] == []
     for each in (second, third):
@@ -292,9 +295,7 @@ def test_without_the_required_second_factor_only_the_own_account_is_open(service
     assert who.reach("user.read") is None
     totp_secret = start_second_factor(services, ada, password=PASSWORD)
     assert authenticate(services, opened.token).reach("user.read") is None
-    confirm_second_factor(
-        services, ada, code=pyotp.TOTP(totp_secret.secret).at(clock.now), login_id=opened.login_id
-    )
+    confirm_second_factor(services, ada, code=pyotp.TOTP(totp_secret.secret).at(clock.now), login_id=opened.login_id)
     assert authenticate(services, opened.token).reach("user.read") is not None
 
 
@@ -303,7 +304,8 @@ def test_where_it_is_not_required_or_the_provider_sees_to_it_nothing_is_closed(s
     opened = log_in(optional, login="ada", password=PASSWORD)
     assert not opened.needs_second_factor
     assert authenticate(optional, opened.token).reach("user.read") is not None
-    assert authenticate(services, open_login(services, ada, "oidc").token).reach("user.read") is not None
+    assert authenticate(services, open_login(services, ada, "oidc").token).reach("user.read") is None
+    assert authenticate(services, open_login(services, ada, "oidc+mfa").token).reach("user.read") is not None
 
 
 def test_confirming_ends_the_logins_that_the_password_alone_had_opened(services, ada, staff_members):
@@ -413,7 +415,7 @@ def test_recovery_codes_are_kept_as_hashes_and_renewed(services, ada, staff_memb
 def test_removing_needs_password_and_code(services, ada, staff_members, clock):
     with pytest.raises(NotFound):
         remove_second_factor(services, ada, password=PASSWORD, code="123456")
-    totp, codes = staff_members.second_factor(ada)
+    totp, _ = staff_members.second_factor(ada)
     clock.forward(seconds=30)
     for password, code in ((PASSWORD, "000000"), ("wrong password", totp.at(clock.now)), (PASSWORD, "")):
         with pytest.raises(FieldInvalid) as refused:
@@ -433,5 +435,64 @@ def test_the_secret_of_one_user_does_not_serve_another(services, ada, staff_memb
     with services.db.write() as db:
         db.get_one(User, ada).totp_sealed = db.get_one(User, grace).totp_sealed
     clock.forward(seconds=30)
-    with pytest.raises(AssertionError):
+    with pytest.raises(SealBroken):
         tries(services, PASSWORD, code=totp.at(clock.now))
+
+
+def test_the_second_step_alone_needs_a_code_and_locks_like_the_first(services, ada, staff_members, clock):
+    def finishes(code, login="ada"):
+        try:
+            finish_login(services, login=login, code=code)
+        except NotAuthenticated as refused:
+            assert refused.detail == REFUSED or isinstance(refused, SecondFactorNeeded)
+            return False
+        return True
+
+    for code in ("", "000000", "abcd-efgh-ijkl-mnop"):
+        assert not finishes(code)  # there is no second factor yet
+        assert not finishes(code, "nobody")
+    enable_user(services, ada)
+    totp, codes = staff_members.second_factor(ada)
+    clock.forward(seconds=30)
+    assert not finishes("")
+    assert finishes(totp.at(clock.now))
+    assert not finishes(totp.at(clock.now))
+    assert finishes(codes[0])
+    for _ in range(FREE_TRIES):
+        assert not finishes("000000")
+    assert not finishes(codes[1])
+    clock.forward(minutes=1)
+    assert finishes(codes[1])
+    disable_user_of_two(services, staff_members, ada)
+    assert not finishes(codes[2])
+
+
+def disable_user_of_two(services, staff_members, user):
+    """Disable an administrator, who is not the last."""
+    staff_members.with_password(role="administrator")
+    disable_user(services, user)
+
+
+def test_who_has_no_password_here_sets_up_a_second_factor_without_it(services, staff_members, clock):
+    user = staff_members.user("grace@example.org")
+    started = start_second_factor(services, user)
+    totp = pyotp.TOTP(started.secret)
+    confirm_second_factor(services, user, code=totp.at(clock.now))
+    clock.forward(seconds=30)
+    with pytest.raises(FieldInvalid):
+        remove_second_factor(services, user, code="000000")
+    assert len(renew_recovery_codes(services, user, code=totp.at(clock.now))) == 10
+    clock.forward(seconds=30)
+    remove_second_factor(services, user, code=totp.at(clock.now))
+    with pytest.raises(FieldInvalid, match="ask for an invitation"):
+        change_password(services, user, password="", new="a new long password")
+
+
+def test_who_has_a_password_cannot_leave_it_out(services, ada, staff_members, clock):
+    with pytest.raises(FieldInvalid):
+        start_second_factor(services, ada)
+    totp, _ = staff_members.second_factor(ada)
+    clock.forward(seconds=30)
+    for call in (remove_second_factor, renew_recovery_codes):
+        with pytest.raises(FieldInvalid):
+            call(services, ada, code=totp.at(clock.now))

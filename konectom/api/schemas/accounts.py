@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
+from typing import get_args
+
 from marshmallow import Schema, fields, validate
 
 from konectom.api.schemas import Described
 from konectom.api.schemas.pages import Page, PageQuery
 from konectom.security.matrix import STAFF_ROLES, service_permissions
 from konectom.security.passwords import LONGEST, LONGEST_SENT, SHORTEST
+from konectom.workflows.logins import Method
 
 LOGIN = {"description": "Capitals do not matter.", "example": "ada.lovelace@example.org"}
 NAME = {"example": "Ada Lovelace", "maxLength": 200}
 SHOWN_ONCE = {"description": "Shown this once, and never again."}
 
 
-def _password(**about: str) -> fields.String:
+def _password(*, required: bool = True, **about: str) -> fields.String:
     return fields.String(
-        required=True,
+        required=required,
         load_only=True,
         validate=validate.Length(max=LONGEST_SENT),
         metadata={"format": "password"} | about,
@@ -172,7 +175,7 @@ class Login(Described):
     """A login that is open. `method` is how the user came in."""
 
     id = fields.UUID(required=True)
-    method = fields.String(required=True, validate=validate.OneOf(("token", "page", "oidc")))
+    method = fields.String(required=True, validate=validate.OneOf(get_args(Method)))
     created_at = fields.AwareDateTime(required=True)
     seen_at = fields.AwareDateTime(required=True)
     expires_at = fields.AwareDateTime(required=True)
@@ -203,7 +206,7 @@ class NewPassword(Schema):
 class OwnPassword(Schema):
     """The own password."""
 
-    password = _password()
+    password = _password(required=False, description="Left out by who has none here, but an OpenID provider's.")
 
 
 class OwnProof(OwnPassword):
