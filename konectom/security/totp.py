@@ -1,7 +1,7 @@
-"""The second factor: one-time codes by time (RFC 6238), as the usual apps make them, and codes for when the app is lost.
+"""The second factor: one-time codes by time (RFC 6238), as the usual apps make them; codes for when the app is lost.
 
-Codes have six digits and change every 30 s, under SHA-1 and a secret of 160 bits: that is what the apps can do. One step
-before and after the present one is accepted (RFC 6238, §5.2), and each step once.
+Codes have six digits and change every 30 s, under SHA-1 and a secret of 160 bits: that is what the apps can do. One
+step before and after the present one is accepted (RFC 6238, §5.2), and each step once.
 """
 
 from __future__ import annotations
