@@ -12,6 +12,9 @@ import re
 import secrets
 from datetime import datetime
 
+TOTP_PURPOSE = b"totp"
+"""What the secrets are sealed for; each is bound to its user's id, so that it passes for nobody else's."""
+
 DIGITS, STEP_S, WINDOW_STEPS = 6, 30, 1
 SECRET_BYTES = 20
 RECOVERY_CODES = 10

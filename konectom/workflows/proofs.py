@@ -20,15 +20,12 @@ from sqlalchemy.orm import Session
 
 from konectom.errors import FieldInvalid, NotAuthenticated, SecondFactorNeeded
 from konectom.security.secrets import hash_of
-from konectom.security.totp import is_totp_code, plain_recovery_code, step_of
+from konectom.security.totp import TOTP_PURPOSE, is_totp_code, plain_recovery_code, step_of
 from konectom.storage.models import RecoveryCode, User
 from konectom.workflows.services import Services
 
 T = TypeVar("T")
 Act = Callable[[Session, User], T]
-
-TOTP = b"totp"
-"""What the secrets of second factors are sealed for; each is bound to its user, and passes for nobody else's."""
 
 FREE_TRIES = 5
 FIRST_LOCK = timedelta(minutes=1)
@@ -148,7 +145,7 @@ def _is_right_code(services: Services, db: Session, user: User, code: str | None
     if is_totp_code(code):
         if user.totp_sealed is None:
             raise NotAuthenticated(REFUSED)
-        secret = services.keys.unseal_small(TOTP, user.totp_sealed, bound_to=user.id.bytes)
+        secret = services.keys.unseal_small(TOTP_PURPOSE, user.totp_sealed, bound_to=user.id.bytes)
         step = step_of(secret, code, now, after=user.totp_step)
         if step is None:
             raise NotAuthenticated(REFUSED)

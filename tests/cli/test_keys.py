@@ -4,20 +4,27 @@ import json
 import shutil
 import sqlite3
 import stat
+from contextlib import closing
 from uuid import uuid4
 
 import pytest
 import structlog
+from alembic import command
+from sqlalchemy import text
 
 from konectom.app import create_app
 from konectom.errors import KeysInvalid, KeysMissing
 from konectom.security.keys import Keychain
+from konectom.security.totp import TOTP_PURPOSE
+from konectom.settings import load_settings
+from konectom.storage import migrate
 from konectom.storage.models import PatientKey, SessionRow, User
 from konectom.workflows import keys
 from konectom.workflows.identity import get_identity, set_identity
 from konectom.workflows.ingest import ingest_session
 from konectom.workflows.keys import rewrap
 from konectom.workflows.raw import raw_bytes
+from konectom.workflows.services import Services
 from tests.cli.conftest import Konectom
 from tests.probe import session_body
 
@@ -118,6 +125,23 @@ def test_keys_of_a_secret_store(fresh, monkeypatch):
     fresh("keys", "check")
 
 
+def test_patients_who_are_older_than_keys_are_given_theirs(fresh, tmp_path):
+    """And so are the keys, since nothing was ever sealed there."""
+    data = tmp_path / "new"
+    study, patient = uuid4(), uuid4()
+    with migrate._connection(f"sqlite:///{data}/konectom.sqlite3") as connection:
+        command.upgrade(migrate._config(connection), "0002")
+        at = "2026-01-01 00:00:00.000000"
+        connection.execute(text("INSERT INTO study (id, code, name, created_at) VALUES (:i, 'A', '', :at)"),
+                           {"i": study.hex, "at": at})  # fmt: skip
+        connection.execute(text("INSERT INTO patient (id, study_id, code, created_at) VALUES (:i, :s, 'P', :at)"),
+                           {"i": patient.hex, "s": study.hex, "at": at})  # fmt: skip
+    assert "keys: made" in fresh("db", "upgrade").stdout
+    services = Services.open(load_settings({}, data_dir=data))
+    assert set_identity(services, patient, given_name="Ada")["given_name"] == "Ada"
+    services.close()
+
+
 # Changing keys while the server runs
 
 
@@ -127,8 +151,8 @@ def test_a_rotation_from_beginning_to_end(konectom, services, people, probe, key
     ingest_session(services, session_id=session_id, patient_id=patient, body=body)
     set_identity(services, patient, given_name="Ada")
     backup = services.settings.data_dir / "backup.sqlite3"
-    with sqlite3.connect(services.settings.data_dir / "konectom.sqlite3") as source, sqlite3.connect(backup) as copy:
-        source.backup(copy)
+    with closing(sqlite3.connect(services.settings.data_dir / "konectom.sqlite3")) as source:
+        source.execute("VACUUM INTO ?", [str(backup)])
     old = current(konectom)
 
     konectom("keys", "rotate")
@@ -177,9 +201,9 @@ def test_sealing_anew_goes_on_where_it_was_broken_off(konectom, services, people
 
 def test_second_factors_are_sealed_anew_too(konectom, services):
     user_id = uuid4()
-    purpose = b"totp:" + user_id.bytes
+    purpose = {"purpose": TOTP_PURPOSE, "bound_to": user_id.bytes}
     with services.db.write() as db:
-        sealed = services.keys.seal_small(purpose, b"twenty bytes of TOTP")
+        sealed = services.keys.seal_small(data=b"twenty bytes of TOTP", **purpose)
         facts = {"login": "ada", "name": "Ada", "failures": 0, "created_at": services.clock()}
         db.add(User(id=user_id, totp_sealed=sealed, **facts))
     old = current(konectom)
@@ -188,7 +212,9 @@ def test_second_factors_are_sealed_anew_too(konectom, services):
     konectom("keys", "rewrap")
     konectom("keys", "retire", old)
     with services.db.read() as db:
-        assert services.keys.unseal_small(purpose, db.get(User, user_id).totp_sealed) == b"twenty bytes of TOTP"
+        assert (
+            services.keys.unseal_small(sealed=db.get(User, user_id).totp_sealed, **purpose) == b"twenty bytes of TOTP"
+        )
 
 
 def test_a_list_tells_all_but_the_secrets(konectom, key_path, people):
