@@ -10,6 +10,7 @@ from konectom import __version__, logs
 from konectom.api import access, errors, noting, openapi, requests
 from konectom.api.assessments import assessments
 from konectom.api.audit import audit
+from konectom.api.consents import consents
 from konectom.api.contract import Api
 from konectom.api.devices import devices
 from konectom.api.docs import docs
@@ -69,6 +70,7 @@ def create_app(settings: Settings | None = None, *, services: Services | None = 
         assessments,
         audit,
         devices,
+        consents,
     ):
         api.register_blueprint(resource, url_prefix=API_PREFIX)
     for resource in (sites, teams, users, logins, tokens):

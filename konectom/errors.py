@@ -37,6 +37,9 @@
     │   │   ├── RenewalRefused          renewal_refused
     │   │   └── RenewalSuperseded       renewal_superseded
     │   ├── NotPermitted           403  not_permitted
+    │   ├── ConsentMissing         403  consent_missing
+    │   ├── ConsentWithdrawn       403  consent_withdrawn
+    │   ├── PatientRestricted      403  patient_restricted
     │   └── NotFound               404  not_found
     ├── ConflictError              409
     │   ├── DigestConflict              session_digest_conflict
@@ -287,6 +290,24 @@ class NotPermitted(AccessError):
     """The credential does not allow this."""
 
     code, status, title = "not_permitted", 403, "Not permitted"
+
+
+class ConsentMissing(AccessError):
+    """The patient has not agreed that data of this type are collected."""
+
+    code, status, title = "consent_missing", 403, "No consent"
+
+
+class ConsentWithdrawn(AccessError):
+    """The patient no longer agrees that data of this type are collected."""
+
+    code, status, title = "consent_withdrawn", 403, "Consent withdrawn"
+
+
+class PatientRestricted(AccessError):
+    """What is kept of the patient, or of this type, is neither shown nor used at present, and nothing is added."""
+
+    code, status, title = "patient_restricted", 403, "Use is restricted"
 
 
 class NotFound(AccessError):

@@ -100,8 +100,9 @@ class People:
 
     services: Services
 
-    def study(self, code: str | None = None) -> UUID:
-        return UUID(create_study(self.services, code=code or f"S{uuid4().hex[:8]}")["id"])
+    def study(self, code: str | None = None, consent: str = "elsewhere") -> UUID:
+        code = code or f"S{uuid4().hex[:8]}"
+        return UUID(create_study(self.services, code=code, consent=consent)["id"])
 
     def patient(self, study_id: UUID | None = None, code: str | None = None, **facts: Any) -> UUID:
         study_id = study_id or self.study()

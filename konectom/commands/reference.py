@@ -25,7 +25,7 @@ A database, a study, a patient with a phone, somebody who reads along, and a ser
 ```
 export KONECTOM_DATA_DIR=./konectom-data
 konectom db upgrade
-konectom study create pilot --name "Pilot study"
+konectom study create pilot --name "Pilot study" --consent-elsewhere
 konectom patient create P-001 --study pilot
 konectom device enrol --patient P-001 --study pilot
 konectom user create reader --study pilot
