@@ -88,7 +88,11 @@ def clear(directory: Path) -> None:
 
 def settings_of(directory: Path) -> dict[str, str]:
     """Return the settings of the demonstration: these alone, whatever the environment says."""
-    return {"KONECTOM_DATA_DIR": str(directory.absolute())}
+    return {
+        "KONECTOM_DATA_DIR": str(directory.absolute()),
+        "KONECTOM_MODE": "development",
+        "KONECTOM_RATE_LIMITS": "off",
+    }
 
 
 def open_settings(directory: Path) -> Settings:
