@@ -26,7 +26,7 @@ COMMANDS = (
     "study",
     "patient",
     "device",
-    "user",
+    "token",
     "import",
     "observe",
     "export",

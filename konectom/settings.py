@@ -166,8 +166,9 @@ class Settings:
     max_import_rows = _count("100_000", "Most lines, or resources, in one import of clinical values.")
     page_size = _count("50", "Rows on one page of a list, where the caller does not say.")
     page_size_max = _count("500", "Most rows on one page of a list.")
-    device_token_lifetime = _duration("1825 d", "How long a phone's token is valid.")
-    staff_token_lifetime = _duration("90 d", "How long a staff token is valid.")
+    device_access_lifetime = _duration("1 h", "How long a phone's access token is valid; the phone renews it itself.")
+    device_renewal_lifetime = _duration("180 d", "How long after its last renewal a phone can still renew.")
+    service_token_lifetime = _duration("90 d", "How long a program's token is valid, where its maker does not say.")
     public_url = _origin(
         "http://127.0.0.1:8000", "Where browsers and phones find this server: scheme, host and port, no path."
     )

@@ -55,7 +55,7 @@ def migrated(tmp_path_factory: pytest.TempPathFactory) -> Any:
 def settings(tmp_path: Any, migrated: Any) -> Settings:
     """The settings of an installation whose database is set up and empty."""
     shutil.copy(migrated, tmp_path / "konectom.sqlite3")
-    return load_settings({}, data_dir=tmp_path)
+    return load_settings({}, data_dir=tmp_path, device_access_lifetime="30 d")  # tests move their clock
 
 
 @pytest.fixture

@@ -1,14 +1,15 @@
-"""The one place where it is decided who may do what.
+"""Before a view is called: who asks, whether the permission that the view names is his, and how far it reaches.
 
-A view declares who may call it (:func:`requires`, or :func:`public`); one that declares nothing is closed to all.
-What an address names (``patient_id``, ``study_id``) must lie within the caller's scope: a phone's token opens its own
-patient, a staff token its study or all of them. What lies outside is answered as if it did not exist. What a view
-lists or finds itself it narrows by :func:`scope`.
+A view declares its permission (:func:`permits`), or that it is open to all (:func:`public`); one that declares nothing
+is closed to all. Who has which permission is written in :mod:`konectom.security.matrix`, and nowhere else. Without a
+valid token the answer is 401. Where no role of the caller has the permission it is 403, whatever was addressed. What an
+address names (``patient_id``, ``study_id``) must lie within the permission's scope; what lies outside is answered as if
+it did not exist. What a view lists or finds itself it narrows by :func:`scope`.
 """
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple, TypedDict
+from typing import Any, NamedTuple
 from uuid import UUID
 
 import structlog
@@ -16,34 +17,29 @@ from flask import Flask, current_app, g, request
 from flask_smorest import Blueprint
 
 from konectom.api.contract import Decorator, View
+from konectom.api.requests import request_id
 from konectom.errors import FieldMissing, NotAuthenticated, NotFound, NotPermitted
-from konectom.workflows.people import get_patient
+from konectom.security.acting import SERVER, Acting, act_as
+from konectom.security.matrix import MATRIX, Permission
+from konectom.security.principal import Principal, Scope
+from konectom.workflows.people import require_patient
 from konectom.workflows.services import Services
-from konectom.workflows.tokens import Principal, authenticate
+from konectom.workflows.tokens import authenticate
 
-DEVICE = "device"
-STAFF = "staff"
-UNBOUND_STAFF = "staff of all studies"
-"""Staff whose token is not bound to one study."""
+PUBLIC = "public"
 
 
 class Uploader(NamedTuple):
-    """For which patient a session comes, and from which phone (None: from staff)."""
+    """For which patient a session comes, and from which phone (None: from staff or a program)."""
 
     patient_id: UUID
     device_id: UUID | None
 
 
-class Scope(TypedDict):
-    """What narrows a question to the caller's own; None where its token does not bind it."""
-
-    patient_id: UUID | None
-    study_id: UUID | None
-
-
 def init_app(app: Flask) -> None:
     """Let nothing in ``app`` answer that has not said whom it answers."""
     app.before_request(_guard)
+    app.teardown_request(lambda _: act_as(SERVER))
 
 
 def services() -> Services:
@@ -54,30 +50,38 @@ def services() -> Services:
 
 def public(view: View) -> View:
     """Declare that anybody may call the view."""
-    return _declare(view, frozenset(), security=[])
+    return _declare(view, PUBLIC, security=[])
 
 
-def requires(*who: str) -> Decorator:
-    """Declare that only these (:data:`DEVICE`, :data:`STAFF`, :data:`UNBOUND_STAFF`) may call the view."""
-    told = f"Open to: {', '.join(who)}."
+def permits(permission: str) -> Decorator:
+    """Declare that only those may call the view who have this permission."""
+    declared = MATRIX[permission]
+    refusals = {401: "UNAUTHORIZED", 403: "FORBIDDEN"}
+    told = f"Permission: `{permission}`. Open to: {', '.join(declared.reach)}."
 
     def declare(view: View) -> View:
-        refusals = {401: "UNAUTHORIZED", 403: "FORBIDDEN"}
-        return _declare(view, frozenset(who), security=[{"bearer": []}], description=told, responses=refusals)
+        documented = {"x-permission": permission, "description": told, "responses": refusals}
+        return _declare(view, permission, security=[{"bearer": []}], **documented)
 
     return declare
 
 
-def _declare(view: View, who: frozenset[str], **documented: Any) -> View:
+def _declare(view: View, permission: str, **documented: Any) -> View:
     declared: View = Blueprint.doc(**documented)(view)
-    declared.access = who  # type: ignore[attr-defined]
+    declared.permission = permission  # type: ignore[attr-defined]
     return declared
 
 
-def declared_access(endpoint: str) -> frozenset[str] | None:
-    """Return who may call an endpoint: nobody in particular (empty), some, or None where nothing was declared."""
-    access: frozenset[str] | None = getattr(current_app.view_functions[endpoint], "access", None)
-    return access
+def declared_permission(endpoint: str) -> str | None:
+    """Return the permission that an endpoint asks for, :data:`PUBLIC`, or None where nothing was declared."""
+    permission: str | None = getattr(current_app.view_functions[endpoint], "permission", None)
+    return permission
+
+
+def permission_at_hand() -> Permission | None:
+    """Return the permission under which this request is answered; None for one that is open to all."""
+    permission: Permission | None = g.get("permission")
+    return permission
 
 
 def principal() -> Principal:
@@ -87,44 +91,66 @@ def principal() -> Principal:
 
 
 def scope() -> Scope:
-    """Return the caller's patient and study, for the workflows that list or find."""
-    return Scope(patient_id=principal().patient_id, study_id=principal().study_id)
+    """Return how far the view's permission reaches for the caller."""
+    reached: Scope = g.scope
+    return reached
 
 
-def study_in_scope(study: UUID | None, at: str) -> UUID | None:
-    """Return the study to ask about: the one named at ``at``, or the caller's own; raises :class:`NotFound`."""
-    own = principal().study_id
-    if own is not None and study not in (None, own):
+def study_in_scope(study: UUID, at: str) -> UUID:
+    """Return the study named at ``at``; raises :class:`NotFound` where it lies outside of the caller's scope."""
+    permission = permission_at_hand()
+    if not scope().reaches_study(study, whole=permission is not None and permission.whole):
         raise NotFound("there is no such study", at=at)
-    return own if study is None else study
+    return study
 
 
 def uploader(patient: UUID | None) -> Uploader:
     """Return for whom the caller uploads; raises :class:`NotFound` for anyone outside of its scope."""
     caller = principal()
-    if caller.patient_id is not None:
-        _require_own(patient or caller.patient_id)
-        return Uploader(caller.patient_id, caller.device_id)
-    if patient is None:
+    if patient is None and caller.patient_id is None:
         raise FieldMissing("staff must say for which patient this is", at="/query/patient")
-    get_patient(services(), patient, study_id=caller.study_id)
-    return Uploader(patient, None)
+    patient_id = patient or caller.patient_id
+    assert patient_id is not None  # noqa: S101  # one of them is there
+    require_patient(services(), patient_id, scope=scope())
+    return Uploader(patient_id, caller.device_id)
 
 
 def _guard() -> None:
     """Stop a request before its view unless its caller may make it."""
     if request.endpoint is None:
         return  # no such address or method: that is told whoever asks
-    access = declared_access(request.endpoint)
-    if access is None:
+    declared = declared_permission(request.endpoint)
+    if declared is None:
         raise NotPermitted("nobody may call this")
-    if not access:
+    if declared == PUBLIC:
+        act_as(Acting(kind="anybody", action=request.endpoint, request_id=request_id(), address=_address()))
         return
-    g.principal = authenticate(services(), _bearer_token())
-    structlog.contextvars.bind_contextvars(credential=str(g.principal.credential_id))
-    if not _kinds(g.principal) & access:
-        raise NotPermitted(f"this is open to: {', '.join(sorted(access))}")
+    caller = g.principal = authenticate(services(), _bearer_token())
+    act_as(_acting(caller, declared))
+    structlog.contextvars.bind_contextvars(**{caller.kind: str(caller.id)})
+    g.permission = MATRIX[declared]
+    reached = caller.reach(declared)
+    if reached is None:
+        raise NotPermitted(f"this needs the permission {declared}")
+    g.scope = reached
     _check_address(request.view_args or {})
+
+
+def _acting(caller: Principal, permission: str) -> Acting:
+    # A phone's address would tell where its patient is.
+    address = "" if caller.kind == "device" else _address()
+    return Acting(
+        kind=caller.kind,
+        id=caller.id,
+        name=caller.name,
+        action=permission,
+        request_id=request_id(),
+        address=address,
+    )
+
+
+def _address() -> str:
+    return request.remote_addr or ""
 
 
 def _bearer_token() -> str:
@@ -134,22 +160,9 @@ def _bearer_token() -> str:
     return sent.token
 
 
-def _kinds(caller: Principal) -> frozenset[str]:
-    unbound = caller.kind == STAFF and caller.study_id is None
-    return frozenset({caller.kind, UNBOUND_STAFF} if unbound else {caller.kind})
-
-
 def _check_address(named: dict[str, Any]) -> None:
-    """Raise :class:`NotFound` unless the patient or study in the address is the caller's."""
+    """Raise :class:`NotFound` unless the patient or study in the address is within the caller's scope."""
     if "study_id" in named:
         study_in_scope(named["study_id"], at="")
     if "patient_id" in named:
-        if principal().patient_id is not None:
-            _require_own(named["patient_id"])
-        else:
-            get_patient(services(), named["patient_id"], study_id=principal().study_id)
-
-
-def _require_own(patient: UUID) -> None:
-    if patient != principal().patient_id:
-        raise NotFound("there is no such patient")
+        require_patient(services(), named["patient_id"], scope=scope())

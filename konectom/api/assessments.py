@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from konectom.api.access import DEVICE, STAFF, requires
+from konectom.api.access import permits
 from konectom.api.contract import Resource
 from konectom.api.schemas.catalogue import Assessments, DeclaredAssessment, Measures, MeasuresQuery
 from konectom.api.schemas.trends import Definitions, Norms
@@ -21,7 +21,7 @@ assessments = Resource("assessments", __name__, description="The tests and what 
 
 
 @assessments.route("/assessments")
-@requires(DEVICE, STAFF)
+@permits("catalogue.read")
 @assessments.answers(200, Assessments)
 def get_assessments() -> Any:
     """List the tests, by name."""
@@ -29,7 +29,7 @@ def get_assessments() -> Any:
 
 
 @assessments.route("/assessments/<name>")
-@requires(DEVICE, STAFF)
+@permits("catalogue.read")
 @assessments.answers(200, DeclaredAssessment)
 @assessments.refuses(NotFound)
 def get_assessment_by_name(name: str) -> Any:
@@ -41,7 +41,7 @@ def get_assessment_by_name(name: str) -> Any:
 
 
 @assessments.route("/measures")
-@requires(DEVICE, STAFF)
+@permits("catalogue.read")
 @assessments.query(MeasuresQuery)
 @assessments.answers(200, Measures)
 @assessments.refuses(FieldInvalid)
@@ -51,7 +51,7 @@ def get_measures(**query: Any) -> Any:
 
 
 @assessments.route("/definitions")
-@requires(STAFF)
+@permits("reference.read")
 @assessments.answers(200, Definitions)
 def get_definitions() -> Any:
     """List the definitions of confirmed change, each with all that decides."""
@@ -59,7 +59,7 @@ def get_definitions() -> Any:
 
 
 @assessments.route("/norms")
-@requires(STAFF)
+@permits("reference.read")
 @assessments.answers(200, Norms)
 def get_norms() -> Any:
     """List the norms, each with its source, its population and its numbers."""

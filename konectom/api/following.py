@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 from uuid import UUID
 
-from konectom.api.access import DEVICE, STAFF, principal, requires, services
+from konectom.api.access import permits, principal, scope, services
 from konectom.api.contract import Resource
 from konectom.api.schemas.following import (
     Acknowledgement,
@@ -29,7 +29,7 @@ following = Resource("following", __name__, description="How patients are follow
 
 
 @following.route("/studies/<uuid:study_id>/policy")
-@requires(STAFF)
+@permits("policy.read")
 @following.answers(200, Policy)
 @following.refuses(NotFound)
 def get_study_policy(study_id: UUID) -> Any:
@@ -38,7 +38,7 @@ def get_study_policy(study_id: UUID) -> Any:
 
 
 @following.route("/studies/<uuid:study_id>/policy", methods=["PUT"])
-@requires(STAFF)
+@permits("policy.edit")
 @following.body(NewPolicy)
 @following.answers(200, Policy)
 @following.refuses(NotFound, FieldInvalid)
@@ -48,17 +48,17 @@ def put_study_policy(study_id: UUID, **document: Any) -> Any:
 
 
 @following.route("/studies/<uuid:study_id>/schedules")
-@requires(STAFF)
+@permits("schedule.read")
 @following.query(SchedulesQuery)
 @following.answers(200, SchedulePage)
 @following.refuses(NotFound, FieldInvalid)
 def get_study_schedules(study_id: UUID, **query: Any) -> Any:
     """List what is due in a study, or for one of its patients."""
-    return list_schedules(services(), study_id, **query)
+    return list_schedules(services(), study_id, scope=scope(), **query)
 
 
 @following.route("/studies/<uuid:study_id>/schedules", methods=["POST"])
-@requires(STAFF)
+@permits("schedule.edit")
 @following.body(NewSchedule)
 @following.answers(201, Schedule)
 @following.refuses(NotFound, AlreadyExists, AssessmentUnknown, FieldMissing, FieldInvalid)
@@ -68,7 +68,7 @@ def post_study_schedule(study_id: UUID, **facts: Any) -> Any:
 
 
 @following.route("/studies/<uuid:study_id>/schedules/<uuid:schedule_id>", methods=["DELETE"])
-@requires(STAFF)
+@permits("schedule.edit")
 @following.answers(204)
 @following.refuses(NotFound)
 def delete_study_schedule(study_id: UUID, schedule_id: UUID) -> Any:
@@ -77,7 +77,7 @@ def delete_study_schedule(study_id: UUID, schedule_id: UUID) -> Any:
 
 
 @following.route("/patients/<uuid:patient_id>/schedules")
-@requires(DEVICE, STAFF)
+@permits("adherence.read")
 @following.answers(200, Adherence)
 @following.refuses(NotFound)
 def get_patient_schedules(patient_id: UUID) -> Any:
@@ -86,22 +86,22 @@ def get_patient_schedules(patient_id: UUID) -> Any:
 
 
 @following.route("/studies/<uuid:study_id>/alerts")
-@requires(STAFF)
+@permits("alert.read")
 @following.query(AlertsQuery)
 @following.answers(200, AlertPage)
 @following.refuses(NotFound, FieldInvalid)
 def get_study_alerts(study_id: UUID, **query: Any) -> Any:
     """List what to look at: confirmed changes, alarming answers, lapses, spoiled tests."""
-    return list_alerts(services(), study_id, **query)
+    return list_alerts(services(), study_id, scope=scope(), **query)
 
 
 @following.route("/studies/<uuid:study_id>/alerts/<uuid:alert_id>/acknowledgement", methods=["PUT"])
-@requires(STAFF)
+@permits("alert.acknowledge")
 @following.body(Acknowledgement)
 @following.answers(200, Alert)
 @following.refuses(NotFound, FieldInvalid)
 def put_alert_acknowledgement(study_id: UUID, alert_id: UUID, note: str = "") -> Any:
     """Say that an alert was seen; a second time changes nothing."""
     caller = principal()
-    by = caller.name or str(caller.credential_id)
-    return acknowledge(services(), study_id, alert_id, by=by, note=note)
+    by = caller.name or str(caller.id)
+    return acknowledge(services(), study_id, alert_id, by=by, note=note, scope=scope())

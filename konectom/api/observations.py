@@ -7,7 +7,7 @@ from uuid import UUID
 
 from flask import request, url_for
 
-from konectom.api.access import STAFF, requires, services
+from konectom.api.access import permits, scope, services
 from konectom.api.body import received_body
 from konectom.api.contract import Resource
 from konectom.api.errors import BodyIncomplete, BodyStalled
@@ -64,7 +64,7 @@ BODY = {
 
 
 @observations.route("/scales")
-@requires(STAFF)
+@permits("reference.read")
 @observations.answers(200, Scales)
 def get_scales() -> Any:
     """List what can be observed: each scale's components with their units and limits, and the numbers it gives."""
@@ -72,7 +72,7 @@ def get_scales() -> Any:
 
 
 @observations.route("/patients/<uuid:patient_id>/observations")
-@requires(STAFF)
+@permits("observation.read")
 @observations.query(ObservationsQuery)
 @observations.answers(200, ObservationPage)
 @observations.refuses(NotFound, ScaleUnknown, FieldInvalid)
@@ -82,7 +82,7 @@ def get_patient_observations(patient_id: UUID, **query: Any) -> Any:
 
 
 @observations.route("/patients/<uuid:patient_id>/observations", methods=["POST"])
-@requires(STAFF)
+@permits("observation.enter")
 @observations.body(NewObservation)
 @observations.answers(201, Observation)
 @observations.also_answers(200, Observation, description="It was there already.")
@@ -97,7 +97,7 @@ def post_patient_observation(patient_id: UUID, **facts: Any) -> Any:
 
 
 @observations.route("/patients/<uuid:patient_id>/observations/<uuid:observation_id>")
-@requires(STAFF)
+@permits("observation.read")
 @observations.answers(200, Observation)
 @observations.refuses(NotFound)
 def get_patient_observation(patient_id: UUID, observation_id: UUID) -> Any:
@@ -106,7 +106,7 @@ def get_patient_observation(patient_id: UUID, observation_id: UUID) -> Any:
 
 
 @observations.route("/patients/<uuid:patient_id>/observations/<uuid:observation_id>/retraction", methods=["PUT"])
-@requires(STAFF)
+@permits("observation.enter")
 @observations.body(Retraction)
 @observations.answers(200, Observation)
 @observations.refuses(NotFound, FieldMissing, FieldInvalid)
@@ -116,7 +116,7 @@ def put_observation_retraction(patient_id: UUID, observation_id: UUID, reason: s
 
 
 @observations.route("/studies/<uuid:study_id>/observations", methods=["POST"])
-@requires(STAFF)
+@permits("observation.import")
 @observations.query(ImportQuery)
 @observations.headers(UploadHeaders)
 @observations.answers(200, Imported)
@@ -132,6 +132,7 @@ def post_study_observations(study_id: UUID, time_zone: str | None = None, encodi
         services(),
         study_id,
         received_body(services().settings.max_import_bytes),
+        scope=scope(),
         media_type=request.mimetype or None,
         encoding=encoding,
         time_zone=time_zone,

@@ -23,7 +23,8 @@ SECURITY = {
     "bearer": {
         "type": "http",
         "scheme": "bearer",
-        "description": "A phone's token (`kd_…`) opens its own patient, a staff token (`ks_…`) its study or all.",
+        "description": "A phone's token (`kd_…`), a staff member's (`ku_…`) or a program's (`ks_…`). "
+        "Each operation names its permission; what lies outside of its reach is answered as if it did not exist.",
     }
 }
 

@@ -7,7 +7,7 @@ from uuid import UUID
 
 from flask import url_for
 
-from konectom.api.access import DEVICE, STAFF, principal, requires, services, study_in_scope
+from konectom.api.access import permits, principal, scope, services, study_in_scope
 from konectom.api.contract import Resource
 from konectom.api.schemas.people import NewPatient, Patient, PatientPage, PatientsQuery
 from konectom.api.schemas.sessions import SessionPage, SessionsQuery
@@ -22,17 +22,18 @@ patients = Resource("patients", __name__, description="Pseudonymous people.")
 
 
 @patients.route("/patients")
-@requires(STAFF)
+@permits("patient.read")
 @patients.query(PatientsQuery)
 @patients.answers(200, PatientPage)
 @patients.refuses(NotFound, FieldInvalid)
 def get_patients(study: UUID | None = None, **query: Any) -> Any:
     """List patients by code."""
-    return list_patients(services(), study_id=study_in_scope(study, at="/query/study"), **query)
+    study_id = None if study is None else study_in_scope(study, at="/query/study")
+    return list_patients(services(), scope=scope(), study_id=study_id, **query)
 
 
 @patients.route("/patients", methods=["POST"])
-@requires(STAFF)
+@permits("patient.create")
 @patients.body(NewPatient)
 @patients.answers(201, Patient)
 @patients.refuses(NotFound, AlreadyExists, FieldMissing, FieldInvalid)
@@ -44,7 +45,7 @@ def post_patient(study: UUID, **facts: Any) -> Any:
 
 
 @patients.route("/patients/<uuid:patient_id>")
-@requires(DEVICE, STAFF)
+@permits("patient.read")
 @patients.answers(200, Patient)
 @patients.refuses(NotFound)
 def get_patient_by_id(patient_id: UUID) -> Any:
@@ -53,7 +54,7 @@ def get_patient_by_id(patient_id: UUID) -> Any:
 
 
 @patients.route("/patients/<uuid:patient_id>/sessions")
-@requires(DEVICE, STAFF)
+@permits("session.read")
 @patients.query(SessionsQuery)
 @patients.answers(200, SessionPage)
 @patients.refuses(NotFound, FieldInvalid)
@@ -63,18 +64,18 @@ def get_patient_sessions(patient_id: UUID, **query: Any) -> Any:
 
 
 @patients.route("/patients/<uuid:patient_id>/trends")
-@requires(DEVICE, STAFF)
+@permits("trend.read")
 @patients.query(TrendsQuery)
 @patients.answers(200, Trends)
 @patients.refuses(NotFound, FieldInvalid)
 def get_patient_trends(patient_id: UUID, **query: Any) -> Any:
     """Follow a patient's scores over time: points, windows, baseline, noise, change, slope, confirmed changes."""
     # What clinicians and laboratories found is not for whoever holds the phone.
-    return patient_trends(services(), patient_id, observed=principal().kind == STAFF, **query)
+    return patient_trends(services(), patient_id, observed=principal().kind != "device", **query)
 
 
 @patients.route("/patients/<uuid:patient_id>/summary")
-@requires(STAFF)
+@permits("summary.read")
 @patients.query(SummaryQuery)
 @patients.answers(200, Summary)
 @patients.refuses(NotFound, FieldInvalid)

@@ -8,7 +8,7 @@ from uuid import UUID
 from flask import request, url_for
 
 from konectom.api import upload
-from konectom.api.access import DEVICE, STAFF, requires, scope, services, uploader
+from konectom.api.access import permits, scope, services, uploader
 from konectom.api.body import received_body
 from konectom.api.contract import Resource
 from konectom.api.errors import BodyIncomplete, BodyStalled
@@ -38,7 +38,7 @@ PLACE = DIGEST | {"Location": {"schema": {"type": "string"}, "description": "The
 
 
 @sessions.route("/sessions/<uuid:session_id>", methods=["PUT"])
-@requires(DEVICE, STAFF)
+@permits("session.upload")
 @sessions.query(UploadQuery)
 @sessions.headers(UploadHeaders)
 @sessions.answers(201, Receipt, headers=PLACE, description="Stored durably, and computed.")
@@ -67,21 +67,21 @@ def put_session(session_id: UUID, patient: UUID | None = None, encoding: str | N
 
 
 @sessions.route("/sessions/<uuid:session_id>")
-@requires(DEVICE, STAFF)
+@permits("session.read")
 @sessions.query(SessionQuery)
 @sessions.answers(200, Receipt, headers=DIGEST)
 @sessions.refuses(NotFound)
 def get_session_by_id(session_id: UUID, measures: str) -> Any:
     """Tell what arrived and what came of it."""
-    receipt = get_session(services(), session_id, **scope(), measures=measures == "all")
+    receipt = get_session(services(), session_id, scope=scope(), measures=measures == "all")
     return receipt, {"ETag": f'"{receipt["digest"]}"'}
 
 
 @sessions.route("/sessions")
-@requires(DEVICE, STAFF)
+@permits("session.read")
 @sessions.query(SessionsQuery)
 @sessions.answers(200, SessionPage)
 @sessions.refuses(FieldInvalid)
 def get_sessions(**query: Any) -> Any:
     """List the sessions that are here, in the order in which they came: what does the server have of mine?"""
-    return list_sessions(services(), **scope(), **query)
+    return list_sessions(services(), scope=scope(), **query)

@@ -7,7 +7,7 @@ from uuid import UUID
 
 from flask import Response, url_for
 
-from konectom.api.access import STAFF, UNBOUND_STAFF, requires, scope, services
+from konectom.api.access import permits, scope, services
 from konectom.api.contract import Resource
 from konectom.api.json import encode
 from konectom.api.schemas.exports import DictionaryQuery, FeaturesQuery
@@ -31,17 +31,17 @@ studies = Resource("studies", __name__, description="Scopes of people and data."
 
 
 @studies.route("/studies")
-@requires(STAFF)
+@permits("study.read")
 @studies.query(PageQuery)
 @studies.answers(200, StudyPage)
 @studies.refuses(FieldInvalid)
 def get_studies(**query: Any) -> Any:
     """List the studies that the caller may see, by code."""
-    return list_studies(services(), study_id=scope()["study_id"], **query)
+    return list_studies(services(), scope=scope(), **query)
 
 
 @studies.route("/studies", methods=["POST"])
-@requires(UNBOUND_STAFF)
+@permits("study.create")
 @studies.body(NewStudy)
 @studies.answers(201, Study)
 @studies.refuses(AlreadyExists, FieldMissing, FieldInvalid)
@@ -52,7 +52,7 @@ def post_study(**facts: Any) -> Any:
 
 
 @studies.route("/studies/<uuid:study_id>")
-@requires(STAFF)
+@permits("study.read")
 @studies.answers(200, Study)
 @studies.refuses(NotFound)
 def get_study_by_id(study_id: UUID) -> Any:
@@ -61,7 +61,7 @@ def get_study_by_id(study_id: UUID) -> Any:
 
 
 @studies.route("/studies/<uuid:study_id>/features")
-@requires(STAFF)
+@permits("features.read")
 @studies.query(FeaturesQuery)
 @studies.answers(200, BYTES, content_type="text/csv", description="One line a row, UTF-8.")
 @studies.also_answers(200, BYTES, content_type=MEDIA_TYPES["parquet"])
@@ -69,12 +69,12 @@ def get_study_by_id(study_id: UUID) -> Any:
 def get_study_features(study_id: UUID, format: str | None = None, **which: Any) -> Response:
     """Take away the computed features of a study, as CSV or Parquet."""
     form = form_wanted(format, TABLE_FORMS)
-    table = feature_table(services(), study_id, form=form, **which)
+    table = feature_table(services(), study_id, form=form, scope=scope(), **which)
     return download(table, form, f"features-{which.get('assessment', 'all')}")
 
 
 @studies.route("/studies/<uuid:study_id>/dictionary")
-@requires(STAFF)
+@permits("features.read")
 @studies.query(DictionaryQuery)
 @studies.answers(200, BYTES, content_type="text/csv", description="One line a feature, UTF-8.")
 @studies.also_answers(200, ROWS, content_type="application/json")
@@ -87,7 +87,7 @@ def get_study_dictionary(study_id: UUID, format: str | None = None) -> Response:
 
 
 @studies.route("/studies/<uuid:study_id>/reliability")
-@requires(STAFF)
+@permits("reliability.read")
 @studies.query(ReliabilityQuery)
 @studies.answers(200, Reliability)
 @studies.also_answers(200, BYTES, content_type="text/csv")
@@ -98,5 +98,5 @@ def get_study_reliability(
     """Tell how reliable scores are: repeatability, measurement error, agreement, known groups, correlations."""
     form = form_wanted(format, RELIABILITY_FORMS)
     words |= {name: split(words[name]) for name in ("periods", "labels", "groups", "references") if name in words}
-    found = reliability_of_study(services(), study_id, split(measure), words, verdict=verdict)
+    found = reliability_of_study(services(), study_id, split(measure), words, verdict=verdict, scope=scope())
     return download(reliability_csv(found.scores), form, "reliability") if form == "csv" else found.as_dict()

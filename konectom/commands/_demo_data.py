@@ -109,7 +109,8 @@ class People:
 def enrol(services: Services, patients: list[Patient]) -> People:
     """Return the people, making those that are not there yet. Tokens are new each time: they are never kept."""
     from konectom.commands._installation import every_row, study_named
-    from konectom.workflows import people, tokens
+    from konectom.workflows import people
+    from konectom.workflows.service_tokens import ALL, issue_service_token
 
     try:
         study = study_named(services, STUDY)
@@ -121,17 +122,16 @@ def enrol(services: Services, patients: list[Patient]) -> People:
     for patient in patients:
         row = known.get(patient.code) or people.create_patient(services, study_id=study_id, code=patient.code)
         ids[patient.code] = UUID(row["id"])
-        phones = list(every_row(people.list_devices, services, patient_id=ids[patient.code]))
-        phone = phones[0] if phones else _new_phone(services, ids[patient.code])
-        issued = tokens.issue_device_token(services, device_id=UUID(phone["id"]), lifetime=STAFF_TOKEN_LIFETIME)
-        device_tokens[patient.code] = issued.token
-    staff = tokens.issue_staff_token(services, name="demo", study_id=study_id, lifetime=STAFF_TOKEN_LIFETIME)
+        device_tokens[patient.code] = _new_phone(services, ids[patient.code])
+    staff = issue_service_token(
+        services, name="demo", permissions=[ALL], study_id=study_id, lifetime=STAFF_TOKEN_LIFETIME
+    )
     return People(study_id, staff.token, ids, device_tokens)
 
 
-def _new_phone(services: Services, patient_id: UUID) -> dict[str, str]:
+def _new_phone(services: Services, patient_id: UUID) -> str:
     from konectom.simulate.sessions import PHONE
-    from konectom.workflows.people import create_device
+    from konectom.workflows.enrolments import enrol_device
 
     facts = {name: str(PHONE[name]) for name in ("platform", "model", "os", "app")}
-    return create_device(services, patient_id=patient_id, **facts)
+    return enrol_device(services, patient_id=patient_id, **facts).access_token

@@ -29,14 +29,13 @@ def command() -> None:
 @format_option("table", "json")
 def create(patient: str, study: str | None, form: str, **facts: Any) -> None:
     """Enrol a patient's phone and print its token: this once, and never again."""
-    from konectom.workflows.people import create_device
-    from konectom.workflows.tokens import issue_device_token
+    from konectom.workflows.enrolments import enrol_device
 
     with installation() as services:
         patient_id = UUID(patient_named(services, patient, study)["id"])
-        device = create_device(services, patient_id=patient_id, **facts)
-        issued = issue_device_token(services, device_id=UUID(device["id"]))
-        told = device | {"token": issued.token, "expires_at": issued.expires_at.isoformat()}
+        made = enrol_device(services, patient_id=patient_id, **facts)
+        expires_at = made.access_expires_at.isoformat()
+        told = {"id": str(made.device_id), "token": made.access_token, "expires_at": expires_at}
     show_one(told, ("id", "token", "expires_at"), form)
 
 
@@ -56,16 +55,9 @@ def list_(patient: str, study: str | None, form: str) -> None:
 @command.command("revoke")
 @click.argument("device")
 def revoke(device: str) -> None:
-    """Revoke every token of the phone with the id DEVICE. What it sent before stays."""
-    from konectom.errors import NotFound
-    from konectom.workflows.tokens import list_tokens, revoke_token
+    """Shut the phone with the id DEVICE out. What it sent before stays."""
+    from konectom.workflows.enrolments import revoke_device
 
-    device_id = identifier_of(device, "device")
     with installation() as services:
-        tokens = list(every_row(list_tokens, services, device_id=device_id))
-        if not tokens:
-            raise NotFound(f"there is no device {device}, or it never had a token")
-        valid = [token for token in tokens if token["revoked_at"] is None]
-        for token in valid:
-            revoke_token(services, UUID(token["id"]))
-    click.echo(f"revoked {len(valid)} token{'' if len(valid) == 1 else 's'} of device {device}")
+        revoke_device(services, identifier_of(device, "device"))
+    click.echo(f"revoked device {device}")

@@ -39,19 +39,24 @@ STUDY_ROLES: tuple[Role, ...] = ("study_manager", "clinician", "researcher", "mo
 
 @dataclass(frozen=True, slots=True)
 class Permission:
-    """What may be done, by whom, how far; ``data`` says whether a patient's data are seen or changed by it."""
+    """What may be done, by whom, how far.
+
+    ``data`` says whether a patient's data are seen or changed by it; ``whole``, that it concerns a study as a whole: a
+    role that was granted at one site of it does not reach so far.
+    """
 
     name: str
     means: str
     data: Data
     reach: dict[Role, Reach]
+    whole: bool
 
 
-def _permission(name: str, means: str, data: Data = "patient", **reach: Reach) -> Permission:
+def _permission(name: str, means: str, data: Data = "patient", *, whole: bool = False, **reach: Reach) -> Permission:
     strange = set(reach) - set(ROLES)
     if strange:
         raise TypeError(f"{name}: there is no role {sorted(strange)[0]}")
-    return Permission(name, means, data, {role: reach[role] for role in ROLES if role in reach})
+    return Permission(name, means, data, {role: reach[role] for role in ROLES if role in reach}, whole)
 
 
 _EVERY_STAFF: dict[str, Reach] = {
@@ -78,13 +83,14 @@ _DECLARED = (
     _permission("reference.read", "See scales, norms and definitions of change.", "none", **_EVERY_STAFF),
     _permission("study.read", "See a study.", "none", **_EVERY_STAFF),
     _permission("study.create", "Make a study.", "none", administrator="everything", service="everything"),
-    _permission("study.edit", "Change a study: consent, retention.", "none", administrator="everything", **_RUN),
+    _permission("study.edit", "Change a study: consent, retention.", "none", whole=True, administrator="everything",
+                **_RUN),
     _permission("site.read", "See a study's sites.", "none", **_EVERY_STAFF),
-    _permission("site.edit", "Make sites.", "none", administrator="everything", **_RUN),
+    _permission("site.edit", "Make sites.", "none", whole=True, administrator="everything", **_RUN),
     _permission("policy.read", "See how a study's scores are followed.", "none", **_EVERY_STAFF),
-    _permission("policy.edit", "Set how a study's scores are followed.", "none", **_RUN),
+    _permission("policy.edit", "Set how a study's scores are followed.", "none", whole=True, **_RUN),
     _permission("consent_form.read", "See what patients are asked to agree to.", "none", **_EVERY_STAFF),
-    _permission("consent_form.edit", "Make and retire consent forms.", "none", study_manager="study", service="study"),
+    _permission("consent_form.edit", "Make and retire consent forms.", "none", whole=True, **_RUN),
     # Patients and their phones.
     _permission("patient.read", "See a patient's pseudonym and what norms need.", **_STUDY_DATA, device="own"),
     _permission("patient.create", "Make a patient.", **_RUN),
@@ -106,7 +112,7 @@ _DECLARED = (
     _permission("observation.enter", "Enter and take back what was found.", **_CARE),
     _permission("observation.import", "Import a study's observations.", **_RUN),
     _permission("schedule.read", "See what is due.", **_STUDY_DATA),
-    _permission("schedule.edit", "Say what is due.", **_RUN),
+    _permission("schedule.edit", "Say what is due.", whole=True, **_RUN),
     _permission("adherence.read", "See what is due for a patient, and what was done.", **_STUDY_DATA, device="own"),
     _permission(
         "alert.read", "See what to look at.", study_manager="study", clinician="care", monitor="study", service="study"
@@ -137,7 +143,7 @@ _DECLARED = (
     ),
     # Who cares for whom.
     _permission("team.read", "See a study's care teams.", study_manager="study", clinician="study", monitor="study"),
-    _permission("team.edit", "Make care teams, and say who is in them.", study_manager="study"),
+    _permission("team.edit", "Make care teams, and say who is in them.", whole=True, study_manager="study"),
     _permission("patient.break_glass", "Reach a patient of the study in an emergency, with a reason.",
                 clinician="study"),
     # Accounts.

@@ -101,8 +101,13 @@ class Scope:
             return None
         return frozenset(study for study, _ in self.places | self.care if study is not None)
 
-    def reaches_study(self, study_id: UUID) -> bool:
-        """Tell whether something of the study may lie within. What is of its patients is narrowed further."""
+    def reaches_study(self, study_id: UUID, *, whole: bool = False) -> bool:
+        """Tell whether something of the study may lie within, or the whole of it.
+
+        What is of its patients is narrowed further.
+        """
+        if whole:
+            return self.everything or bool(self.places & {(study_id, None), (None, None)})
         return self.studies is None or study_id in self.studies
 
 

@@ -11,11 +11,13 @@ from sqlalchemy import ColumnElement, func, or_, select
 from sqlalchemy.orm import Session
 
 from konectom.errors import FieldInvalid, NotFound
-from konectom.storage.models import Alert
+from konectom.security.principal import EVERYTHING, Scope
+from konectom.storage.models import Alert, Patient
+from konectom.storage.scopes import patients_in
 from konectom.workflows.due import count_due
 from konectom.workflows.findings import KINDS
 from konectom.workflows.pages import BY_TIME_AND_ID, Asked, page, told
-from konectom.workflows.people import checked_text, find_patient, find_study
+from konectom.workflows.people import checked_text, get_study, require_patient
 from konectom.workflows.reviews import review_some
 from konectom.workflows.services import Services
 
@@ -27,6 +29,7 @@ def list_alerts(
     services: Services,
     study_id: UUID,
     *,
+    scope: Scope = EVERYTHING,
     status: str = "open",
     kind: str | None = None,
     patient: UUID | None = None,
@@ -34,17 +37,22 @@ def list_alerts(
     limit: int | None = None,
     review: bool = True,
 ) -> dict[str, Any]:
-    """Return a page of a study's alerts in the order in which they were found, after reviewing some patients.
+    """Return a page of a study's alerts, of patients within ``scope``, as found, after reviewing some patients.
 
     ``pending`` counts the patients of whom something came since they were last reviewed: what they have to tell is not
     among the alerts yet. Without ``review`` the list stands as it was last found.
     """
     narrowed = list(_narrowed(status, kind))
     asked = Asked.of(services.settings, cursor, limit)
-    _require(services, study_id, patient)
+    get_study(services, study_id)
+    if patient is not None:
+        require_patient(services, patient, scope=scope, study_id=study_id, at="/query/patient")
     if review:
         review_some(services, study_id, patient=patient)
     statement = select(Alert).where(Alert.study_id == study_id, *narrowed)
+    if not scope.everything:
+        within = select(Patient.id).where(patients_in(scope, services.clock()))
+        statement = statement.where(Alert.patient_id.in_(within))
     if patient is not None:
         statement = statement.where(Alert.patient_id == patient)
     with services.db.read() as db:
@@ -52,12 +60,16 @@ def list_alerts(
         return answer | {"pending": count_due(db, study_id, services.clock())}
 
 
-def acknowledge(services: Services, study_id: UUID, alert_id: UUID, *, by: str, note: str = "") -> dict[str, Any]:
+def acknowledge(
+    services: Services, study_id: UUID, alert_id: UUID, *, by: str, note: str = "", scope: Scope = EVERYTHING
+) -> dict[str, Any]:
     """Say that somebody has seen an alert; a second time changes nothing."""
     checked = checked_text(note, "note")
+    within = select(Patient.id).where(patients_in(scope, services.clock()))
+    mine = Alert.id == alert_id, Alert.study_id == study_id, Alert.patient_id.in_(within)
     with services.db.write() as db:
-        row = db.get(Alert, alert_id, with_for_update=True)
-        if row is None or row.study_id != study_id:
+        row = db.scalars(select(Alert).where(*mine).with_for_update()).one_or_none()
+        if row is None:
             raise NotFound("there is no such alert")
         if row.acknowledged_at is None:
             row.acknowledged_at, row.acknowledged_by, row.note = services.clock(), by, checked
@@ -96,13 +108,6 @@ def show_alert(row: Alert) -> dict[str, Any]:
         "acknowledged_by": row.acknowledged_by,
         "note": row.note,
     }
-
-
-def _require(services: Services, study_id: UUID, patient: UUID | None) -> None:
-    with services.db.read() as db:
-        find_study(db, study_id)
-        if patient is not None:
-            find_patient(db, patient, study_id=study_id, at="/query/patient")
 
 
 def _narrowed(status: str, kind: str | None) -> Iterator[ColumnElement[bool]]:

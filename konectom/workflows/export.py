@@ -9,7 +9,7 @@ from typing import Any
 from uuid import UUID
 
 import numpy as np
-from sqlalchemy import ColumnElement, select
+from sqlalchemy import ColumnElement, and_, select
 from sqlalchemy.orm import Session
 
 from konectom.assessments import every_assessment
@@ -17,8 +17,10 @@ from konectom.assessments.base import Entry
 from konectom.errors import AssessmentUnknown, FieldInvalid
 from konectom.exports.features import FACTS, VALUE, VALUE_FACTS, Wide, dictionary_csv, dictionary_rows, value_facts
 from konectom.exports.tables import Batch, Form, table
+from konectom.security.principal import EVERYTHING, Scope
 from konectom.storage.models import CatalogueRow, Patient, RecordingRow, ResultRow, SessionRow, Study
 from konectom.storage.queries import IS_CURRENT
+from konectom.storage.scopes import patients_in
 from konectom.workflows.entries import entries_of
 from konectom.workflows.people import find_study
 from konectom.workflows.services import Services
@@ -37,15 +39,17 @@ def feature_table(
     assessment: str | None = None,
     version: int | None = None,
     form: Form = "csv",
+    scope: Scope = EVERYTHING,
 ) -> Generator[bytes, None, None]:
-    """Return a study's features as CSV or Parquet, a piece at a time.
+    """Return a study's features, of its patients within ``scope``, as CSV or Parquet, a piece at a time.
 
     With ``assessment``: one row for each recording's current result, one column for each catalogue entry; with
     ``version`` the results of that version instead, current or not. Without ``assessment``: one row for each value.
     Rows are in order of patient, then time. All is read from one state of the database, and what can be wrong is
     raised here, before the first byte: :class:`NotFound`, :class:`AssessmentUnknown`, :class:`FieldInvalid`.
     """
-    pieces = _pieces(services, study_id, assessment, version, form)
+    whose = and_(Patient.study_id == study_id, patients_in(scope, services.clock()))
+    pieces = _pieces(services, study_id, whose, assessment, version, form)
     return _resumed(next(pieces), pieces)
 
 
@@ -62,7 +66,12 @@ def feature_dictionary(services: Services, study_id: UUID) -> list[dict[str, Any
 
 
 def _pieces(
-    services: Services, study_id: UUID, assessment: str | None, version: int | None, form: Form
+    services: Services,
+    study_id: UUID,
+    whose: ColumnElement[bool],
+    assessment: str | None,
+    version: int | None,
+    form: Form,
 ) -> Generator[bytes, None, None]:
     if form not in ("csv", "parquet"):
         raise FieldInvalid("form must be csv or parquet", at="/query/format")
@@ -73,13 +82,13 @@ def _pieces(
         about = {"konectom.study": study.code}
         if assessment is None:
             known = {row.id: entries_of(db, row) for row in _catalogues(db, study_id, IS_CURRENT)}
-            batches = _value_batches(db, study, known)
+            batches = _value_batches(db, study, whose, known)
             yield from table(form, (*FACTS, *VALUE_FACTS), (VALUE,), batches, about)
         else:
             versions = _versions(db, study_id, assessment, version)
             wide = Wide.of(versions)
             about |= {"konectom.assessment": assessment, "konectom.versions": " ".join(map(str, sorted(versions)))}
-            batches = _wide_batches(db, study, assessment, version, wide)
+            batches = _wide_batches(db, study, whose, assessment, version, wide)
             yield from table(form, FACTS, wide.columns, batches, about)
 
 
@@ -120,16 +129,18 @@ def _versions(db: Session, study_id: UUID, assessment: str, version: int | None)
     return versions
 
 
-def _wide_batches(db: Session, study: Study, assessment: str, version: int | None, wide: Wide) -> Iterator[Batch]:
+def _wide_batches(
+    db: Session, study: Study, whose: ColumnElement[bool], assessment: str, version: int | None, wide: Wide
+) -> Iterator[Batch]:
     chosen = IS_CURRENT if version is None else CatalogueRow.version == version
-    for rows in _results(db, study, CatalogueRow.assessment == assessment, chosen):
+    for rows in _results(db, whose, CatalogueRow.assessment == assessment, chosen):
         vectors = [(row.version, row.features) for row in rows]
         yield Batch([_facts(study, row) for row in rows], wide.rows(vectors))
 
 
-def _value_batches(db: Session, study: Study, known: dict[int, Entries]) -> Iterator[Batch]:
+def _value_batches(db: Session, study: Study, whose: ColumnElement[bool], known: dict[int, Entries]) -> Iterator[Batch]:
     told = {number: [value_facts(entry) for entry in entries] for number, entries in known.items()}
-    for rows in _results(db, study, IS_CURRENT):
+    for rows in _results(db, whose, IS_CURRENT):
         for row in rows:
             present = np.flatnonzero(np.isfinite(row.features))
             facts = _facts(study, row)
@@ -138,8 +149,8 @@ def _value_batches(db: Session, study: Study, known: dict[int, Entries]) -> Iter
             )
 
 
-def _results(db: Session, study: Study, *chosen: ColumnElement[bool]) -> Iterator[Sequence[Any]]:
-    """Yield the study's results, some at a time, patient by patient: so the database never sorts the vectors of all."""
+def _results(db: Session, whose: ColumnElement[bool], *chosen: ColumnElement[bool]) -> Iterator[Sequence[Any]]:
+    """Yield those patients' results, some at a time, one by one: so the database never sorts the vectors of all."""
     statement = (
         select(
             SessionRow.id,
@@ -164,7 +175,7 @@ def _results(db: Session, study: Study, *chosen: ColumnElement[bool]) -> Iterato
         .order_by(SessionRow.started_at, SessionRow.id, RecordingRow.index)
         .execution_options(yield_per=ROWS)
     )
-    patients = db.scalars(select(Patient.id).where(Patient.study_id == study.id).order_by(Patient.code)).all()
+    patients = db.scalars(select(Patient.id).where(whose).order_by(Patient.code)).all()
     waiting: list[Any] = []
     for patient in patients:
         for rows in db.execute(statement.where(SessionRow.patient_id == patient)).partitions():

@@ -11,13 +11,15 @@ from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from sqlalchemy import select
+from sqlalchemy import ColumnElement, select
 from sqlalchemy.orm import Session
 
 from konectom.errors import DataError, FieldInvalid, KonectomError, NotFound, ObservationConflict
 from konectom.formats.observations import Row, read
 from konectom.scoring.scales import loinc_codes
+from konectom.security.principal import EVERYTHING, Scope
 from konectom.storage.models import Patient
+from konectom.storage.scopes import patients_in
 from konectom.workflows.keep_observations import Finding, Kept, check_finding, keep_findings, written
 from konectom.workflows.observations import CONTRADICTS
 from konectom.workflows.people import CODE, get_study
@@ -84,12 +86,15 @@ def import_observations(
     study_id: UUID,
     body: bytes,
     *,
+    scope: Scope = EVERYTHING,
     media_type: str | None = None,
     encoding: str | None = None,
     time_zone: str | None = None,
     progress: Progress | None = None,
 ) -> Imported:
     """Keep what a table (``text/csv``) or a FHIR document tells of the patients of a study, who are named by code.
+
+    Of them only those within ``scope`` are found.
 
     Where media type or encoding are None, the body itself tells. ``time_zone`` is that of times without an offset.
 
@@ -111,7 +116,7 @@ def import_observations(
     became: Counter[str] = Counter()
     for start in range(0, len(found.rows), AT_ONCE):
         rows = found.rows[start : start + AT_ONCE]
-        kept, wrong = _keep(services, study_id, rows)
+        kept, wrong = _keep(services, study_id, scope, rows)
         became.update(each.what for each in kept)
         problems += wrong
         if progress is not None:
@@ -120,14 +125,15 @@ def import_observations(
     return Imported(became["entered"], became["there"], became["retracted"], tuple(problems), found.skipped)
 
 
-def _keep(services: Services, study_id: UUID, rows: Sequence[Row]) -> tuple[list[Kept], list[Problem]]:
+def _keep(services: Services, study_id: UUID, scope: Scope, rows: Sequence[Row]) -> tuple[list[Kept], list[Problem]]:
     """Keep those of the rows that can be used, in one transaction."""
     now = services.clock()
     found, problems = _checked(rows, now)
 
     def write() -> tuple[list[Kept], list[Problem]]:
         with services.db.write() as db:
-            patients = _locked_patients(db, study_id, {row.patient for row, _ in found})
+            within = patients_in(scope, now)
+            patients = _locked_patients(db, study_id, within, {row.patient for row, _ in found})
             known = [(row, finding) for row, finding in found if row.patient in patients]
             kept = keep_findings(db, [(patients[row.patient], finding) for row, finding in known], now, again=False)
         contradicted = [row for (row, _), each in zip(known, kept, strict=True) if each.what == "contradicted"]
@@ -156,12 +162,12 @@ def _checked(rows: Sequence[Row], now: datetime) -> tuple[list[tuple[Row, Findin
     return found, problems
 
 
-def _locked_patients(db: Session, study_id: UUID, codes: set[str]) -> dict[str, UUID]:
+def _locked_patients(db: Session, study_id: UUID, within: ColumnElement[bool], codes: set[str]) -> dict[str, UUID]:
     """Return the patients of these codes; nobody else enters observations of theirs until the transaction ends."""
     wanted = [code for code in codes if CODE.fullmatch(code)]  # anything else may be no text that a database takes
     rows = db.execute(
         select(Patient.code, Patient.id)
-        .where(Patient.study_id == study_id, Patient.code.in_(wanted))
+        .where(Patient.study_id == study_id, within, Patient.code.in_(wanted))
         .order_by(Patient.id)
         .with_for_update(key_share=True)
     )

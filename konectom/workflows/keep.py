@@ -50,7 +50,7 @@ def keep_session(services: Services, upload: Upload, session: Session, outcomes:
     times = times_of(session)
     with services.db.write() as db:
         if db.get(Blob, upload.digest) is None:
-            db.add(Blob(digest=upload.digest, size_bytes=len(upload.body), stored_at=now))
+            db.add(Blob(object=upload.digest, size_bytes=len(upload.body), stored_at=now))
             db.flush()
             # From here on nobody takes the object for one that nothing refers to (see :func:`remove_orphan`); whoever
             # did so a moment ago has removed it.
@@ -74,7 +74,7 @@ def remove_orphan(services: Services, digest: str) -> None:
     """
     try:
         with services.db.write() as db:
-            db.add(Blob(digest=digest, size_bytes=0, stored_at=services.clock()))
+            db.add(Blob(object=digest, size_bytes=0, stored_at=services.clock()))
             db.flush()
             services.objects.delete(digest)
             db.rollback()
@@ -124,6 +124,7 @@ def _session_row(upload: Upload, session: Session, outcomes: Outcomes, now: date
         patient_id=upload.patient_id,
         device_id=upload.device_id,
         digest=upload.digest,
+        object=upload.digest,
         media_type=_plain_text(upload.media_type),
         encoding=_plain_text(upload.encoding),
         format=session.format,

@@ -1,6 +1,6 @@
 """Studies, patients and devices: made, found, listed. Answers are as they stand on the wire.
 
-Where ``study_id`` narrows a question, what lies outside of that study is not found.
+Where a ``scope`` narrows a question, what lies outside of it is not found.
 """
 
 from __future__ import annotations
@@ -14,7 +14,9 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from konectom.errors import AlreadyExists, FieldInvalid, NotFound
+from konectom.security.principal import EVERYTHING, Scope
 from konectom.storage.models import Device, Patient, Study
+from konectom.storage.scopes import patients_in, studies_in
 from konectom.workflows.pages import BY_TEXT_AND_ID, BY_TIME_AND_ID, Asked, page, told
 from konectom.workflows.services import Services
 
@@ -27,17 +29,16 @@ HANDS = ("left", "right", "both")
 
 def create_study(services: Services, *, code: str, name: str = "") -> dict[str, Any]:
     """Make a study; raises :class:`AlreadyExists` where the code is taken."""
-    row = Study(id=uuid4(), code=_code(code), name=checked_text(name, "name"), created_at=services.clock())
+    row = Study(
+        id=uuid4(), code=_code(code), name=checked_text(name, "name"), consent="elsewhere", created_at=services.clock()
+    )
     return _kept(services, row, show_study, f"there is a study {code!r} already")
 
 
-def get_study(services: Services, study: UUID, *, study_id: UUID | None = None) -> dict[str, Any]:
+def get_study(services: Services, study: UUID) -> dict[str, Any]:
     """Return a study."""
     with services.db.read() as db:
-        row = find_study(db, study)
-        if study_id not in (None, study):
-            raise NotFound("there is no such study")
-        return show_study(row)
+        return show_study(find_study(db, study))
 
 
 def find_study(db: Session, study: UUID, *, lock: bool = False) -> Study:
@@ -49,12 +50,10 @@ def find_study(db: Session, study: UUID, *, lock: bool = False) -> Study:
 
 
 def list_studies(
-    services: Services, *, study_id: UUID | None = None, cursor: str | None = None, limit: int | None = None
+    services: Services, *, scope: Scope = EVERYTHING, cursor: str | None = None, limit: int | None = None
 ) -> dict[str, Any]:
-    """Return a page of studies, by code."""
-    statement = select(Study)
-    if study_id is not None:
-        statement = statement.where(Study.id == study_id)
+    """Return a page of the studies into which ``scope`` reaches, by code."""
+    statement = select(Study).where(studies_in(scope))
     with services.db.read() as db:
         order = (Study.code, Study.id)
         asked = Asked.of(services.settings, cursor, limit)
@@ -105,16 +104,31 @@ def find_patient(db: Session, patient: UUID, *, study_id: UUID | None = None, at
     return row
 
 
+def require_patient(
+    services: Services, patient: UUID, *, scope: Scope, study_id: UUID | None = None, at: str | None = None
+) -> None:
+    """Raise :class:`NotFound` unless the patient is there and lies within ``scope``, and in the study."""
+    if scope.patient_id == patient and study_id is None:
+        return
+    within = select(Patient.id).where(Patient.id == patient, patients_in(scope, services.clock()))
+    if study_id is not None:
+        within = within.where(Patient.study_id == study_id)
+    with services.db.read() as db:
+        if db.scalar(within) is None:
+            raise NotFound("there is no such patient", at=at)
+
+
 def list_patients(
     services: Services,
     *,
+    scope: Scope = EVERYTHING,
     study_id: UUID | None = None,
     code: str | None = None,
     cursor: str | None = None,
     limit: int | None = None,
 ) -> dict[str, Any]:
-    """Return a page of patients, by code; ``code`` asks for one code."""
-    statement = select(Patient)
+    """Return a page of the patients within ``scope``, by code; ``code`` asks for one code."""
+    statement = select(Patient).where(patients_in(scope, services.clock()))
     if study_id is not None:
         statement = statement.where(Patient.study_id == study_id)
     if code is not None:

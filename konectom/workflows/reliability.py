@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from uuid import UUID, uuid4
 
 import numpy as np
-from sqlalchemy import BigInteger, literal, select, type_coerce
+from sqlalchemy import BigInteger, ColumnElement, and_, literal, select, type_coerce
 from sqlalchemy.orm import Session
 
 from konectom.assessments import every_assessment
@@ -20,6 +20,7 @@ from konectom.scoring.reliability.study import ScoreReliability, study_reliabili
 from konectom.scoring.reliability.table import StudyTable
 from konectom.scoring.scales import every_scale
 from konectom.scoring.series import Score
+from konectom.security.principal import EVERYTHING, Scope
 from konectom.storage.models import (
     CatalogueRow,
     MeasureRow,
@@ -32,6 +33,7 @@ from konectom.storage.models import (
     SessionRow,
 )
 from konectom.storage.queries import IS_CURRENT
+from konectom.storage.scopes import patients_in
 from konectom.storage.types import US_PER_DAY
 from konectom.workflows.people import find_study
 from konectom.workflows.policies import policy_of
@@ -87,8 +89,9 @@ def reliability_of_study(
     words: Mapping[str, Any],
     *,
     verdict: str | None = None,
+    scope: Scope = EVERYTHING,
 ) -> StudyReliability:
-    """Return the reliability of a study's scores.
+    """Return the reliability of a study's scores, of its patients within ``scope``.
 
     ``measures`` are keys of scores, or quantities for all of their scores; ``words`` are those of :func:`design_of`,
     and ``verdict`` the least that counts. What they leave open is as the study's policy has it, so that what is
@@ -96,6 +99,7 @@ def reliability_of_study(
     assessments of several versions computed them. Raises :class:`NotFound`, and :class:`FieldInvalid` for what is no
     score or no design.
     """
+    whose = and_(Patient.study_id == study_id, patients_in(scope, services.clock()))
     with services.db.read() as db:
         policy = policy_of(find_study(db, study_id))
         verdicts = policy.verdicts if verdict is None else _least(verdict)
@@ -105,13 +109,13 @@ def reliability_of_study(
         for key in design.every_reference:
             if key not in known:
                 raise FieldInvalid(f"there is no score {key!r}", at="/query/references")
-        attributes = _attributes(db, study_id)
-        observed = stored_values(db, study_id, design.every_reference)
+        attributes = _attributes(db, whose)
+        observed = stored_values(db, whose, design.every_reference)
         scores: list[ScoreReliability] = []
         versions: dict[str, tuple[int, ...]] = {}
         for key in wanted:  # one at a time: memory holds the values of one score and the references
             others = [row for row in observed if row.key != key]
-            rows = stored_values(db, study_id, (key,))
+            rows = stored_values(db, whose, (key,))
             versions[key] = tuple(sorted({row.version for row in rows if row.verdict in verdicts}))
             scores += study_reliability(_table([*rows, *others], verdicts, attributes), design, (key,))
     return StudyReliability(study_id, design, tuple(verdicts), tuple(scores), versions)
@@ -181,8 +185,8 @@ class StoredValue(NamedTuple):
     supervised: bool | None
 
 
-def stored_values(db: Session, study_id: UUID, keys: Collection[str]) -> list[StoredValue]:
-    """Return a study's values of some scores, whatever their verdict: of each recording those of its newest result."""
+def stored_values(db: Session, whose: ColumnElement[bool], keys: Collection[str]) -> list[StoredValue]:
+    """Return values of some scores of those patients, whatever their verdict, of each recording's newest result."""
     if not keys:
         return []
     computed = (
@@ -203,7 +207,7 @@ def stored_values(db: Session, study_id: UUID, keys: Collection[str]) -> list[St
         .join(
             ResultRow, (ResultRow.recording_id == RecordingRow.id) & (ResultRow.catalogue_id == ScoreRow.catalogue_id)
         )
-        .where(Patient.study_id == study_id, MeasureRow.key.in_(keys), IS_CURRENT)
+        .where(whose, MeasureRow.key.in_(keys), IS_CURRENT)
     )
     observed = (
         select(
@@ -217,7 +221,7 @@ def stored_values(db: Session, study_id: UUID, keys: Collection[str]) -> list[St
         )
         .join(ObservedRow, ObservedRow.patient_id == Patient.id)
         .join(MeasureRow, MeasureRow.id == ObservedRow.measure_id)
-        .where(Patient.study_id == study_id, MeasureRow.key.in_(keys))
+        .where(whose, MeasureRow.key.in_(keys))
     )
     at_once = {"yield_per": ROWS}
     return [StoredValue(*row) for each in (computed, observed) for row in db.execute(each, execution_options=at_once)]
@@ -262,10 +266,10 @@ def _quantity(key: str) -> str:
     return ".".join(key.split("[", 1)[0].split(".")[:2])
 
 
-def _attributes(db: Session, study_id: UUID) -> dict[str, dict[str, str]]:
+def _attributes(db: Session, whose: ColumnElement[bool]) -> dict[str, dict[str, str]]:
     columns = [getattr(Patient, name) for name in ATTRIBUTES]
     found: dict[str, dict[str, str]] = {name: {} for name in ATTRIBUTES}
-    for code, *levels in db.execute(select(Patient.code, *columns).where(Patient.study_id == study_id)):
+    for code, *levels in db.execute(select(Patient.code, *columns).where(whose)):
         for name, level in zip(ATTRIBUTES, levels, strict=True):
             if level is not None:
                 found[name][code] = level

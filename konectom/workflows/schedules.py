@@ -18,11 +18,13 @@ from konectom.errors import AlreadyExists, FieldInvalid, NotFound
 from konectom.recording import FloatArray
 from konectom.scoring.adherence import Adherence, adherence, local_days
 from konectom.scoring.adherence import Schedule as Rule
+from konectom.security.principal import EVERYTHING, Scope
 from konectom.storage.models import Patient, RecordingRow, Schedule, SessionRow
+from konectom.storage.scopes import patients_in
 from konectom.storage.types import EPOCH
 from konectom.workflows.due import void_reviews
 from konectom.workflows.pages import BY_TEXT_AND_ID, Asked, day_of, page, told
-from konectom.workflows.people import find_patient, find_study
+from konectom.workflows.people import find_patient, find_study, require_patient
 from konectom.workflows.services import Services
 
 MOST = 100
@@ -92,12 +94,21 @@ def list_schedules(
     services: Services,
     study_id: UUID,
     *,
+    scope: Scope = EVERYTHING,
     patient: UUID | None = None,
     cursor: str | None = None,
     limit: int | None = None,
 ) -> dict[str, Any]:
-    """Return a page of a study's schedules, or, with ``patient``, of those that hold for this patient."""
+    """Return a page of a study's schedules, or, with ``patient``, of those that hold for this patient.
+
+    A patient's own is listed where the patient lies within ``scope``.
+    """
     statement = select(Schedule).where(Schedule.study_id == study_id)
+    if patient is not None:
+        require_patient(services, patient, scope=scope, study_id=study_id, at="/query/patient")
+    if not scope.everything:
+        within = select(Patient.id).where(patients_in(scope, services.clock()))
+        statement = statement.where(or_(Schedule.patient_id.is_(None), Schedule.patient_id.in_(within)))
     with services.db.read() as db:
         find_study(db, study_id)
         if patient is not None:
@@ -117,11 +128,11 @@ def delete_schedule(services: Services, study_id: UUID, schedule_id: UUID) -> No
         db.delete(row)
 
 
-def patient_adherence(services: Services, patient_id: UUID, *, study_id: UUID | None = None) -> dict[str, Any]:
+def patient_adherence(services: Services, patient_id: UUID) -> dict[str, Any]:
     """Return what was due, done, late and missed, for each schedule that holds for the patient."""
     now = services.clock()
     with services.db.read() as db:
-        patient = find_patient(db, patient_id, study_id=study_id)
+        patient = find_patient(db, patient_id)
         kept = [_show_kept(*each) for each in adherence_of(db, patient, now)]
         return {"patient": str(patient_id), "schedules": kept}
 

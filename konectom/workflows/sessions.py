@@ -9,27 +9,26 @@ from uuid import UUID
 from sqlalchemy import select
 
 from konectom.errors import NotFound
+from konectom.security.principal import EVERYTHING, Scope
 from konectom.storage.models import Patient, SessionRow
+from konectom.storage.scopes import patients_in
 from konectom.workflows.pages import BY_TIME_AND_ID, Asked, page
 from konectom.workflows.receipts import session_line, session_receipt
 from konectom.workflows.services import Services
 
 
 def get_session(
-    services: Services,
-    session_id: UUID,
-    *,
-    patient_id: UUID | None = None,
-    study_id: UUID | None = None,
-    measures: bool = False,
+    services: Services, session_id: UUID, *, scope: Scope = EVERYTHING, measures: bool = False
 ) -> dict[str, Any]:
-    """Return a session's receipt; what lies outside of the patient or study asked about is not found."""
+    """Return a session's receipt; what lies outside of ``scope`` is not found."""
+    within = (
+        select(SessionRow)
+        .join(Patient, Patient.id == SessionRow.patient_id)
+        .where(SessionRow.id == session_id, patients_in(scope, services.clock()))
+    )
     with services.db.read() as db:
-        row = db.get(SessionRow, session_id)
-        if row is not None and study_id is not None:
-            patient = db.get(Patient, row.patient_id)
-            row = row if patient is not None and patient.study_id == study_id else None
-        if row is None or patient_id not in (None, row.patient_id):
+        row = db.scalars(within).one_or_none()
+        if row is None:
             raise NotFound("there is no such session")
         return session_receipt(db, row, measures=measures)
 
@@ -37,18 +36,18 @@ def get_session(
 def list_sessions(
     services: Services,
     *,
+    scope: Scope = EVERYTHING,
     since: datetime | None = None,
     patient_id: UUID | None = None,
-    study_id: UUID | None = None,
     cursor: str | None = None,
     limit: int | None = None,
 ) -> dict[str, Any]:
-    """Return a page of sessions in the order in which they were received, from ``since`` on."""
+    """Return a page of sessions within ``scope`` in the order in which they were received, from ``since`` on."""
     statement = select(SessionRow)
     if patient_id is not None:
         statement = statement.where(SessionRow.patient_id == patient_id)
-    if study_id is not None:
-        inside = select(Patient.id).where(Patient.study_id == study_id)
+    if not scope.everything:
+        inside = select(Patient.id).where(patients_in(scope, services.clock()))
         statement = statement.where(SessionRow.patient_id.in_(inside))
     if since is not None:
         statement = statement.where(SessionRow.received_at >= since)

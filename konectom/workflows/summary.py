@@ -23,9 +23,7 @@ from konectom.workflows.trends import followed_told, head
 _IN_FUTURE = FATES.index("in_future")
 
 
-def patient_summary(
-    services: Services, patient_id: UUID, *, end: datetime | None = None, study_id: UUID | None = None
-) -> dict[str, Any]:
+def patient_summary(services: Services, patient_id: UUID, *, end: datetime | None = None) -> dict[str, Any]:
     """Return one line for each score that the patient has, how schedules were kept, and how many alerts are open.
 
     All of it is as of ``end`` (None: now). Alerts are those that reviews have found: this makes none.
@@ -33,7 +31,7 @@ def patient_summary(
     now = services.clock()
     as_of = min(end, now) if end else now
     with services.db.read() as db:
-        patient = find_patient(db, patient_id, study_id=study_id)
+        patient = find_patient(db, patient_id)
         tracks = follow_patient(db, patient, now=now, end=end)
         kept = [_schedule(row, each.adherence) for row, each in adherence_of(db, patient, as_of)]
         alerts = count_open(db, patient.id, as_of)

@@ -38,7 +38,6 @@ def patient_trends(
     window: float | None = None,
     definition: str | None = None,
     observed: bool = True,
-    study_id: UUID | None = None,
 ) -> Json:
     """Return the trend of each score that the patient has, points oldest first.
 
@@ -50,7 +49,7 @@ def patient_trends(
     """
     now = services.clock()
     with services.db.read() as db:
-        patient = find_patient(db, patient_id, study_id=study_id)
+        patient = find_patient(db, patient_id)
         keys = None if measure is None else _keys(db, measure)
         asked = Asked(window, definition)
         tracks = follow_patient(db, patient, now=now, end=end, keys=keys, observed=observed, asked=asked)

@@ -20,8 +20,9 @@ from werkzeug.test import TestResponse
 from konectom.api.schemas.problem import Problem
 from konectom.app import create_app
 from konectom.errors import error_class
+from konectom.workflows.enrolments import enrol_device
+from konectom.workflows.service_tokens import ALL, issue_service_token
 from konectom.workflows.services import Services
-from konectom.workflows.tokens import issue_device_token, issue_staff_token
 
 ALWAYS = ("X-Request-Id", "X-Content-Type-Options", "Referrer-Policy", "Content-Security-Policy", "Cache-Control")
 
@@ -125,14 +126,13 @@ class Callers:
     def phone(self, patient: UUID | None = None) -> Caller:
         """A phone, by default of a patient of its own in a study of its own."""
         patient = patient or self.people.patient()
-        device = self.people.device(patient)
-        issued = issue_device_token(self.services, device_id=device)
-        return Caller(self.client, issued.token, patient=patient, device=device, credential=issued.credential_id)
+        enrolled = enrol_device(self.services, patient_id=patient)
+        return Caller(self.client, enrolled.access_token, patient=patient, device=enrolled.device_id)
 
     def staff(self, study: UUID | None = None) -> Caller:
-        """A member of staff of one study, or of all."""
-        issued = issue_staff_token(self.services, name="Ada", study_id=study)
-        return Caller(self.client, issued.token, study=study, credential=issued.credential_id)
+        """A program of the staff's, of one study or of all, that may do all that a program can."""
+        issued = issue_service_token(self.services, name="Ada", permissions=[ALL], study_id=study)
+        return Caller(self.client, issued.token, study=study, credential=issued.token_id)
 
 
 @pytest.fixture

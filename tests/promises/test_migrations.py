@@ -39,7 +39,9 @@ def test_upgrading_again_changes_nothing(url):
     migrate.upgrade(url)
     engine = open_engine(url)
     with engine.begin() as connection:
-        connection.execute(text("INSERT INTO study (id, code, name, created_at) VALUES ('0', 'A', '', '2026-01-01')"))
+        connection.execute(
+            text("INSERT INTO study (id, code, name, consent, created_at) VALUES ('0', 'A', '', 'here', '2026-01-01')")
+        )
     migrate.upgrade(url)
     with engine.connect() as connection:
         assert connection.execute(text("SELECT code FROM study")).scalars().all() == ["A"]

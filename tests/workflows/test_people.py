@@ -3,6 +3,7 @@ from uuid import UUID, uuid4
 import pytest
 
 from konectom.errors import AlreadyExists, FieldInvalid, NotFound
+from konectom.security.principal import Scope
 from konectom.workflows.people import (
     create_device,
     create_patient,
@@ -12,7 +13,12 @@ from konectom.workflows.people import (
     list_devices,
     list_patients,
     list_studies,
+    require_patient,
 )
+
+
+def within(study):
+    return Scope(places=frozenset({(study, None)}))
 
 
 def test_a_study_is_made_and_found(services):
@@ -101,11 +107,11 @@ def test_outside_of_the_study_asked_about_nothing_is_found(services, people):
     mine, other = people.study("A"), people.study("B")
     inside, outside = people.patient(mine, "P1"), people.patient(other, "P2")
     with pytest.raises(NotFound):
-        get_study(services, other, study_id=mine)
+        require_patient(services, outside, scope=within(mine))
     with pytest.raises(NotFound):
         get_patient(services, outside, study_id=mine)
-    assert [each["code"] for each in list_studies(services, study_id=mine)["items"]] == ["A"]
-    assert [each["id"] for each in list_patients(services, study_id=mine)["items"]] == [str(inside)]
+    assert [each["code"] for each in list_studies(services, scope=within(mine))["items"]] == ["A"]
+    assert [each["id"] for each in list_patients(services, scope=within(mine))["items"]] == [str(inside)]
 
 
 def test_a_patient_is_found_by_code(services, people):

@@ -40,7 +40,8 @@ def plans(services):
 
 
 def test_questions_are_answered_from_an_index(services, people_of_a_study, plans, probe):
-    study, patient, device, session_id = people_of_a_study
+    study, patient, session_id = people_of_a_study
+    phone = enrol_device(services, patient_id=patient)
     schedules.create_schedule(services, study, assessment="probe", start="2026-11-02")
     page = {"limit": 1}
     cursor = people.list_patients(services, study_id=study, limit=1)["next"]
@@ -60,7 +61,7 @@ def test_questions_are_answered_from_an_index(services, people_of_a_study, plans
         "due for a review": lambda: reviews.patients_due(services, study),
         "schedules": lambda: schedules.list_schedules(services, study, patient=patient, **page),
         "adherence": lambda: schedules.patient_adherence(services, patient),
-        "token": lambda: tokens.authenticate(services, tokens.issue_device_token(services, device_id=device).token),
+        "token": lambda: tokens.authenticate(services, phone.access_token),
     }
     # Keys of measures are a few hundred at most, and catalogues a few.
     small = ("SCAN measure", "SCAN catalogue")

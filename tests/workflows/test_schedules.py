@@ -205,8 +205,6 @@ def test_a_patient_of_another_study_is_not_found(services, people, study):
     with pytest.raises(NotFound) as refused:
         list_schedules(services, study, patient=other)
     assert refused.value.at == "/query/patient"
-    with pytest.raises(NotFound):
-        patient_adherence(services, other, study_id=study)
 
 
 def test_a_study_that_there_is_not_has_no_schedules(services):

@@ -4,6 +4,7 @@ from uuid import UUID, uuid4
 import pytest
 
 from konectom.errors import NotFound
+from konectom.security.principal import EVERYTHING, Scope
 from konectom.workflows.ingest import ingest_session
 from konectom.workflows.sessions import get_session, list_sessions
 from tests.probe import probe_recording, session_body
@@ -22,16 +23,21 @@ def ids(page):
     return [item["id"] for item in page["items"]]
 
 
+def within(study):
+    return Scope(places=frozenset({(study, None)}))
+
+
 def test_a_session_is_found_within_its_patient_and_study_only(services, people, send):
     study = people.study()
     patient = people.patient(study)
     receipt = send(patient)
     session_id = UUID(receipt["id"])
-    for within in ({}, {"patient_id": patient}, {"study_id": study}, {"patient_id": patient, "study_id": study}):
-        assert get_session(services, session_id, **within) == receipt
-    for outside in ({"patient_id": people.patient(study)}, {"study_id": people.study()}):
+    for scope in (EVERYTHING, Scope(patient_id=patient), within(study)):
+        assert get_session(services, session_id, scope=scope) == receipt
+    strangers = (Scope(patient_id=people.patient(study)), within(people.study()), Scope())
+    for scope in strangers:
         with pytest.raises(NotFound):
-            get_session(services, session_id, **outside)
+            get_session(services, session_id, scope=scope)
     with pytest.raises(NotFound):
         get_session(services, uuid4())
 
@@ -78,8 +84,8 @@ def test_sessions_are_listed_by_patient_and_by_study(services, people, send):
     ann, ben, other = people.patient(study), people.patient(study), people.patient()
     mine, his, others = send(ann), send(ben), send(other)
     assert ids(list_sessions(services, patient_id=ann)) == [mine["id"]]
-    assert set(ids(list_sessions(services, study_id=study))) == {mine["id"], his["id"]}
-    assert ids(list_sessions(services, patient_id=other, study_id=study)) == []
+    assert set(ids(list_sessions(services, scope=within(study)))) == {mine["id"], his["id"]}
+    assert ids(list_sessions(services, patient_id=other, scope=within(study))) == []
     assert len(ids(list_sessions(services))) == 3
     assert others["id"] in ids(list_sessions(services))
 

@@ -104,10 +104,9 @@ def test_a_patient_sees_only_what_is_the_patients(services, people, walk):
     assert values(trend) == [5.0]
 
 
-def test_a_patient_outside_of_the_study_is_not_found(services, patient, people, walk):
-    for who, within in ((uuid4(), None), (patient, people.study())):
-        with pytest.raises(NotFound):
-            patient_trends(services, who, study_id=within)
+def test_a_patient_who_is_not_there_is_not_found(services):
+    with pytest.raises(NotFound):
+        patient_trends(services, uuid4())
 
 
 def test_quality_goes_with_each_point(services, patient, walk):
