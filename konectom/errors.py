@@ -32,12 +32,14 @@
     │       └── AudioUndecodable        audio_undecodable
     ├── AccessError
     │   ├── NotAuthenticated       401  not_authenticated
+    │   │   └── SecondFactorNeeded 401  second_factor_needed
     │   ├── NotPermitted           403  not_permitted
     │   └── NotFound               404  not_found
     ├── ConflictError              409
     │   ├── DigestConflict              session_digest_conflict
     │   ├── SessionIdTaken              session_id_taken
     │   ├── AlreadyExists               already_exists
+    │   ├── LastAdministrator           last_administrator
     │   └── ObservationConflict         observation_conflict
     └── OperationError             the operator has to act
         ├── SettingInvalid         500  setting_invalid
@@ -246,6 +248,12 @@ class NotAuthenticated(AccessError):
     code, status, title = "not_authenticated", 401, "Not authenticated"
 
 
+class SecondFactorNeeded(NotAuthenticated):
+    """The password is right; a code of the second factor is needed besides."""
+
+    code, title = "second_factor_needed", "Second factor needed"
+
+
 class NotPermitted(AccessError):
     """The credential does not allow this."""
 
@@ -280,6 +288,12 @@ class AlreadyExists(ConflictError):
     """Something of that name exists already."""
 
     code, title = "already_exists", "Already exists"
+
+
+class LastAdministrator(ConflictError):
+    """Nobody would be left who can administer the installation."""
+
+    code, title = "last_administrator", "Last administrator"
 
 
 class ObservationConflict(ConflictError):

@@ -169,6 +169,16 @@ class Settings:
     device_access_lifetime = _duration("1 h", "How long a phone's access token is valid; the phone renews it itself.")
     device_renewal_lifetime = _duration("180 d", "How long after its last renewal a phone can still renew.")
     service_token_lifetime = _duration("90 d", "How long a program's token is valid, where its maker does not say.")
+    login_idle = _duration("30 min", "How long a member of staff stays logged in without asking for anything.")
+    login_lifetime = _duration("12 h", "How long a login of a member of staff is valid at most.")
+    invitation_lifetime = _duration("7 d", "How long the code is valid with which a member of staff sets a password.")
+    require_second_factor = _choice(
+        "yes",
+        "Whether staff with a password here may do no more than see to their account until a second factor is set up.",
+        "yes",
+        "no",
+    )
+    break_glass_lifetime = _duration("4 h", "How long a clinician reaches a patient after breaking the glass.")
     public_url = _origin(
         "http://127.0.0.1:8000", "Where browsers and phones find this server: scheme, host and port, no path."
     )

@@ -7,6 +7,7 @@ import pytest
 from sqlalchemy import event
 
 from konectom.workflows import alerts, export, people, reviews, schedules, sessions, summary, tokens, trends
+from konectom.workflows.enrolments import enrol_device
 from konectom.workflows.ingest import ingest_session
 from tests.probe import session_body
 
@@ -97,4 +98,4 @@ def people_of_a_study(services, people, probe):
     sent = [uuid4() for _ in range(3)]
     for session_id in sent:
         ingest_session(services, session_id=session_id, patient_id=patients[0], body=session_body())
-    return study, patients[0], people.device(patients[0]), sent[0]
+    return study, patients[0], sent[0]
