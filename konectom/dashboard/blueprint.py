@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import structlog
-from flask import Blueprint, Response, current_app, g, render_template, send_file, url_for
+from flask import Blueprint, Response, current_app, g, redirect, render_template, send_file, url_for
 from werkzeug.exceptions import HTTPException
 
 from konectom.dashboard import access, cookies, forms
@@ -58,6 +58,11 @@ def show(template: str, *, status: int = 200, told: Told | None = None, **contex
     who = g.get("principal")
     context |= {"told": told, "who": who, "form_token": forms.form_token, "sheet": _sheet_address()}
     return Response(render_template(f"dashboard/{template}.html", **context), status, mimetype="text/html")
+
+
+def redirect_to(address: str) -> Response:
+    """Lead the browser on, with GET (RFC 9110, 15.4.4)."""
+    return current_app.make_response(redirect(address, 303))
 
 
 @dashboard.get("/assets/konectom.css")

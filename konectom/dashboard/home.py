@@ -16,4 +16,10 @@ def home() -> Response:
     """Where am I: the studies that I may see, and what else there is."""
     scope = principal().reach("study.read")
     found = {"items": [], "next": None} if scope is None else list_studies(services(), scope=scope)
-    return show("home", studies=found["items"], more=found["next"] is not None, roles=principal().grants)
+    return show(
+        "home",
+        studies=found["items"],
+        more=found["next"] is not None,
+        roles=principal().grants,
+        restricted=principal().permissions is not None,
+    )

@@ -9,11 +9,11 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import structlog
-from flask import Response, current_app, g, redirect, request, url_for
+from flask import Response, g, request, url_for
 
 from konectom.dashboard import cookies
 from konectom.dashboard.access import principal, public, signed_in
-from konectom.dashboard.blueprint import Told, dashboard, provider, show
+from konectom.dashboard.blueprint import Told, dashboard, provider, redirect_to, show
 from konectom.dashboard.cookies import services
 from konectom.dashboard.forms import local_path, text
 from konectom.errors import DataError, FieldInvalid, NotAuthenticated, NotFound, SecondFactorNeeded
@@ -25,6 +25,10 @@ if TYPE_CHECKING:
 
 STEP_LIFETIME = timedelta(minutes=5)
 FLOW_LIFETIME = timedelta(minutes=10)
+DONE = {
+    "set": "Your password is set. Sign in with it.",
+    "changed": "Your password is changed, and all your logins have ended. Sign in with the new one.",
+}
 
 _LOG = structlog.get_logger("konectom.dashboard")
 
@@ -33,13 +37,9 @@ _LOG = structlog.get_logger("konectom.dashboard")
 @public
 def login_page() -> Response:
     """The page of sign-in."""
-    done = {"password": Told("Your password is set. Sign in with it.")}
-    return show(
-        "login",
-        next=local_path(request.args.get("next")),
-        provider=provider(),
-        told=done.get(request.args.get("done", "")),
-    )
+    done = DONE.get(request.args.get("done", ""))
+    told = Told(done) if done else None
+    return show("login", next=local_path(request.args.get("next")), provider=provider(), told=told)
 
 
 @dashboard.post("/login")
@@ -88,7 +88,7 @@ def oidc_begin() -> Response:
     if found is None:
         raise NotFound("There is no such page.")
     address, flow = found.begin()
-    response = _redirect(address)
+    response = redirect_to(address)
     told = {**flow, "next": local_path(request.args.get("next"))}
     cookies.give_sealed(response, cookies.FLOW, told, FLOW_LIFETIME)
     return response
@@ -130,7 +130,7 @@ def invitation() -> Response:
         accept_invitation(services(), code, password)
     except (NotAuthenticated, DataError) as error:
         return show("invitation", status=error.status, told=Told.of(error))
-    return _redirect(url_for("dashboard.login_page", done="password"))
+    return redirect_to(url_for("dashboard.login_page", done="set"))
 
 
 @dashboard.post("/logout")
@@ -140,7 +140,7 @@ def sign_out() -> Response:
     login_id = principal().login_id
     if login_id is not None:
         end_login(services(), login_id)
-    response = _redirect(url_for("dashboard.login_page"))
+    response = redirect_to(url_for("dashboard.login_page"))
     cookies.take(response, cookies.LOGIN)
     response.headers["Clear-Site-Data"] = '"cache"'
     return response
@@ -149,7 +149,7 @@ def sign_out() -> Response:
 def _enter(opened: Opened, after: str) -> Response:
     """Let the browser keep its new login in place of any other."""
     _end_present_login()
-    response = _redirect(url_for("dashboard.second_factor_setup") if opened.needs_second_factor else after)
+    response = redirect_to(url_for("dashboard.second_factor_setup") if opened.needs_second_factor else after)
     cookies.give(response, cookies.LOGIN, opened.token)
     cookies.take(response, cookies.STEP)
     cookies.take(response, cookies.FORM)
@@ -188,7 +188,7 @@ def _end_present_login() -> None:
 
 
 def _to_second_factor(login: str, method: str, after: str) -> Response:
-    response = _redirect(url_for("dashboard.second_factor_page"))
+    response = redirect_to(url_for("dashboard.second_factor_page"))
     cookies.give_sealed(response, cookies.STEP, {"login": login, "method": method, "next": after}, STEP_LIFETIME)
     return response
 
@@ -196,6 +196,3 @@ def _to_second_factor(login: str, method: str, after: str) -> Response:
 def _begin_again() -> Response:
     return _failed(Told("That took too long. Please sign in again.", wrong=True))
 
-
-def _redirect(address: str) -> Response:
-    return current_app.make_response(redirect(address, 303))

@@ -21,7 +21,7 @@ from konectom.security.principal import Grant, Principal
 from konectom.security.secrets import hash_of, new_secret
 from konectom.storage.models import GrantRow, Login, User
 from konectom.workflows.pages import BY_TIME_AND_ID, Asked, page, told
-from konectom.workflows.proofs import REFUSED, with_proof
+from konectom.workflows.proofs import REFUSED, with_code, with_proof
 from konectom.workflows.services import Services
 
 Method = Literal["token", "page", "oidc"]
@@ -58,6 +58,18 @@ def log_in(
         return _open(services, db, user, method)
 
     return with_proof(services, User.login == normal_login(login), password, admit, code=code)
+
+
+def finish_login(services: Services, *, login: str, code: str, method: Method) -> Opened:
+    """Open a login for a user of whom only the second factor is missing; raises :class:`NotAuthenticated`.
+
+    The caller must know that the user has shown the first one a moment ago, the password or an OpenID provider's word.
+    """
+
+    def admit(db: Session, user: User) -> Opened:
+        return _open(services, db, user, method)
+
+    return with_code(services, User.login == normal_login(login), code, admit)
 
 
 def open_login(services: Services, user_id: UUID, method: Method = "oidc") -> Opened:

@@ -85,6 +85,24 @@ def with_own_proof(
         raise FieldInvalid(f"the password{also} is wrong, or was tried too often", at="/password") from None
 
 
+def with_code(services: Services, who: ColumnElement[bool], code: str, act: Act[T]) -> T:
+    """Return what ``act`` does with the one user that ``who`` finds, who has shown something else already.
+
+    What that was, a password or the word of an OpenID provider, is for the caller to know; here the second factor must
+    be right. Tries count as those of :func:`with_proof` do. Raises :class:`NotAuthenticated` with one wording.
+    """
+    tried = _count_try(services, who)
+    if not tried.admitted:
+        raise NotAuthenticated(REFUSED)
+    with services.db.write() as db:
+        user = db.get_one(User, tried.user_id, with_for_update=True)
+        usable = user.disabled_at is None and user.totp_confirmed_at is not None
+        if not usable or not _is_right_code(services, db, user, code):
+            raise NotAuthenticated(REFUSED)
+        user.failures, user.locked_until = 0, None
+        return act(db, user)
+
+
 def lock_after(failures: int) -> timedelta | None:
     """Return how long an account is locked after so many tries in a row that were wrong."""
     if failures < FREE_TRIES:
