@@ -6,7 +6,7 @@ from contextlib import suppress
 
 from flask import Flask
 
-from konectom import __version__, logs
+from konectom import __version__, dashboard, logs
 from konectom.api import access, errors, openapi, requests
 from konectom.api.assessments import assessments
 from konectom.api.contract import Api
@@ -43,7 +43,7 @@ def create_app(settings: Settings | None = None, *, services: Services | None = 
     with suppress(StoreUnavailable, MigrationNeeded):  # told by /readyz, until the operator has acted
         services.require_same_catalogues()
     requests.init_app(app)
-    access.init_app(app)
+    access.init_app(app, but=frozenset({"dashboard"}))
     errors.init_app(app)
 
     api = Api(app, title="konectom", version=__version__, info=openapi.INFO)
@@ -52,4 +52,5 @@ def create_app(settings: Settings | None = None, *, services: Services | None = 
         api.register_blueprint(resource, url_prefix=API_PREFIX)
     api.register_blueprint(health)
     app.register_blueprint(docs)
+    dashboard.init_app(app, services)
     return app

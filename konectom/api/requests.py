@@ -43,7 +43,7 @@ def _finish(response: Response) -> Response:
     headers = response.headers
     headers[REQUEST_ID_HEADER] = request_id()
     headers["X-Content-Type-Options"] = "nosniff"
-    headers["Referrer-Policy"] = "no-referrer"
+    headers.setdefault("Referrer-Policy", "no-referrer")
     headers["Cross-Origin-Resource-Policy"] = "same-origin"
     headers.setdefault("Content-Security-Policy", _POLICY)
     headers.setdefault("Cache-Control", "no-store")

@@ -1,0 +1,1 @@
+"""The pages' callers, for the tests of this folder."""
