@@ -13,6 +13,7 @@ from konectom.api.contract import Api
 from konectom.api.docs import docs
 from konectom.api.following import following
 from konectom.api.health import health
+from konectom.api.identity import identity
 from konectom.api.json import OrjsonProvider
 from konectom.api.observations import observations
 from konectom.api.patients import patients
@@ -31,7 +32,8 @@ def create_app(settings: Settings | None = None, *, services: Services | None = 
     """Return the application; settings come from the environment unless given, services from the settings.
 
     Raises :class:`~konectom.errors.CatalogueChanged` where results are stored under other measures than their
-    assessment's version declares now.
+    assessment's version declares now, :class:`~konectom.errors.KeysMissing` and :class:`~konectom.errors.KeysInvalid`
+    where the database was set up and the keys of the installation cannot be used, or not all that it needs are there.
     """
     app = Flask("konectom", static_folder=None)
     app.config["MAX_CONTENT_LENGTH"] = METADATA_MAX_BYTES
@@ -42,13 +44,14 @@ def create_app(settings: Settings | None = None, *, services: Services | None = 
     logs.configure(services.settings.log_format)
     with suppress(StoreUnavailable, MigrationNeeded):  # told by /readyz, until the operator has acted
         services.require_same_catalogues()
+        services.require_keys()
     requests.init_app(app)
     access.init_app(app, but=frozenset({"dashboard"}))
     errors.init_app(app)
 
     api = Api(app, title="konectom", version=__version__, info=openapi.INFO)
     openapi.prepare(api.spec)
-    for resource in (sessions, patients, observations, studies, following, assessments):
+    for resource in (sessions, patients, identity, observations, studies, following, assessments):
         api.register_blueprint(resource, url_prefix=API_PREFIX)
     api.register_blueprint(health)
     app.register_blueprint(docs)

@@ -23,6 +23,7 @@ COMMANDS = (
     "demo",
     "serve",
     "db",
+    "keys",
     "study",
     "patient",
     "device",

@@ -46,7 +46,11 @@
         ├── MigrationNeeded        503  migration_needed
         ├── CatalogueChanged       503  catalogue_changed
         ├── ExtraMissing           501  extra_missing
+        ├── KeysMissing            503  keys_missing
+        ├── KeysInvalid            503  keys_invalid
+        ├── KeyInUse               409  key_in_use
         └── StoreUnavailable       503  store_unavailable
+            └── SealBroken              seal_broken
 
 ``code`` never changes once released; ``detail`` is for people and may. ``at`` is a JSON pointer (RFC 6901) into the
 body that was sent, or into the query (``/query/limit``).
@@ -63,6 +67,8 @@ class KonectomError(Exception):
     code: ClassVar[str] = "error"
     status: ClassVar[int] = 500
     title: ClassVar[str] = "Error"
+    private: ClassVar[bool] = False
+    """Whether ``detail`` is for the operator alone: over HTTP only the kind of failure is told."""
 
     def __init__(self, detail: str, *, at: str | None = None, **context: Any) -> None:
         super().__init__(detail)
@@ -266,6 +272,10 @@ class NotFound(AccessError):
     code, status, title = "not_found", 404, "Not found"
 
 
+class KeyDestroyed(NotFound):
+    """The patient's key is gone, and with it all that was sealed under it; told like anything that is not there."""
+
+
 class ConflictError(KonectomError):
     """The request contradicts what is already stored."""
 
@@ -330,10 +340,34 @@ class ExtraMissing(OperationError):
     code, status, title = "extra_missing", 501, "Optional package not installed"
 
 
+class KeysMissing(OperationError):
+    """The installation's keys are not there, or not the one that is needed."""
+
+    code, status, title, private = "keys_missing", 503, "Keys missing", True
+
+
+class KeysInvalid(OperationError):
+    """The installation's keys cannot be used: damaged, or others could read them."""
+
+    code, status, title, private = "keys_invalid", 503, "Keys cannot be used", True
+
+
+class KeyInUse(OperationError):
+    """A key cannot be retired: something is still sealed under it."""
+
+    code, status, title = "key_in_use", 409, "Key in use"
+
+
 class StoreUnavailable(OperationError):
     """The database or the object store cannot be reached or is full."""
 
     code, status, title = "store_unavailable", 503, "Storage not available"
+
+
+class SealBroken(StoreUnavailable):
+    """Something that is stored sealed was changed or damaged, or belongs elsewhere."""
+
+    code, title = "seal_broken", "Stored data damaged"
 
 
 def pointer_token(name: object) -> str:

@@ -96,7 +96,9 @@ def _duration(default: str, help: str) -> Setting[timedelta]:
 
 def _address(default: str, help: str, *schemes: str, secret: bool = False) -> Setting[str]:
     def parse(text: str) -> str:
-        if not text.startswith(tuple(f"{scheme}://" for scheme in schemes)):
+        if not schemes and not re.match("[a-z][a-z0-9+.-]*://", text):
+            raise ValueError("must be an address")
+        if schemes and not text.startswith(tuple(f"{scheme}://" for scheme in schemes)):
             raise ValueError(f"must begin with {' or '.join(f'{scheme}://' for scheme in schemes)}")
         if re.match(r"sqlite://(/?$|/:memory:|/file:)", text):
             raise ValueError("must name a file: a database in memory is lost, and differs from process to process")
@@ -141,7 +143,7 @@ class Settings:
     __slots__ = ("_values",)
     _values: Mapping[str, Any]
 
-    data_dir = _path("./konectom-data", "Directory of the database and the raw uploads, unless they are elsewhere.")
+    data_dir = _path("./konectom-data", "Directory of the database, raw uploads and keys, unless they are elsewhere.")
     database_url = _address(
         "sqlite:///{data_dir}/konectom.sqlite3",
         "Where the database is: `sqlite:///FILE` or `postgresql+psycopg://USER:PASSWORD@HOST/NAME`.",
@@ -151,8 +153,13 @@ class Settings:
     )
     object_store_url = _address(
         "file://{data_dir}/objects",
-        "Where raw uploads are kept, as they were received: `file://DIRECTORY`.",
+        "Where raw uploads are kept, sealed: `file://DIRECTORY`.",
         "file",
+    )
+    keys_url = _address(
+        "file://{data_dir}/keys.json",
+        "Where the keys are: `file://FILE`, `env://VARIABLE`, or an installed provider's address. See security.md.",
+        secret=True,
     )
     max_body_bytes = _count("33_554_432", "Largest request body, as it comes over the network.")
     max_inflated_bytes = _count("134_217_728", "Largest request body once decompressed.")

@@ -12,6 +12,7 @@ import pytest
 from hypothesis import settings as hypothesis_settings
 
 from konectom.assessments import every_assessment
+from konectom.security.keys import Keychain
 from konectom.settings import Settings, load_settings
 from konectom.storage import migrate
 from konectom.workflows.people import create_device, create_patient, create_study
@@ -51,10 +52,19 @@ def migrated(tmp_path_factory: pytest.TempPathFactory) -> Any:
     return file
 
 
+@pytest.fixture(scope="session")
+def key_file(tmp_path_factory: pytest.TempPathFactory) -> Any:
+    """The keys of all installations, to be copied."""
+    file = tmp_path_factory.mktemp("keys") / "keys.json"
+    Keychain.open(f"file://{file}").create(datetime(2026, 11, 1, tzinfo=UTC))
+    return file
+
+
 @pytest.fixture
-def settings(tmp_path: Any, migrated: Any) -> Settings:
+def settings(tmp_path: Any, migrated: Any, key_file: Any) -> Settings:
     """The settings of an installation whose database is set up and empty."""
     shutil.copy(migrated, tmp_path / "konectom.sqlite3")
+    shutil.copy(key_file, tmp_path / "keys.json")
     return load_settings({}, data_dir=tmp_path, device_access_lifetime="30 d")  # tests move their clock
 
 

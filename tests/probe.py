@@ -13,6 +13,7 @@ from konectom.assessments.base import Condition, Measure, Rule, assessment, beha
 from konectom.storage.models import RecordingRow, SessionRow
 from konectom.workflows.keep import keep_result
 from konectom.workflows.process import extract_recording
+from konectom.workflows.raw import raw_bytes
 
 HAND = Condition("hand", ("left", "right"))
 
@@ -90,6 +91,6 @@ def recompute(services: Any, session_id: str) -> None:
     with services.db.write() as db:
         session = db.get(SessionRow, UUID(session_id))
         row = db.scalars(select(RecordingRow).where(RecordingRow.session_id == session.id)).one()
-        recording = formats.read(services.objects.get(session.digest)).recordings[0]
+        recording = formats.read(raw_bytes(services, session)).recordings[0]
         result = extract_recording(recording, 0).result
         keep_result(db, session, row, session.started_at, result, services.clock())

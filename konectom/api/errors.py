@@ -90,10 +90,11 @@ def problem(error: KonectomError) -> Response:
     """Return ``error`` as the one shape in which every failure is told."""
     told = {"type": f"/docs/errors#{error.code}", "title": error.title, "status": error.status}
     told |= {name: value for name, value in error.as_dict().items() if name not in told}
-    if error.status == 500:
+    if error.status == 500 or error.private:
         # What exactly failed is for the operator's log; the caller learns the kind of failure and the request's id.
         told = {name: told[name] for name in ("type", "title", "status", "code")}
         told["detail"] = (type(error).__doc__ or error.title).splitlines()[0]
+    if error.status == 500:
         _LOG.error("request.failed", code=error.code, detail=error.detail, exc_info=error.__cause__ or error)
     told |= {"instance": request.path, "request_id": request_id()}
     response = current_app.response_class(encode(told), error.status, mimetype=PROBLEM_TYPE)

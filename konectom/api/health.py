@@ -9,7 +9,7 @@ from marshmallow import fields
 from konectom.api.access import public, services
 from konectom.api.contract import Resource
 from konectom.api.schemas import Described
-from konectom.errors import CatalogueChanged, MigrationNeeded, StoreUnavailable
+from konectom.errors import CatalogueChanged, KeysInvalid, KeysMissing, MigrationNeeded, StoreUnavailable
 
 health = Resource("health", __name__, description="For whatever watches the server.")
 
@@ -31,8 +31,8 @@ def healthz() -> Any:
 @health.route("/readyz")
 @public
 @health.answers(200, Health)
-@health.refuses(StoreUnavailable, MigrationNeeded, CatalogueChanged)
+@health.refuses(StoreUnavailable, MigrationNeeded, KeysMissing, KeysInvalid, CatalogueChanged)
 def readyz() -> Any:
-    """Tell that the database answers and is migrated, and that uploads can be written; else what is wrong."""
+    """Tell that the database answers and is migrated, that uploads can be written, and all keys are there."""
     services().ping()
     return {"status": "ok"}

@@ -79,7 +79,7 @@ def note_plan(directory: Path, plan: Plan) -> None:
 
 def clear(directory: Path) -> None:
     """Remove an earlier demonstration's data, and nothing else."""
-    for name in ("konectom.sqlite3", "konectom.sqlite3-wal", "konectom.sqlite3-shm"):
+    for name in ("konectom.sqlite3", "konectom.sqlite3-wal", "konectom.sqlite3-shm", "keys.json"):
         (directory / name).unlink(missing_ok=True)
     shutil.rmtree(directory / "objects", ignore_errors=True)
 

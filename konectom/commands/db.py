@@ -6,6 +6,8 @@ from pathlib import Path
 
 import click
 
+from konectom.commands._installation import installation
+
 
 @click.group("db")
 def command() -> None:
@@ -17,17 +19,21 @@ def command() -> None:
 
 @command.command("upgrade")
 def upgrade() -> None:
-    """Bring the database to the newest schema; make it where there is none.
+    """Bring the database to the newest schema; make it where there is none, and the keys of the installation with it.
 
-    Safe to repeat, and from several hosts at once.
+    Safe to repeat, and from several hosts at once. Keys are made for a new installation only: where a database is in
+    use already, it needs the keys with which it was used.
     """
-    from konectom.storage import migrate
+    from konectom.workflows.set_up import set_up
 
-    url = _url()
-    before = migrate.current_revision(url)
-    migrate.upgrade(url)
-    after = migrate.current_revision(url)
-    click.echo(f"{after}: up to date" if before == after else f"{before or 'empty'} -> {after}")
+    with installation() as services:
+        done = set_up(services)
+        place = services.keys.source.place
+    click.echo(
+        f"{done.after}: up to date" if done.before == done.after else f"{done.before or 'empty'} -> {done.after}"
+    )
+    if done.key is not None:
+        click.echo(f"keys: made {done.key} in {place}; keep a backup of it, apart from the data's")
 
 
 @command.command("check")

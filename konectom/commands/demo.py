@@ -75,7 +75,8 @@ def _prepare(out: Console, data_dir: Path, seed: int, patients: int, weeks: int)
     from konectom.assessments import every_assessment
     from konectom.commands._demo_data import Plan, clear, earlier_plan, note_plan, open_settings
     from konectom.simulate.cohort import simulate_cohort
-    from konectom.storage.migrate import upgrade
+    from konectom.workflows.services import Services
+    from konectom.workflows.set_up import set_up
 
     catalogues = {each.name: each.catalogue.digest for each in every_assessment().values()}
     today = date.today()  # noqa: DTZ011  # the patients' calendar, wherever they are
@@ -90,7 +91,9 @@ def _prepare(out: Console, data_dir: Path, seed: int, patients: int, weeks: int)
         out.print(f"{what} in [bold]{data_dir}[/bold].")
         clear(data_dir)
         note_plan(data_dir, plan)
-    upgrade(open_settings(data_dir).database_url)
+    services = Services.open(open_settings(data_dir))
+    set_up(services)
+    services.close()
     return plan, simulate_cohort(patients, seed)
 
 

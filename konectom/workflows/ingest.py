@@ -1,9 +1,9 @@
 """An upload, from bytes to receipt.
 
 A body that is refused leaves nothing behind, even where another, at the same instant, took its id. One that is accepted
-is on the disk, whole and as it came, before the database says that it is there: a crash in between leaves an object
-that no row speaks of, and sending again puts all right. The same session sent again, at once or years later, is the
-same session.
+is on the disk, whole and as it came but for being sealed under its patient's key, before the database says that it is
+there: a crash in between leaves an object that no row speaks of, and sending again puts all right. The same session
+sent again, at once or years later, is the same session.
 """
 
 from __future__ import annotations
@@ -30,8 +30,10 @@ from konectom.errors import (
 from konectom.recording import Rejected, Session
 from konectom.storage.models import Device, SessionRow
 from konectom.workflows.keep import keep_session, remove_orphan, times_of
+from konectom.workflows.patient_keys import patient_key
 from konectom.workflows.people import find_patient
 from konectom.workflows.process import Extracted, Failed, extract_session
+from konectom.workflows.raw import SealedUpload, sealed_upload
 from konectom.workflows.receipts import session_receipt
 from konectom.workflows.services import Services
 from konectom.workflows.sessions import get_session
@@ -103,8 +105,10 @@ def ingest_session(
     outcomes = extract_session(session)
     _refuse_if_nothing_usable(outcomes)
     times_of(session)  # refuses what no calendar holds, while nothing is kept yet
-    services.objects.put(upload.digest, body)
-    return _keep(services, upload, session, outcomes)
+    with services.db.read() as db:
+        sealed = sealed_upload(patient_key(services, db, patient_id), body)
+    services.objects.put(sealed.name, sealed.data)
+    return _keep(services, upload, sealed, session, outcomes)
 
 
 def _id_at(form: str) -> str | None:
@@ -135,15 +139,22 @@ def _stored_receipt(services: Services, upload: Upload) -> dict[str, Any] | None
 
 
 def _keep(
-    services: Services, upload: Upload, session: Session, outcomes: Sequence[Extracted | Rejected | Failed]
+    services: Services,
+    upload: Upload,
+    sealed: SealedUpload,
+    session: Session,
+    outcomes: Sequence[Extracted | Rejected | Failed],
 ) -> Ingested:
     for attempt in range(ATTEMPTS):
         try:
-            keep_session(services, upload, session, outcomes)
+            keep_session(services, upload, sealed, session, outcomes)
             break
+        except NotFound:  # the patient was erased meanwhile
+            _take_back(services, sealed)
+            raise
         except IntegrityError:
             # Another request kept the same session first, or a row that both needed (a blob, a measure).
-            receipt = _receipt_of_winner(services, upload)
+            receipt = _receipt_of_winner(services, upload, sealed)
             if receipt is not None:
                 return Ingested(False, receipt)
             if attempt == ATTEMPTS - 1:
@@ -152,16 +163,20 @@ def _keep(
     return Ingested(True, get_session(services, upload.session_id))
 
 
-def _receipt_of_winner(services: Services, upload: Upload) -> dict[str, Any] | None:
+def _receipt_of_winner(services: Services, upload: Upload, sealed: SealedUpload) -> dict[str, Any] | None:
     """Return the receipt of the session if another stored the same; where it is another, these bytes go again."""
     try:
         return _stored_receipt(services, upload)
-    except (DigestConflict, SessionIdTaken):
-        try:
-            remove_orphan(services, upload.digest)
-        except StoreUnavailable as error:  # the refusal stands; an object is left that nothing refers to
-            log.warning("object.orphaned", digest=upload.digest, reason=error.detail)
+    except (DigestConflict, SessionIdTaken, NotFound):
+        _take_back(services, sealed)
         raise
+
+
+def _take_back(services: Services, sealed: SealedUpload) -> None:
+    try:
+        remove_orphan(services, sealed.name)
+    except StoreUnavailable as error:  # the refusal stands; an object is left that nothing refers to
+        log.warning("object.orphaned", object=sealed.name, reason=error.detail)
 
 
 def _refuse_if_nothing_usable(outcomes: Sequence[Extracted | Rejected | Failed]) -> None:
@@ -177,7 +192,7 @@ def _refuse_if_nothing_usable(outcomes: Sequence[Extracted | Rejected | Failed])
 
 
 def _tell(upload: Upload, session: Session, outcomes: Sequence[Extracted | Rejected | Failed]) -> None:
-    bound = log.bind(session=str(upload.session_id), digest=upload.digest)
+    bound = log.bind(session=str(upload.session_id))
     bound.info("session.stored", format=session.format, recordings=len(outcomes), size_bytes=len(upload.body))
     for index, each in enumerate(outcomes):
         if isinstance(each, Rejected):

@@ -17,7 +17,9 @@ from konectom.errors import FieldInvalid
 from konectom.recording import Recording, Rejected, Session
 from konectom.storage.models import Blob, RecordingRow, ResultRow, ScoreRow, SessionRow
 from konectom.workflows.entries import catalogue_id, measure_ids
+from konectom.workflows.people import find_patient
 from konectom.workflows.process import Extracted, Failed
+from konectom.workflows.raw import SealedUpload
 from konectom.workflows.receipts import absent_in_runs
 from konectom.workflows.services import Services
 
@@ -41,21 +43,26 @@ def times_of(session: Session) -> list[datetime]:
     return times
 
 
-def keep_session(services: Services, upload: Upload, session: Session, outcomes: Outcomes) -> None:
+def keep_session(
+    services: Services, upload: Upload, sealed: SealedUpload, session: Session, outcomes: Outcomes
+) -> None:
     """Write all rows of a session that is new.
 
-    Raises IntegrityError where another wrote the same meanwhile; then nothing was written.
+    Raises IntegrityError where another wrote the same meanwhile, :class:`~konectom.errors.NotFound` where the patient
+    was erased meanwhile; then nothing was written.
     """
     now = services.clock()
     times = times_of(session)
     with services.db.write() as db:
-        if db.get(Blob, upload.digest) is None:
-            db.add(Blob(object=upload.digest, size_bytes=len(upload.body), stored_at=now))
+        # Whoever erases the patient has done so, or waits until this session is there to be erased.
+        find_patient(db, upload.patient_id, lock=True)
+        if db.get(Blob, sealed.name) is None:
+            db.add(Blob(object=sealed.name, size_bytes=len(upload.body), stored_at=now))
             db.flush()
             # From here on nobody takes the object for one that nothing refers to (see :func:`remove_orphan`); whoever
             # did so a moment ago has removed it.
-            services.objects.put(upload.digest, upload.body)
-        row = _session_row(upload, session, outcomes, now)
+            services.objects.put(sealed.name, sealed.data)
+        row = _session_row(upload, sealed, session, outcomes, now)
         db.add(row)
         db.flush()
         recordings = [_recording_row(upload.session_id, index, each) for index, each in enumerate(outcomes)]
@@ -66,17 +73,17 @@ def keep_session(services: Services, upload: Upload, session: Session, outcomes:
                 keep_result(db, row, recording, at, each.result, now)
 
 
-def remove_orphan(services: Services, digest: str) -> None:
+def remove_orphan(services: Services, name: str) -> None:
     """Remove the object of an upload that was refused, unless a session refers to it or is about to.
 
-    The row of the blob is claimed meanwhile and given up again: whoever else brings the same bytes has either
-    claimed it before, and the object stays, or waits until it is gone and puts it back before it commits.
+    The row of the blob is claimed meanwhile and given up again: whoever else brings the same bytes of the same patient
+    has either claimed it before, and the object stays, or waits until it is gone and puts it back before it commits.
     """
     try:
         with services.db.write() as db:
-            db.add(Blob(object=digest, size_bytes=0, stored_at=services.clock()))
+            db.add(Blob(object=name, size_bytes=0, stored_at=services.clock()))
             db.flush()
-            services.objects.delete(digest)
+            services.objects.delete(name)
             db.rollback()
     except IntegrityError:
         return
@@ -117,14 +124,16 @@ def keep_result(
     db.execute(insert(ScoreRow), [same | {"measure_id": ids[entry.key], "value": value} for entry, value in scores])
 
 
-def _session_row(upload: Upload, session: Session, outcomes: Outcomes, now: datetime) -> SessionRow:
+def _session_row(
+    upload: Upload, sealed: SealedUpload, session: Session, outcomes: Outcomes, now: datetime
+) -> SessionRow:
     offset = session.started_at.utcoffset()
     return SessionRow(
         id=upload.session_id,
         patient_id=upload.patient_id,
         device_id=upload.device_id,
         digest=upload.digest,
-        object=upload.digest,
+        object=sealed.name,
         media_type=_plain_text(upload.media_type),
         encoding=_plain_text(upload.encoding),
         format=session.format,

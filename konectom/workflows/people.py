@@ -6,6 +6,7 @@ Where a ``scope`` narrows a question, what lies outside of it is not found.
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -18,6 +19,7 @@ from konectom.security.principal import EVERYTHING, Scope
 from konectom.storage.models import Device, Patient, Study
 from konectom.storage.scopes import patients_in, studies_in
 from konectom.workflows.pages import BY_TEXT_AND_ID, BY_TIME_AND_ID, Asked, page, told
+from konectom.workflows.patient_keys import make_patient_key
 from konectom.workflows.services import Services
 
 CODE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
@@ -72,7 +74,7 @@ def create_patient(
     mass_kg: float | None = None,
     handedness: str | None = None,
 ) -> dict[str, Any]:
-    """Make a patient; raises :class:`AlreadyExists` where the code is taken in the study."""
+    """Make a patient, with a key; raises :class:`AlreadyExists` where the code is taken in the study."""
     now = services.clock()
     row = Patient(
         id=uuid4(),
@@ -87,7 +89,8 @@ def create_patient(
         created_at=now,
     )
     get_study(services, study_id)
-    return _kept(services, row, show_patient, f"there is a patient {code!r} in this study already")
+    taken = f"there is a patient {code!r} in this study already"
+    return _kept(services, row, show_patient, taken, lambda db: make_patient_key(services, db, row.id))
 
 
 def get_patient(services: Services, patient: UUID, *, study_id: UUID | None = None) -> dict[str, Any]:
@@ -96,9 +99,14 @@ def get_patient(services: Services, patient: UUID, *, study_id: UUID | None = No
         return show_patient(find_patient(db, patient, study_id=study_id))
 
 
-def find_patient(db: Session, patient: UUID, *, study_id: UUID | None = None, at: str | None = None) -> Patient:
-    """Return a patient's row; raises :class:`NotFound`, with ``at`` for where the patient was named."""
-    row = db.get(Patient, patient)
+def find_patient(
+    db: Session, patient: UUID, *, study_id: UUID | None = None, at: str | None = None, lock: bool = False
+) -> Patient:
+    """Return a patient's row; raises :class:`NotFound`, with ``at`` for where the patient was named.
+
+    ``lock`` lets nobody erase the patient before this transaction ends.
+    """
+    row = db.get(Patient, patient, with_for_update={"read": True, "key_share": True} if lock else None)
     if row is None or study_id not in (None, row.study_id):
         raise NotFound("there is no such patient", at=at)
     return row
@@ -199,11 +207,15 @@ def show_device(row: Device) -> dict[str, Any]:
     }
 
 
-def _kept(services: Services, row: Any, show: Any, taken: str) -> dict[str, Any]:
+def _kept(
+    services: Services, row: Any, show: Any, taken: str, and_with_it: Callable[[Session], object] = bool
+) -> dict[str, Any]:
     answer: dict[str, Any] = show(row)
     try:
         with services.db.write() as db:
             db.add(row)
+            db.flush()
+            and_with_it(db)
     except IntegrityError:
         raise AlreadyExists(taken) from None
     return answer

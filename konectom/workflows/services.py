@@ -6,10 +6,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from konectom.security.keys import Keychain
 from konectom.settings import Settings
 from konectom.storage.database import Database
 from konectom.storage.objects import ObjectStore, open_store
 from konectom.workflows.entries import require_same_catalogues
+from konectom.workflows.keys import require_keys
 
 Clock = Callable[[], datetime]
 
@@ -21,27 +23,40 @@ def system_clock() -> datetime:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Services:
-    """The settings, the database, the raw bytes, and what time it is. May be shared by threads and survives a fork."""
+    """The settings, the database, the raw bytes, the keys, and what time it is.
+
+    May be shared by threads and survives a fork.
+    """
 
     settings: Settings
     db: Database
     objects: ObjectStore
+    keys: Keychain
     clock: Clock = system_clock
 
     @classmethod
     def open(cls, settings: Settings, *, clock: Clock = system_clock) -> Services:
         """Return the services that the settings describe; nothing is connected before it is needed."""
-        return cls(settings, Database(settings.database_url), open_store(settings.object_store_url), clock)
+        keys = Keychain.open(settings.keys_url)
+        return cls(settings, Database(settings.database_url), open_store(settings.object_store_url), keys, clock)
 
     def ping(self) -> None:
         """Raise an :class:`~konectom.errors.OperationError` unless all is ready for work."""
         self.ping_stores()
+        self.require_keys()
         self.require_same_catalogues()
 
     def ping_stores(self) -> None:
         """Raise :class:`StoreUnavailable` or :class:`MigrationNeeded` unless both stores can be used."""
         self.db.ping()
         self.objects.ping()
+
+    def require_keys(self) -> None:
+        """Raise :class:`~konectom.errors.KeysMissing` or :class:`~konectom.errors.KeysInvalid` unless all are there.
+
+        All are those under which the database holds something sealed.
+        """
+        require_keys(self)
 
     def require_same_catalogues(self) -> None:
         """Raise :class:`~konectom.errors.CatalogueChanged` where an assessment changed and its version did not."""

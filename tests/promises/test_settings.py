@@ -47,6 +47,7 @@ def test_without_an_environment_the_defaults_hold(tmp_path, monkeypatch):
     assert settings.data_dir == tmp_path / "konectom-data"
     assert settings.database_url == f"sqlite:///{tmp_path}/konectom-data/konectom.sqlite3"
     assert settings.object_store_url == f"file://{tmp_path}/konectom-data/objects"
+    assert settings.keys_url == f"file://{tmp_path}/konectom-data/keys.json"
     assert settings.staff_token_lifetime == timedelta(days=90)
 
 
@@ -79,6 +80,7 @@ def test_what_other_settings_are_made_of_follows_them():
         ("KONECTOM_STAFF_TOKEN_LIFETIME", "90", "such as 30 s"),
         ("KONECTOM_STAFF_TOKEN_LIFETIME", "0 d", "such as 30 s"),
         ("KONECTOM_OBJECT_STORE_URL", "s3://bucket", "must begin with file://"),
+        ("KONECTOM_KEYS_URL", "keys.json", "must be an address"),
         ("KONECTOM_DATABASE_URL", "mysql://host/name", "must begin with sqlite:// or postgresql+psycopg://"),
         ("KONECTOM_DATABASE_URL", "sqlite://", "must name a file"),
         ("KONECTOM_DATABASE_URL", "sqlite:///:memory:", "must name a file"),
@@ -115,7 +117,7 @@ def test_secrets_are_not_shown():
     with pytest.raises(SettingInvalid) as refused:
         load_settings({}, database_url="postgres://user:hunter2@host/name")
     assert "hunter2" not in refused.value.detail
-    assert [each.name for each in SETTINGS if each.secret] == ["database_url"]
+    assert [each.name for each in SETTINGS if each.secret] == ["database_url", "keys_url"]
 
 
 def test_settings_cannot_be_changed_and_go_from_process_to_process():

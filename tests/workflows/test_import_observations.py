@@ -1,6 +1,7 @@
 """Imports of observations: what is kept, what is told, and that an import may be repeated."""
 
 import csv
+import dataclasses
 import gzip
 import io
 import threading
@@ -30,7 +31,6 @@ from konectom.storage.models import Observation, ObservedRow
 from konectom.workflows import import_observations as module
 from konectom.workflows.import_observations import AT_ONCE, PROBLEMS_TOLD, Imported, import_observations
 from konectom.workflows.observations import enter_observation, list_observations, retract_observation
-from konectom.workflows.services import Services
 
 EXAMPLE = Path(__file__).resolve().parents[2] / "docs" / "observations.csv"
 HEADER = "patient,code,at,component,value,unit,id,source,note"
@@ -237,7 +237,7 @@ def test_what_cannot_be_read_at_all_is_refused(services, study):
 def test_limits_are_settings(services, study, tmp_path):
     def bounded(**limits):
         chosen = load_settings({}, data_dir=services.settings.data_dir, **limits)
-        return Services(chosen, services.db, services.objects, services.clock)
+        return dataclasses.replace(services, settings=chosen)
 
     body = "\n".join((HEADER, *[f"P-001,edss,2026-03-{day:02d},step,3,,,," for day in range(1, 11)])).encode()
     import_observations(bounded(max_import_bytes=len(body), max_import_rows=10), study, body)
