@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from typing import Any, Literal, cast
 from uuid import UUID, uuid4
 
-from sqlalchemy import select, update
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from konectom.errors import NotAuthenticated, NotFound
@@ -178,8 +178,8 @@ def _open(services: Services, db: Session, user: User, method: Method) -> Opened
 
 def _keep_seen(services: Services, login_id: UUID, now: datetime) -> None:
     with services.db.write() as db:
-        # Past the ORM, which tells the audit of each change: that somebody is still there is none.
-        db.connection().execute(update(Login).where(Login.id == login_id, Login.seen_at < now).values(seen_at=now))
+        row = db.get_one(Login, login_id, with_for_update=True)
+        row.seen_at = max(row.seen_at, now)
 
 
 def _show_login(row: Login) -> dict[str, Any]:

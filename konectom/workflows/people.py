@@ -32,7 +32,11 @@ HANDS = ("left", "right", "both")
 def create_study(services: Services, *, code: str, name: str = "") -> dict[str, Any]:
     """Make a study; raises :class:`AlreadyExists` where the code is taken."""
     row = Study(
-        id=uuid4(), code=_code(code), name=checked_text(name, "name"), consent="elsewhere", created_at=services.clock()
+        id=uuid4(),
+        code=checked_code(code),
+        name=checked_text(name, "name"),
+        consent="elsewhere",
+        created_at=services.clock(),
     )
     return _kept(services, row, show_study, f"there is a study {code!r} already")
 
@@ -79,7 +83,7 @@ def create_patient(
     row = Patient(
         id=uuid4(),
         study_id=study_id,
-        code=_code(code),
+        code=checked_code(code),
         birth_year=_within(birth_year, "birth_year", 1890, now.year),
         sex=_one_of(sex, "sex", SEXES),
         education_years=_within(education_years, "education_years", 0, 40),
@@ -221,7 +225,8 @@ def _kept(
     return answer
 
 
-def _code(code: str) -> str:
+def checked_code(code: str) -> str:
+    """Return a code as it is; raises :class:`FieldInvalid` at ``/code``."""
     if not CODE.fullmatch(code):
         raise FieldInvalid(
             "a code is 1 to 64 letters, digits, points, hyphens or underscores, the first a letter or digit",

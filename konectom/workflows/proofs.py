@@ -27,6 +27,9 @@ from konectom.workflows.services import Services
 T = TypeVar("T")
 Act = Callable[[Session, User], T]
 
+TOTP = b"totp"
+"""What the secrets of second factors are sealed for; each is bound to its user's id, so that none passes for another's."""
+
 FREE_TRIES = 5
 FIRST_LOCK = timedelta(minutes=1)
 LONGEST_LOCK = timedelta(hours=1)
@@ -111,11 +114,6 @@ def lock_after(failures: int) -> timedelta | None:
     return min(FIRST_LOCK * 2**doublings, LONGEST_LOCK)
 
 
-def totp_purpose(user_id: UUID) -> bytes:
-    """Return what the secret of a user's second factor is sealed for: nobody else's is taken for it."""
-    return b"totp:" + user_id.bytes
-
-
 def _count_try(services: Services, who: ColumnElement[bool]) -> _Try:
     now = services.clock()
     with services.db.write() as db:
@@ -142,7 +140,7 @@ def _is_right_code(services: Services, db: Session, user: User, code: str | None
     if is_totp_code(code):
         if user.totp_sealed is None:
             raise NotAuthenticated(REFUSED)
-        secret = services.keys.unseal_small(totp_purpose(user.id), user.totp_sealed)
+        secret = services.keys.unseal_small(TOTP, user.totp_sealed, bound_to=user.id.bytes)
         step = step_of(secret, code, now, after=user.totp_step)
         if step is None:
             raise NotAuthenticated(REFUSED)

@@ -1,4 +1,4 @@
-"""The second factor of a user: set up, confirmed, removed; codes for when it is lost. See also the own password."""
+"""What a user does to the own account: the second factor, codes for when it is lost, and the password."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from konectom.security.totp import (
 )
 from konectom.storage.models import RecoveryCode, User
 from konectom.workflows.logins import end_logins_of
-from konectom.workflows.proofs import totp_purpose, with_own_proof
+from konectom.workflows.proofs import TOTP, with_own_proof
 from konectom.workflows.services import Services
 
 
@@ -52,7 +52,8 @@ def start_second_factor(services: Services, user_id: UUID, *, password: str) -> 
 
     def begin(db: Session, user: User) -> Started:
         _require_none(user)
-        user.totp_sealed, user.totp_step = services.keys.seal_small(totp_purpose(user.id), secret), None
+        user.totp_sealed = services.keys.seal_small(TOTP, secret, bound_to=user.id.bytes)
+        user.totp_step = None
         return Started(totp_text(secret), totp_uri(secret, login=user.login))
 
     return with_own_proof(services, user_id, password, begin)
@@ -68,7 +69,7 @@ def confirm_second_factor(services: Services, user_id: UUID, *, code: str, login
         user = db.get_one(User, user_id, with_for_update=True)
         if user.totp_sealed is None or user.totp_confirmed_at is not None:
             raise NotFound("no second factor waits to be confirmed")
-        secret = services.keys.unseal_small(totp_purpose(user.id), user.totp_sealed)
+        secret = services.keys.unseal_small(TOTP, user.totp_sealed, bound_to=user.id.bytes)
         step = step_of(secret, code, now)
         if step is None:
             raise FieldInvalid("the code is wrong: is the clock of the phone right?", at="/code")
