@@ -17,8 +17,9 @@ from konectom.dashboard.blueprint import Told, dashboard, provider, redirect_to,
 from konectom.dashboard.cookies import services
 from konectom.dashboard.forms import local_path, text
 from konectom.errors import DataError, FieldInvalid, NotAuthenticated, NotFound, SecondFactorNeeded
+from konectom.workflows.invitations import accept_invitation
 from konectom.workflows.logins import Opened, authenticate_login, end_login, finish_login, log_in, open_login
-from konectom.workflows.users import accept_invitation, get_user, user_of_subject
+from konectom.workflows.users import get_user, user_of_subject
 
 if TYPE_CHECKING:
     from konectom.dashboard.oidc import Person
@@ -127,7 +128,7 @@ def invitation() -> Response:
         code, password = text("code", "The code"), text("password", "The password", strip=False)
         if text("again", "The password, once more,", strip=False) != password:
             raise FieldInvalid("The two passwords differ.", at="/again")
-        accept_invitation(services(), code, password)
+        accept_invitation(services(), code=code, password=password)
     except (NotAuthenticated, DataError) as error:
         return show("invitation", status=error.status, told=Told.of(error))
     return redirect_to(url_for("dashboard.login_page", done="set"))
@@ -195,4 +196,3 @@ def _to_second_factor(login: str, method: str, after: str) -> Response:
 
 def _begin_again() -> Response:
     return _failed(Told("That took too long. Please sign in again.", wrong=True))
-
