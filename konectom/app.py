@@ -15,10 +15,15 @@ from konectom.api.following import following
 from konectom.api.health import health
 from konectom.api.identity import identity
 from konectom.api.json import OrjsonProvider
+from konectom.api.logins import logins
 from konectom.api.observations import observations
 from konectom.api.patients import patients
 from konectom.api.sessions import sessions
+from konectom.api.sites import sites
 from konectom.api.studies import studies
+from konectom.api.teams import teams
+from konectom.api.tokens import tokens
+from konectom.api.users import users
 from konectom.errors import MigrationNeeded, StoreUnavailable
 from konectom.settings import Settings, load_settings
 from konectom.workflows.services import Services
@@ -52,6 +57,8 @@ def create_app(settings: Settings | None = None, *, services: Services | None = 
     api = Api(app, title="konectom", version=__version__, info=openapi.INFO)
     openapi.prepare(api.spec)
     for resource in (sessions, patients, identity, observations, studies, following, assessments):
+        api.register_blueprint(resource, url_prefix=API_PREFIX)
+    for resource in (sites, teams, users, logins, tokens):
         api.register_blueprint(resource, url_prefix=API_PREFIX)
     api.register_blueprint(health)
     app.register_blueprint(docs)

@@ -5,6 +5,7 @@ import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -61,12 +62,28 @@ def key_file(tmp_path_factory: pytest.TempPathFactory) -> Any:
     return file
 
 
+@pytest.fixture(scope="session")
+def set_up(migrated: Any, key_file: Any) -> Callable[[Path], Settings]:
+    """Makes an installation in a directory: its database is set up and empty. Returns its settings."""
+
+    def install(directory: Path) -> Settings:
+        shutil.copy(migrated, directory / "konectom.sqlite3")
+        shutil.copy(key_file, directory / "keys.json")
+        return load_settings({}, data_dir=directory, device_access_lifetime="30 d")  # tests move their clock
+
+    return install
+
+
+@pytest.fixture(scope="session")
+def installed(set_up: Callable[[Path], Settings]) -> Callable[[Path], Services]:
+    """Opens a new installation in a directory; whoever asks closes it."""
+    return lambda directory: Services.open(set_up(directory), clock=Clock())
+
+
 @pytest.fixture
-def settings(tmp_path: Any, migrated: Any, key_file: Any) -> Settings:
+def settings(tmp_path: Path, set_up: Callable[[Path], Settings]) -> Settings:
     """The settings of an installation whose database is set up and empty."""
-    shutil.copy(migrated, tmp_path / "konectom.sqlite3")
-    shutil.copy(key_file, tmp_path / "keys.json")
-    return load_settings({}, data_dir=tmp_path, device_access_lifetime="30 d")  # tests move their clock
+    return set_up(tmp_path)
 
 
 @pytest.fixture

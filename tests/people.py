@@ -22,17 +22,6 @@ QUICK = Passwords(time_cost=1, memory_kib=64, lanes=1)
 PASSWORD = "correct horse battery staple"
 
 
-class Vault:
-    """Stands in for the installation's keys: seals nothing, but tells whose secret it was and for what."""
-
-    def seal_small(self, purpose: bytes, data: bytes, *, bound_to: bytes = b"") -> bytes:
-        return purpose + b"|" + bound_to + b"|" + data
-
-    def unseal_small(self, purpose: bytes, sealed: bytes, *, bound_to: bytes = b"") -> bytes:
-        assert sealed.startswith(purpose + b"|" + bound_to + b"|")
-        return sealed[len(purpose) + len(bound_to) + 2 :]
-
-
 @dataclass(frozen=True)
 class LoggedIn:
     """A member of staff who is in: the user's id and login, the login's id, and the token that opens."""
@@ -68,7 +57,7 @@ class Staff:
 
     def log_in(self, user: UUID) -> LoggedIn:
         """A further login of a user, as an OpenID provider would log in."""
-        opened: Opened = open_login(self.services, user, "oidc")
+        opened: Opened = open_login(self.services, user, "oidc+mfa")
         with self.services.db.read() as db:
             login = db.get_one(User, user).login
         return LoggedIn(user, login, opened.login_id, opened.token)

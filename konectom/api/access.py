@@ -22,7 +22,7 @@ from konectom.errors import FieldMissing, NotAuthenticated, NotFound, NotPermitt
 from konectom.security.acting import SERVER, Acting, act_as
 from konectom.security.matrix import MATRIX, Permission
 from konectom.security.principal import Principal, Scope
-from konectom.workflows.people import require_patient
+from konectom.workflows.people import get_study, require_patient
 from konectom.workflows.services import Services
 from konectom.workflows.tokens import authenticate
 
@@ -168,6 +168,6 @@ def _bearer_token() -> str:
 def _check_address(named: dict[str, Any]) -> None:
     """Raise :class:`NotFound` unless the patient or study in the address is within the caller's scope."""
     if "study_id" in named:
-        study_in_scope(named["study_id"], at="")
+        get_study(services(), study_in_scope(named["study_id"], at=""))
     if "patient_id" in named:
         require_patient(services(), named["patient_id"], scope=scope())

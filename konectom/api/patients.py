@@ -9,11 +9,11 @@ from flask import url_for
 
 from konectom.api.access import permits, principal, scope, services, study_in_scope
 from konectom.api.contract import Resource
-from konectom.api.schemas.people import NewPatient, Patient, PatientPage, PatientsQuery
+from konectom.api.schemas.people import NewPatient, Patient, PatientChange, PatientPage, PatientsQuery
 from konectom.api.schemas.sessions import SessionPage, SessionsQuery
 from konectom.api.schemas.trends import Summary, SummaryQuery, Trends, TrendsQuery
 from konectom.errors import AlreadyExists, FieldInvalid, FieldMissing, NotFound
-from konectom.workflows.people import create_patient, get_patient, list_patients
+from konectom.workflows.people import create_patient, edit_patient, get_patient, list_patients
 from konectom.workflows.sessions import list_sessions
 from konectom.workflows.summary import patient_summary
 from konectom.workflows.trends import patient_trends
@@ -40,7 +40,7 @@ def get_patients(study: UUID | None = None, **query: Any) -> Any:
 def post_patient(study: UUID, **facts: Any) -> Any:
     """Make a patient in a study."""
     study_in_scope(study, at="/study")
-    made = create_patient(services(), study_id=study, **facts)
+    made = create_patient(services(), study_id=study, scope=scope(), **facts)
     return made, {"Location": url_for(".get_patient_by_id", patient_id=made["id"])}
 
 
@@ -51,6 +51,16 @@ def post_patient(study: UUID, **facts: Any) -> Any:
 def get_patient_by_id(patient_id: UUID) -> Any:
     """Show a patient."""
     return get_patient(services(), patient_id)
+
+
+@patients.route("/patients/<uuid:patient_id>", methods=["PATCH"])
+@permits("patient.edit")
+@patients.body(PatientChange)
+@patients.answers(200, Patient)
+@patients.refuses(NotFound, FieldInvalid)
+def patch_patient(patient_id: UUID, **changes: Any) -> Any:
+    """Change what norms use of a patient, or the site."""
+    return edit_patient(services(), patient_id, scope=scope(), **changes)
 
 
 @patients.route("/patients/<uuid:patient_id>/sessions")

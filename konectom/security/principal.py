@@ -101,6 +101,11 @@ class Scope:
             return None
         return frozenset(study for study, _ in self.places | self.care if study is not None)
 
+    def reaches_site(self, study_id: UUID, site_id: UUID | None) -> bool:
+        """Tell whether a patient who is made at this site of the study (None: at none) lies within."""
+        places = {(study_id, site_id), (study_id, None), (None, None)}
+        return self.everything or bool(self.places & places)
+
     def reaches_study(self, study_id: UUID, *, whole: bool = False) -> bool:
         """Tell whether something of the study may lie within, or the whole of it.
 
@@ -113,3 +118,6 @@ class Scope:
 
 EVERYTHING = Scope(everything=True)
 """For the operator's commands, and for the server's own work."""
+
+NOTHING = Scope()
+"""For who does not have the permission."""

@@ -55,11 +55,7 @@ def list_break_glass(
     limit: int | None = None,
 ) -> dict[str, Any]:
     """Return a page of who broke the glass for which patient of a study within ``scope``, oldest first."""
-    held = (
-        select(BreakGlass)
-        .join(Patient)
-        .where(Patient.study_id == study_id, patients_in(scope, services.clock()))
-    )
+    held = select(BreakGlass).join(Patient).where(Patient.study_id == study_id, patients_in(scope, services.clock()))
     with services.db.read() as db:
         of_users = select(User).where(User.id.in_(held.with_only_columns(BreakGlass.user_id)))
         logins = {user.id: user.login for user in db.scalars(of_users)}

@@ -80,8 +80,10 @@ def list_members(
     services: Services, study_id: UUID, *, cursor: str | None = None, limit: int | None = None
 ) -> dict[str, Any]:
     """Return a page of who works in a study, and as what."""
-    held = select(GrantRow).join(User).where(
-        GrantRow.study_id == study_id, GrantRow.ended_at.is_(None), User.disabled_at.is_(None)
+    held = (
+        select(GrantRow)
+        .join(User)
+        .where(GrantRow.study_id == study_id, GrantRow.ended_at.is_(None), User.disabled_at.is_(None))
     )
     with services.db.read() as db:
         users = {user.id: user for user in db.scalars(select(User).where(User.id.in_(held.with_only_columns(User.id))))}

@@ -15,6 +15,7 @@ from konectom.security.passwords import check_password
 from konectom.security.secrets import hash_of, kind_of, new_secret
 from konectom.storage.models import Invitation, User
 from konectom.workflows.logins import end_logins_of
+from konectom.workflows.pages import told
 from konectom.workflows.second_factor import forget_second_factor
 from konectom.workflows.services import Services
 
@@ -30,6 +31,10 @@ class NewInvitation:
 
     def __repr__(self) -> str:
         return f"NewInvitation({self.code[:3]}…)"
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return it as it stands on the wire."""
+        return {"code": self.code, "expires_at": told(self.expires_at)}
 
 
 def invite(services: Services, db: Session, user: User, *, remove_second_factor: bool = False) -> NewInvitation:

@@ -119,7 +119,12 @@ def retire(services: Services, key_id: str) -> None:
 
 @contextmanager
 def nothing_under(services: Services, key_id: str) -> Iterator[None]:
-    """Hold off all that could be sealed under a key; raises :class:`KeyInUse` where something is already."""
+    """Hold off all that could be sealed under a key.
+
+    Raises :class:`KeyInUse` where something is already or the key is current, :class:`~konectom.errors.NotFound` for
+    one that there is not.
+    """
+    services.keys.ring.with_retired(key_id)
     with services.db.write() as db:
         _lock(db, [each.table for each in SEALED])
         if key_id in needed_keys(db):

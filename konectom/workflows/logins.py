@@ -21,10 +21,12 @@ from konectom.security.principal import Grant, Principal
 from konectom.security.secrets import hash_of, new_secret
 from konectom.storage.models import GrantRow, Login, User
 from konectom.workflows.pages import BY_TIME_AND_ID, Asked, page, told
-from konectom.workflows.proofs import REFUSED, with_code, with_proof
+from konectom.workflows.proofs import REFUSED, with_proof
 from konectom.workflows.services import Services
 
-Method = Literal["token", "page", "oidc"]
+Method = Literal["token", "page", "oidc", "oidc+mfa"]
+"""How somebody came in. ``oidc+mfa``: through a provider that says that it asked for a second factor."""
+
 SEEN_EVERY = timedelta(minutes=1)
 """How exactly it is kept when a login was last used."""
 
@@ -48,6 +50,16 @@ class Opened:
     def __repr__(self) -> str:
         return f"Opened({self.token[:3]}…, {self.login_id})"
 
+    def as_dict(self) -> dict[str, Any]:
+        """Return it as it stands on the wire."""
+        return {
+            "id": str(self.login_id),
+            "user": str(self.user_id),
+            "token": self.token,
+            "expires_at": told(self.expires_at),
+            "needs_second_factor": self.needs_second_factor,
+        }
+
 
 def log_in(
     services: Services, *, login: str, password: str, code: str | None = None, method: Method = "token"
@@ -60,16 +72,16 @@ def log_in(
     return with_proof(services, User.login == normal_login(login), password, admit, code=code)
 
 
-def finish_login(services: Services, *, login: str, code: str, method: Method) -> Opened:
-    """Open a login for a user of whom only the second factor is missing; raises :class:`NotAuthenticated`.
+def finish_login(services: Services, *, login: str, code: str, method: Method = "page") -> Opened:
+    """Open a login for whom the caller has just found right but for the code; raises :class:`NotAuthenticated`.
 
-    The caller must know that the user has shown the first one a moment ago, the password or an OpenID provider's word.
+    Wrong codes are counted as in :func:`log_in`.
     """
 
     def admit(db: Session, user: User) -> Opened:
         return _open(services, db, user, method)
 
-    return with_code(services, User.login == normal_login(login), code, admit)
+    return with_proof(services, User.login == normal_login(login), None, admit, code=code)
 
 
 def open_login(services: Services, user_id: UUID, method: Method = "oidc") -> Opened:
@@ -111,8 +123,8 @@ def authenticate_login(services: Services, token: str) -> Principal:
 
 
 def needs_second_factor(services: Services, user: User, method: str) -> bool:
-    """Tell whether the user has yet to set one up. Of logins through an OpenID provider it is for the provider."""
-    required = services.settings.require_second_factor == "yes" and method != "oidc"
+    """Tell whether the user has yet to set one up: one is required, and the provider did not ask for one either."""
+    required = services.settings.require_second_factor == "yes" and method != "oidc+mfa"
     return required and user.totp_confirmed_at is None
 
 
@@ -124,6 +136,12 @@ def end_login(services: Services, login_id: UUID) -> None:
             raise NotFound("there is no such login")
         if row.ended_at is None:
             row.ended_at = services.clock()
+
+
+def end_own_login(services: Services, caller: Principal) -> None:
+    """End the login with which the caller came in."""
+    if caller.login_id is not None:
+        end_login(services, caller.login_id)
 
 
 def end_all_logins(services: Services, user_id: UUID) -> None:

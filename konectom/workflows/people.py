@@ -6,7 +6,7 @@ Where a ``scope`` narrows a question, what lies outside of it is not found.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -15,8 +15,9 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from konectom.errors import AlreadyExists, FieldInvalid, NotFound
+from konectom.security.acting import because
 from konectom.security.principal import EVERYTHING, Scope
-from konectom.storage.models import Device, Patient, Study
+from konectom.storage.models import Device, Patient, Site, Study
 from konectom.storage.scopes import patients_in, studies_in
 from konectom.workflows.pages import BY_TEXT_AND_ID, BY_TIME_AND_ID, Asked, page, told
 from konectom.workflows.patient_keys import make_patient_key
@@ -27,6 +28,8 @@ CODE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 
 SEXES = ("female", "male", "other")
 HANDS = ("left", "right", "both")
+FACTS = ("birth_year", "sex", "education_years", "height_m", "mass_kg", "handedness")
+"""What norms use; all of it may be unknown."""
 
 
 def create_study(services: Services, *, code: str, name: str = "") -> dict[str, Any]:
@@ -71,30 +74,44 @@ def create_patient(
     *,
     study_id: UUID,
     code: str,
-    birth_year: int | None = None,
-    sex: str | None = None,
-    education_years: float | None = None,
-    height_m: float | None = None,
-    mass_kg: float | None = None,
-    handedness: str | None = None,
+    site_id: UUID | None = None,
+    scope: Scope = EVERYTHING,
+    **facts: Any,
 ) -> dict[str, Any]:
-    """Make a patient, with a key; raises :class:`AlreadyExists` where the code is taken in the study."""
+    """Make a patient, with a key and what norms use (:data:`FACTS`); the site must be the study's, within ``scope``.
+
+    Raises :class:`AlreadyExists` where the code is taken in the study, :class:`FieldInvalid` for a fact that cannot be.
+    """
     now = services.clock()
     row = Patient(
         id=uuid4(),
         study_id=study_id,
+        site_id=site_id,
         code=checked_code(code),
-        birth_year=_within(birth_year, "birth_year", 1890, now.year),
-        sex=_one_of(sex, "sex", SEXES),
-        education_years=_within(education_years, "education_years", 0, 40),
-        height_m=_within(height_m, "height_m", 0.3, 2.6),
-        mass_kg=_within(mass_kg, "mass_kg", 2, 500),
-        handedness=_one_of(handedness, "handedness", HANDS),
         created_at=now,
+        **_facts(facts, now.year),
     )
     get_study(services, study_id)
+    with services.db.read() as db:
+        _require_site(db, study_id, site_id, scope)
     taken = f"there is a patient {code!r} in this study already"
     return _kept(services, row, show_patient, taken, lambda db: make_patient_key(services, db, row.id))
+
+
+def edit_patient(
+    services: Services, patient_id: UUID, *, scope: Scope = EVERYTHING, reason: str = "", **changes: Any
+) -> dict[str, Any]:
+    """Change what norms use, or the site; what is not named stays. Raises as :func:`create_patient`."""
+    now = services.clock()
+    facts = _facts({name: value for name, value in changes.items() if name != "site_id"}, now.year)
+    with because(checked_text(reason, "reason")), services.db.write() as db:
+        row = find_patient(db, patient_id)
+        if "site_id" in changes:
+            _require_site(db, row.study_id, changes["site_id"], scope)
+            row.site_id = changes["site_id"]
+        for name, value in facts.items():
+            setattr(row, name, value)
+        return show_patient(row)
 
 
 def get_patient(services: Services, patient: UUID, *, study_id: UUID | None = None) -> dict[str, Any]:
@@ -189,6 +206,7 @@ def show_patient(row: Patient) -> dict[str, Any]:
     return {
         "id": str(row.id),
         "study": str(row.study_id),
+        "site": str(row.site_id) if row.site_id else None,
         "code": row.code,
         "birth_year": row.birth_year,
         "sex": row.sex,
@@ -240,6 +258,30 @@ def checked_text(value: str, field: str) -> str:
     if len(value) > 200 or "\0" in value:
         raise FieldInvalid(f"{field} must be text of at most 200 characters", at=f"/{field}")
     return value
+
+
+def _require_site(db: Session, study_id: UUID, site_id: UUID | None, scope: Scope) -> None:
+    site = None if site_id is None else db.get(Site, site_id)
+    if (site_id is not None and (site is None or site.study_id != study_id)) or not scope.reaches_site(
+        study_id, site_id
+    ):
+        raise NotFound("the study has no such site", at="/site")
+
+
+def _facts(told: Mapping[str, Any], year: int) -> dict[str, Any]:
+    """Return what norms use, checked; raises :class:`FieldInvalid` at the field, TypeError for what is none of it."""
+    strange = told.keys() - set(FACTS)
+    if strange:
+        raise TypeError(f"{sorted(strange)[0]} is nothing that a patient has")
+    checks: dict[str, Callable[[Any], Any]] = {
+        "birth_year": lambda value: _within(value, "birth_year", 1890, year),
+        "sex": lambda value: _one_of(value, "sex", SEXES),
+        "education_years": lambda value: _within(value, "education_years", 0, 40),
+        "height_m": lambda value: _within(value, "height_m", 0.3, 2.6),
+        "mass_kg": lambda value: _within(value, "mass_kg", 2, 500),
+        "handedness": lambda value: _one_of(value, "handedness", HANDS),
+    }
+    return {name: checks[name](value) for name, value in told.items()}
 
 
 def _within(value: Any, field: str, least: float, most: float) -> Any:

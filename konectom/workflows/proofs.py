@@ -48,7 +48,7 @@ class _Try:
 def with_proof(
     services: Services,
     who: ColumnElement[bool],
-    password: str,
+    password: str | None,
     act: Act[T],
     *,
     code: str | None = None,
@@ -57,19 +57,23 @@ def with_proof(
     """Return what ``act`` does with the one user that ``who`` finds, in the transaction that admits the proof.
 
     Raises :class:`NotAuthenticated` with one wording, whatever the reason, and :class:`SecondFactorNeeded` where all is
-    right but that a code is missing. With ``ask_code`` false a second factor is not asked for.
+    right but that a code is missing. With ``ask_code`` false a second factor is not asked for; without a password
+    (None: the caller knows already that it is right, or asked an OpenID provider) it always is.
     """
     tried = _count_try(services, who)
-    right = services.passwords.verify(tried.password_hash, password)
-    if not right or not tried.admitted or tried.password_hash is None:
+    right = services.passwords.verify(tried.password_hash, password or "") or password is None
+    if not right or not tried.admitted:
         raise NotAuthenticated(REFUSED)
-    outdated = services.passwords.is_outdated(tried.password_hash)
-    rehashed = services.passwords.hash(password) if outdated else tried.password_hash
+    rehashed = _up_to_date(services, tried.password_hash, password)
     with services.db.write() as db:
         user = db.get_one(User, tried.user_id, with_for_update=True)
+        has_second = user.totp_confirmed_at is not None
         if user.disabled_at is not None or user.password_hash != tried.password_hash:
             raise NotAuthenticated(REFUSED)
-        if not (ask_code and user.totp_confirmed_at is not None) or _is_right_code(services, db, user, code):
+        if password is None and not has_second:
+            raise NotAuthenticated(REFUSED)
+        must_have_code = has_second and (ask_code or password is None)
+        if not must_have_code or _is_right_code(services, db, user, code):
             user.failures, user.locked_until, user.password_hash = 0, None, rehashed
             return act(db, user)
         # Nothing was guessed, so nothing is counted; nor is anything forgotten that was guessed before.
@@ -78,32 +82,29 @@ def with_proof(
 
 
 def with_own_proof(
-    services: Services, user_id: UUID, password: str, act: Act[T], *, code: str | None = None, ask_code: bool = False
+    services: Services,
+    user_id: UUID,
+    password: str | None,
+    act: Act[T],
+    *,
+    code: str | None = None,
+    ask_code: bool = False,
 ) -> T:
-    """Do as :func:`with_proof` for a user who is logged in; raises :class:`FieldInvalid` at ``/password``."""
+    """Do as :func:`with_proof` for a user who is logged in; raises :class:`FieldInvalid` at ``/password``.
+
+    Whoever has no password here, but comes in through an OpenID provider, proves no more than the code.
+    """
+    with services.db.read() as db:
+        has_password = db.get_one(User, user_id).password_hash is not None
+    if not has_password and not ask_code:
+        with services.db.write() as db:
+            return act(db, db.get_one(User, user_id, with_for_update=True))
+    told = (password or "") if has_password else None
     try:
-        return with_proof(services, User.id == user_id, password, act, code=code, ask_code=ask_code)
+        return with_proof(services, User.id == user_id, told, act, code=code, ask_code=ask_code)
     except NotAuthenticated:
         also = " or the code" if ask_code else ""
         raise FieldInvalid(f"the password{also} is wrong, or was tried too often", at="/password") from None
-
-
-def with_code(services: Services, who: ColumnElement[bool], code: str, act: Act[T]) -> T:
-    """Return what ``act`` does with the one user that ``who`` finds, who has shown something else already.
-
-    What that was, a password or the word of an OpenID provider, is for the caller to know; here the second factor must
-    be right. Tries count as those of :func:`with_proof` do. Raises :class:`NotAuthenticated` with one wording.
-    """
-    tried = _count_try(services, who)
-    if not tried.admitted:
-        raise NotAuthenticated(REFUSED)
-    with services.db.write() as db:
-        user = db.get_one(User, tried.user_id, with_for_update=True)
-        usable = user.disabled_at is None and user.totp_confirmed_at is not None
-        if not usable or not _is_right_code(services, db, user, code):
-            raise NotAuthenticated(REFUSED)
-        user.failures, user.locked_until = 0, None
-        return act(db, user)
 
 
 def lock_after(failures: int) -> timedelta | None:
@@ -126,6 +127,13 @@ def _count_try(services: Services, who: ColumnElement[bool]) -> _Try:
             lock = lock_after(user.failures)
             user.locked_until = None if lock is None else now + lock
     return tried
+
+
+def _up_to_date(services: Services, kept: str | None, password: str | None) -> str | None:
+    """Return what is kept of a password that is right: made anew where the parameters have changed since."""
+    if kept is None or password is None or not services.passwords.is_outdated(kept):
+        return kept
+    return services.passwords.hash(password)
 
 
 def _is_locked(user: User, now: datetime) -> bool:

@@ -1,4 +1,7 @@
-"""What a user does to the own account: the second factor, codes for when it is lost, and the password."""
+"""What a user does to the own account: the second factor, codes for when it is lost, and the password.
+
+The password is proved each time; whoever has none here, but comes in through an OpenID provider, leaves it out.
+"""
 
 from __future__ import annotations
 
@@ -41,7 +44,7 @@ class Started:
         return {"secret": self.secret, "uri": self.uri}
 
 
-def start_second_factor(services: Services, user_id: UUID, *, password: str) -> Started:
+def start_second_factor(services: Services, user_id: UUID, *, password: str | None = None) -> Started:
     """Begin to set up a second factor; it counts once it is confirmed. One that was begun before is forgotten.
 
     Raises :class:`AlreadyExists` where there is one, and :class:`FieldInvalid` at ``/password``.
@@ -78,7 +81,7 @@ def confirm_second_factor(services: Services, user_id: UUID, *, code: str, login
         return _new_codes(services, db, user)
 
 
-def remove_second_factor(services: Services, user_id: UUID, *, password: str, code: str) -> None:
+def remove_second_factor(services: Services, user_id: UUID, *, code: str, password: str | None = None) -> None:
     """Remove the second factor and its recovery codes; raises :class:`FieldInvalid` at ``/password``."""
     _require_one(services, user_id)
 
@@ -88,7 +91,7 @@ def remove_second_factor(services: Services, user_id: UUID, *, password: str, co
     with_own_proof(services, user_id, password, remove, code=code, ask_code=True)
 
 
-def renew_recovery_codes(services: Services, user_id: UUID, *, password: str, code: str) -> list[str]:
+def renew_recovery_codes(services: Services, user_id: UUID, *, code: str, password: str | None = None) -> list[str]:
     """Return ten new recovery codes; the old ones are worth nothing from then on."""
     _require_one(services, user_id)
 
@@ -102,6 +105,8 @@ def change_password(services: Services, user_id: UUID, *, password: str, new: st
     """Change one's own password; all logins end. Raises :class:`FieldInvalid` at ``/password`` or ``/new``."""
     with services.db.read() as db:
         user = db.get_one(User, user_id)
+        if user.password_hash is None:
+            raise FieldInvalid("there is no password here: ask for an invitation", at="/password")
         check_password(new, about=(user.login, user.name), at="/new")
     password_hash = services.passwords.hash(new)
 

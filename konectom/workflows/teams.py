@@ -25,9 +25,7 @@ def create_team(services: Services, study_id: UUID, *, name: str) -> dict[str, A
     """Make a care team; raises :class:`AlreadyExists` where the study has one of that name."""
     if not name.strip():
         raise FieldInvalid("a care team needs a name", at="/name")
-    row = CareTeam(
-        id=uuid4(), study_id=study_id, name=checked_text(name.strip(), "name"), created_at=services.clock()
-    )
+    row = CareTeam(id=uuid4(), study_id=study_id, name=checked_text(name.strip(), "name"), created_at=services.clock())
     try:
         with services.db.write() as db:
             find_study(db, study_id)
@@ -120,9 +118,7 @@ def _members(db: Session, teams: Sequence[UUID]) -> dict[str, list[dict[str, Any
     return found
 
 
-def _patients(
-    services: Services, db: Session, teams: Sequence[UUID], scope: Scope
-) -> dict[str, list[dict[str, Any]]]:
+def _patients(services: Services, db: Session, teams: Sequence[UUID], scope: Scope) -> dict[str, list[dict[str, Any]]]:
     asked = (
         select(CarePatient, Patient)
         .join(Patient)

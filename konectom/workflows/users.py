@@ -6,13 +6,14 @@ import re
 from typing import Any
 from uuid import UUID, uuid4
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from konectom.errors import AlreadyExists, FieldInvalid, NotAuthenticated, NotFound
-from konectom.storage.models import User
-from konectom.workflows.grants import require_another_administrator
+from konectom.security.principal import Principal
+from konectom.storage.models import RecoveryCode, User
+from konectom.workflows.grants import grants_of, require_another_administrator, show_grant
 from konectom.workflows.invitations import NewInvitation, end_invitations_of, invite
 from konectom.workflows.logins import end_logins_of, normal_login
 from konectom.workflows.pages import BY_TEXT_AND_ID, Asked, page, told
@@ -97,6 +98,23 @@ def enable_user(services: Services, user_id: UUID) -> dict[str, Any]:
         row = find_user(db, user_id, lock=True)
         row.disabled_at, row.failures, row.locked_until = None, 0, None
         return show_user(row)
+
+
+def set_user_state(services: Services, user_id: UUID, *, disabled: bool) -> dict[str, Any]:
+    """Disable or enable a user."""
+    return disable_user(services, user_id) if disabled else enable_user(services, user_id)
+
+
+def get_account(services: Services, caller: Principal) -> dict[str, Any]:
+    """Return the account of who is logged in, with the roles that he or she holds."""
+    unused = select(func.count()).where(RecoveryCode.user_id == caller.id, RecoveryCode.used_at.is_(None))
+    with services.db.read() as db:
+        return show_user(find_user(db, caller.id)) | {
+            "login_id": str(caller.login_id),
+            "needs_second_factor": caller.permissions is not None,
+            "recovery_codes_left": db.scalar(unused) or 0,
+            "grants": [show_grant(row) for row in grants_of(db, caller.id)],
+        }
 
 
 def user_of_subject(services: Services, *, issuer: str, subject: str, email: str | None, email_verified: bool) -> UUID:

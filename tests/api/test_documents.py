@@ -200,6 +200,19 @@ def test_not_ready_without_the_object_store(anybody, services):
     assert str(services.objects.root) not in anybody.get("/readyz").text
 
 
+def test_lost_keys_are_told_without_telling_where_they_should_be(anybody, services):
+    path = services.settings.data_dir / "keys.json"
+    path.rename(path.with_name("elsewhere.json"))
+    answer = anybody.get("/readyz")
+    assert first_error(answer)[:2] == (503, "keys_missing")
+    assert str(path) not in answer.text
+    path.write_text("{}")
+    path.chmod(0o600)
+    answer = anybody.get("/readyz")
+    assert first_error(answer)[:2] == (503, "keys_invalid")
+    assert str(path) not in answer.text
+
+
 def test_not_ready_and_not_started_on_a_declaration_that_changed(anybody, services, probe, people):
     """Results are stored under its version, and it measures something else now."""
     ingest_session(services, session_id=uuid4(), patient_id=people.patient(), body=session_body())

@@ -1,12 +1,13 @@
 """What was answered 201 is there, whatever happens to the server in the next instant."""
 
 import hashlib
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import orjson
 import pytest
 
-from konectom.storage.objects import open_store
+from konectom.storage.models import SessionRow
+from konectom.workflows.raw import raw_bytes
 from tests.api.server_process import serving
 from tests.assessments.examples import example
 
@@ -22,7 +23,7 @@ def body():
     return orjson.dumps(session, option=orjson.OPT_SERIALIZE_NUMPY)
 
 
-def test_a_session_outlives_a_kill_directly_after_its_receipt(settings, phone, body):
+def test_a_session_outlives_a_kill_directly_after_its_receipt(services, settings, phone, body):
     path = f"/api/v1/sessions/{uuid4()}"
     with serving(settings) as server:
         status, receipt = server.ask("PUT", path, phone.token, body)
@@ -36,9 +37,9 @@ def test_a_session_outlives_a_kill_directly_after_its_receipt(settings, phone, b
         assert [each["id"] for each in server.ask("GET", "/api/v1/sessions", phone.token)[1]["items"]] == [
             receipt["id"]
         ]
-    digest = hashlib.sha256(body).hexdigest()
-    assert receipt["digest"] == f"sha256:{digest}"
-    assert open_store(settings.object_store_url).get(digest) == body
+    assert receipt["digest"] == f"sha256:{hashlib.sha256(body).hexdigest()}"
+    with services.db.read() as db:
+        assert raw_bytes(services, db.get(SessionRow, UUID(receipt["id"]))) == body
 
 
 def test_a_kill_in_the_middle_leaves_nothing_half(settings, phone, body):

@@ -48,7 +48,7 @@ def test_without_an_environment_the_defaults_hold(tmp_path, monkeypatch):
     assert settings.database_url == f"sqlite:///{tmp_path}/konectom-data/konectom.sqlite3"
     assert settings.object_store_url == f"file://{tmp_path}/konectom-data/objects"
     assert settings.keys_url == f"file://{tmp_path}/konectom-data/keys.json"
-    assert settings.staff_token_lifetime == timedelta(days=90)
+    assert settings.service_token_lifetime == timedelta(days=90)
 
 
 def test_the_limits_are_those_of_the_readers():
@@ -77,8 +77,8 @@ def test_what_other_settings_are_made_of_follows_them():
         ("KONECTOM_PAGE_SIZE", "-1", "at least 1"),
         ("KONECTOM_PAGE_SIZE", "1000", "must not exceed KONECTOM_PAGE_SIZE_MAX"),
         ("KONECTOM_LOG_FORMAT", "xml", "one of console, json"),
-        ("KONECTOM_STAFF_TOKEN_LIFETIME", "90", "such as 30 s"),
-        ("KONECTOM_STAFF_TOKEN_LIFETIME", "0 d", "such as 30 s"),
+        ("KONECTOM_SERVICE_TOKEN_LIFETIME", "90", "such as 30 s"),
+        ("KONECTOM_SERVICE_TOKEN_LIFETIME", "0 d", "such as 30 s"),
         ("KONECTOM_OBJECT_STORE_URL", "s3://bucket", "must begin with file://"),
         ("KONECTOM_KEYS_URL", "keys.json", "must be an address"),
         ("KONECTOM_DATABASE_URL", "mysql://host/name", "must begin with sqlite:// or postgresql+psycopg://"),
@@ -105,8 +105,8 @@ def test_a_caller_cannot_misspell_one_either():
     [("30 s", timedelta(seconds=30)), ("10min", timedelta(minutes=10)), ("12 h", timedelta(hours=12))],
 )
 def test_durations(text, value):
-    assert load_settings({}, staff_token_lifetime=text).staff_token_lifetime == value
-    assert load_settings({}, staff_token_lifetime=value).staff_token_lifetime == value
+    assert load_settings({}, service_token_lifetime=text).service_token_lifetime == value
+    assert load_settings({}, service_token_lifetime=value).service_token_lifetime == value
 
 
 def test_secrets_are_not_shown():

@@ -119,7 +119,7 @@ def test_only_the_owner_can_read_the_file(tmp_path):
     migrate.upgrade(url)
     db = Database(url)
     with db.write() as session:
-        session.add(Study(id=uuid4(), code="A", name="", created_at=datetime.now(UTC)))
+        session.add(Study(id=uuid4(), code="A", name="", consent="elsewhere", created_at=datetime.now(UTC)))
     assert {stat.S_IMODE(file.stat().st_mode) for file in tmp_path.iterdir()} == {0o600}
     db.close()
 
@@ -135,9 +135,13 @@ def test_whatever_is_put_as_json_can_be_kept(services, patient):
     session_id, recording_id = uuid4(), uuid4()
     facts = {"format": "", "utc_offset_s": 0, "status": "", "started_at": datetime.now(UTC), "phone": {}}
     with services.db.write() as db:
-        db.add(Blob(digest="d", size_bytes=1, stored_at=datetime.now(UTC)))
+        db.add(Blob(object="d", size_bytes=1, stored_at=datetime.now(UTC)))
         db.flush()
-        db.add(SessionRow(id=session_id, patient_id=patient, digest="d", received_at=datetime.now(UTC), **facts))
+        db.add(
+            SessionRow(
+                id=session_id, patient_id=patient, digest="e", object="d", received_at=datetime.now(UTC), **facts
+            )
+        )
         db.flush()
         db.add(RecordingRow(id=recording_id, session_id=session_id, index=0, offset_s=0, status="", condition=given))
     with services.db.read() as db:

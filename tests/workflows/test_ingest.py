@@ -1,4 +1,5 @@
 import dataclasses
+import hashlib
 import signal
 import subprocess
 import sys
@@ -18,18 +19,33 @@ from konectom.errors import (
     CompressionCorrupt,
     DigestConflict,
     FieldInvalid,
+    KeyDestroyed,
+    KeysMissing,
     LengthMismatch,
     NotFound,
     NothingUsable,
     NotJson,
+    SealBroken,
     SessionIdTaken,
     StoreUnavailable,
     StreamMissing,
     TooManyRecordings,
 )
+from konectom.security.keys import Keychain
 from konectom.settings import load_settings
-from konectom.storage.models import Base, Blob, CatalogueRow, RecordingRow, ResultRow, ScoreRow, SessionRow
+from konectom.storage.models import (
+    Base,
+    Blob,
+    CatalogueRow,
+    MeasureRow,
+    PatientKey,
+    RecordingRow,
+    ResultRow,
+    ScoreRow,
+    SessionRow,
+)
 from konectom.workflows.ingest import ingest_session
+from konectom.workflows.raw import raw_bytes
 from konectom.workflows.sessions import get_session
 from tests.probe import probe_recording, session_body
 
@@ -77,7 +93,8 @@ def test_a_session_is_kept_whole(services, patient, people, probe, clock):
         assert (row.utc_offset_s, row.time_zone) == (3600, "Europe/Paris")
         assert (row.setting, row.supervised, row.received_at) == ("remote", False, clock.now)
         assert row.phone["model"] == "iPhone15,2"
-        assert services.objects.get(row.digest) == body
+        assert raw_bytes(services, row) == body
+        assert row.digest == hashlib.sha256(body).hexdigest()
         assert db.scalars(select(Blob.size_bytes)).one() == len(body)
         assert db.scalars(select(RecordingRow.id)).one() == uuid5(session_id, "0")
 
@@ -252,7 +269,60 @@ def test_a_session_of_which_nothing_could_be_computed_is_kept_all_the_same(servi
     body, session_id = session_body(probe_recording(x=[1e7, 1])), uuid4()
     receipt = ingest_session(services, session_id=session_id, patient_id=patient, body=body).receipt
     assert receipt["status"] == "failed"
-    assert services.objects.get(receipt["digest"].removeprefix("sha256:")) == body
+    with services.db.read() as db:
+        assert raw_bytes(services, db.get(SessionRow, session_id)) == body
+
+
+def test_what_is_stored_shows_nothing_of_what_was_sent(services, patient, people, probe):
+    """Neither the bytes nor their digest: not in the store, not in its names, and for each patient in another way."""
+    body = session_body()
+    for each in (patient, people.patient()):
+        ingest_session(services, session_id=uuid4(), patient_id=each, body=body)
+    first, second = objects_of(services)
+    digest = hashlib.sha256(body).hexdigest()
+    for file in (first, second):
+        stored = file.read_bytes()
+        assert file.name == hashlib.sha256(stored).hexdigest() != digest
+        assert not any(body[at : at + 16] in stored for at in range(0, len(body) - 16))
+        assert bytes.fromhex(digest) not in stored
+    assert first.read_bytes()[9:] != second.read_bytes()[9:]
+
+
+def test_a_stored_object_that_was_changed_is_not_given_out(services, patient, probe):
+    session_id = uuid4()
+    ingest_session(services, session_id=session_id, patient_id=patient, body=session_body())
+    with services.db.read() as db:
+        row = db.get(SessionRow, session_id)
+    (file,) = objects_of(services)
+    changed = bytearray(file.read_bytes())
+    changed[-1] ^= 1
+    # Under the name of what it is now, so that the store has nothing to say against it.
+    row.object = hashlib.sha256(changed).hexdigest()
+    services.objects.put(row.object, bytes(changed))
+    with pytest.raises(SealBroken):
+        raw_bytes(services, row)
+
+
+def test_of_a_patient_whose_key_is_gone_nothing_is_taken_or_read(services, patient, probe):
+    session_id = uuid4()
+    ingest_session(services, session_id=session_id, patient_id=patient, body=session_body())
+    with services.db.read() as db:
+        row = db.get(SessionRow, session_id)
+    with services.db.write() as db:
+        db.delete(db.get(PatientKey, patient))
+    with pytest.raises(KeyDestroyed):
+        raw_bytes(services, row)
+    with pytest.raises(NotFound):
+        ingest_session(services, session_id=uuid4(), patient_id=patient, body=session_body(setting="clinic"))
+    assert len(objects_of(services)) == 1
+
+
+def test_without_keys_nothing_is_kept(services, patient, probe):
+    (services.settings.data_dir / "keys.json").unlink()
+    without = dataclasses.replace(services, keys=Keychain.open(services.settings.keys_url))
+    with pytest.raises(KeysMissing):
+        ingest_session(without, session_id=uuid4(), patient_id=patient, body=session_body())
+    assert nothing_stored(services)
 
 
 def test_the_log_tells_ids_and_no_contents(services, patient, probe):
@@ -260,8 +330,8 @@ def test_the_log_tells_ids_and_no_contents(services, patient, probe):
     with structlog.testing.capture_logs() as log:
         ingest_session(services, session_id=uuid4(), patient_id=patient, body=body)
     assert [event["event"] for event in log] == ["session.stored", "recording.rejected"]
-    assert set(log[0]) == {"event", "log_level", "session", "digest", "format", "recordings", "size_bytes"}
-    assert set(log[1]) == {"event", "log_level", "session", "digest", "index", "code"}
+    assert set(log[0]) == {"event", "log_level", "session", "format", "recordings", "size_bytes"}
+    assert set(log[1]) == {"event", "log_level", "session", "index", "code"}
 
 
 def test_an_unknown_patient_or_device_is_not_found(services, patient, people, probe):
@@ -335,6 +405,7 @@ KILLED = """
 import os, signal, sys
 from uuid import UUID
 from konectom.assessments import every_assessment
+from konectom.security.keys import Keychain
 from konectom.settings import load_settings
 from konectom.workflows import ingest
 from konectom.workflows.services import Services
@@ -374,9 +445,10 @@ def test_text_that_no_database_holds_is_no_fault_of_ours(services, patient, prob
 
 
 def test_every_table_an_upload_writes_is_watched_here():
-    people = {"study", "patient", "device", "credential", "measure"}
-    following = {"observation", "observed", "schedule", "noise", "alert", "review"}
-    assert {model.__tablename__ for model in UPLOADED} | people | following == set(Base.metadata.tables)
+    modules = {model.__module__.rpartition(".")[2] for model in UPLOADED}
+    assert modules == {"data"}
+    of_data = {each.class_ for each in Base.registry.mappers if each.class_.__module__.endswith(".models.data")}
+    assert set(UPLOADED) | {MeasureRow} == of_data
 
 
 @pytest.mark.parametrize(

@@ -11,15 +11,27 @@ from sqlalchemy import func, select
 from sqlalchemy.exc import IntegrityError
 
 from konectom.assessments import every_assessment
-from konectom.errors import DigestConflict
-from konectom.storage.models import Blob, CatalogueRow, MeasureRow, ResultRow, SessionRow
+from konectom.errors import DigestConflict, NotFound
+from konectom.storage.models import Blob, CatalogueRow, MeasureRow, Patient, PatientKey, ResultRow, SessionRow
 from konectom.workflows import ingest
 from konectom.workflows.ingest import ingest_session
 from konectom.workflows.keep import keep_session, remove_orphan
+from konectom.workflows.patient_keys import patient_key
+from konectom.workflows.raw import raw_bytes, sealed_upload
 from konectom.workflows.services import Services
 from tests.probe import probe_of, probe_recording, session_body
 
 THREADS, PROCESSES = 24, 4
+
+
+def name_of(services, patient, body):
+    """The name of the object that holds these bytes of this patient."""
+    return sealed_of(services, patient, body).name
+
+
+def sealed_of(services, patient, body):
+    with services.db.read() as db:
+        return sealed_upload(patient_key(services, db, patient), body)
 
 
 def count(services, model):
@@ -72,9 +84,10 @@ def test_threads_that_send_different_bytes_under_one_id(services, patient, probe
     assert [count(services, model) for model in (SessionRow, Blob, ResultRow)] == [1, 1, 1]
     # What was refused left nothing behind, and what was kept is whole.
     (kept,) = [each for each in all_sent if not isinstance(each, DigestConflict)]
-    digest = kept.receipt["digest"].removeprefix("sha256:")
-    assert [file.name for file in objects_of(services)] == [digest]
-    assert services.objects.get(digest)
+    with services.db.read() as db:
+        row = db.get(SessionRow, session_id)
+    assert [file.name for file in objects_of(services)] == [row.object]
+    assert f"sha256:{sha256(raw_bytes(services, row)).hexdigest()}" == kept.receipt["digest"]
 
 
 def test_bytes_that_another_session_has_stay_when_they_lose_a_race(services, patient, probe, monkeypatch):
@@ -91,45 +104,60 @@ def test_bytes_that_another_session_has_stay_when_they_lose_a_race(services, pat
     monkeypatch.setattr(ingest, "keep_session", too_late)
     with pytest.raises(DigestConflict):
         ingest_session(services, session_id=taken, patient_id=patient, body=body)
-    assert services.objects.get(sha256(body).hexdigest()) == body
+    assert services.objects.exists(name_of(services, patient, body))
     assert len(objects_of(services)) == 2
 
 
 def test_bytes_that_are_removed_while_another_is_about_to_keep_them_are_put_back(services, patient, probe, monkeypatch):
     """One upload has put its bytes and not yet its rows when the same bytes, refused elsewhere, are removed."""
     body = session_body()
-    digest = sha256(body).hexdigest()
+    sealed = sealed_of(services, patient, body)
 
     def removed_before(*rows):
-        assert services.objects.exists(digest)
-        remove_orphan(services, digest)
-        assert not services.objects.exists(digest)
+        assert services.objects.exists(sealed.name)
+        remove_orphan(services, sealed.name)
+        assert not services.objects.exists(sealed.name)
         keep_session(*rows)
 
     monkeypatch.setattr(ingest, "keep_session", removed_before)
     assert ingest_session(services, session_id=uuid4(), patient_id=patient, body=body).created
-    assert services.objects.get(digest) == body
-    remove_orphan(services, digest)  # named by a row by now
-    assert services.objects.get(digest) == body
+    assert services.objects.get(sealed.name) == sealed.data
+    remove_orphan(services, sealed.name)  # named by a row by now
+    assert services.objects.get(sealed.name) == sealed.data
     assert count(services, Blob) == 1
 
 
 def test_the_same_bytes_refused_and_kept_at_once_are_never_lost(services, patient, probe):
     """Half of the senders come late under a taken id, the others keep the same bytes under ids of their own."""
     taken, body = uuid4(), session_body()
-    digest = sha256(body).hexdigest()
+    sealed = sealed_of(services, patient, body)
     ingest_session(services, session_id=taken, patient_id=patient, body=session_body(probe_recording(x=[9.0] * 5)))
 
     def send(number):
         if number % 2:
-            services.objects.put(digest, body)
-            remove_orphan(services, digest)
+            services.objects.put(sealed.name, sealed.data)
+            remove_orphan(services, sealed.name)
             return None
         return ingest_session(services, session_id=uuid4(), patient_id=patient, body=body).created
 
     with ThreadPoolExecutor(THREADS) as pool:
         assert sum(created is True for created in pool.map(send, range(2 * THREADS))) == THREADS
-    assert services.objects.get(digest) == body
+    assert services.objects.get(sealed.name) == sealed.data
+
+
+def test_a_patient_who_is_erased_during_an_upload_leaves_nothing(services, patient, probe, monkeypatch):
+    def erased_before(*rows):
+        with services.db.write() as db:
+            db.delete(db.get(PatientKey, patient))
+            db.flush()
+            db.delete(db.get(Patient, patient))
+        keep_session(*rows)
+
+    monkeypatch.setattr(ingest, "keep_session", erased_before)
+    with pytest.raises(NotFound):
+        ingest_session(services, session_id=uuid4(), patient_id=patient, body=session_body())
+    assert objects_of(services) == []
+    assert [count(services, model) for model in (SessionRow, Blob, ResultRow)] == [0, 0, 0]
 
 
 def objects_of(services):

@@ -32,7 +32,7 @@ def test_a_patient_is_made_and_found(services, people):
     study = people.study()
     facts = {"birth_year": 1980, "sex": "female", "education_years": 12.5, "height_m": 1.7, "mass_kg": 70.0}
     made = create_patient(services, study_id=study, code="P-1", handedness="left", **facts)
-    expected = {"id": made["id"], "study": str(study), "code": "P-1", "handedness": "left", **facts}
+    expected = {"id": made["id"], "study": str(study), "code": "P-1", "site": None, "handedness": "left", **facts}
     assert made == expected | {"created_at": "2026-11-21T09:00:00+00:00"}
     assert get_patient(services, UUID(made["id"]), study_id=study) == made
 

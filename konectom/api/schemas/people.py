@@ -49,7 +49,15 @@ class NewPatient(Demographics):
     """A patient to be made. Identity does not belong here: the code is a pseudonym."""
 
     study = fields.UUID(required=True)
+    site = fields.UUID(attribute="site_id", allow_none=True)
     code = fields.String(required=True, metadata=NEW_CODE)
+
+
+class PatientChange(Demographics):
+    """What is to be changed of a patient; what is not named stays."""
+
+    site = fields.UUID(attribute="site_id", allow_none=True)
+    reason = fields.String(metadata={"description": "Why, for the audit.", "maxLength": 200})
 
 
 class Patient(Described):
@@ -57,6 +65,7 @@ class Patient(Described):
 
     id = fields.UUID(required=True)
     study = fields.UUID(required=True)
+    site = fields.UUID(required=True, allow_none=True)
     code = fields.String(required=True, metadata=CODE)
     birth_year = fields.Integer(required=True, allow_none=True)
     sex = fields.String(required=True, allow_none=True, validate=validate.OneOf((*people.SEXES, None)))
