@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from typing import TypedDict
 from uuid import UUID
 
 import segno
@@ -9,7 +10,7 @@ from flask import Response, request, url_for
 
 from konectom.dashboard import cookies
 from konectom.dashboard.access import permits, principal
-from konectom.dashboard.blueprint import Told, dashboard, provider, redirect_to, show
+from konectom.dashboard.blueprint import Told, dashboard, redirect_to, show
 from konectom.dashboard.cookies import services
 from konectom.dashboard.forms import text
 from konectom.errors import AlreadyExists, DataError, FieldInvalid, NotFound
@@ -23,7 +24,7 @@ from konectom.workflows.second_factor import (
     renew_recovery_codes,
     start_second_factor,
 )
-from konectom.workflows.users import get_user
+from konectom.workflows.users import get_account
 
 DONE = {
     "ended": "That login has ended.",
@@ -31,6 +32,11 @@ DONE = {
 }
 QR_MARGIN = 4
 """Blank modules around a code (ISO/IEC 18004, 6.3.8)."""
+
+
+class _Proof(TypedDict):
+    password: str | None
+    code: str
 
 
 @dashboard.get("/account")
@@ -80,8 +86,7 @@ def second_factor_setup() -> Response:
 def start() -> Response:
     """Begin to set up a second factor: show its secret, for an app to keep."""
     try:
-        password = text("password", "The password", strip=False)
-        started = start_second_factor(services(), principal().id, password=password)
+        started = start_second_factor(services(), principal().id, password=_password())
     except (DataError, AlreadyExists) as error:
         return _second_factor(Told.of(error), status=error.status)
     picture = segno.make(started.uri, micro=False).svg_data_uri(scale=4, border=QR_MARGIN, dark="#000", light="#fff")
@@ -124,8 +129,13 @@ def new_recovery_codes() -> Response:
     return show("recovery_codes", codes=codes, told=Told("The earlier recovery codes are worth nothing now."))
 
 
-def _proof() -> dict[str, str]:
-    return {"password": text("password", "The password", strip=False), "code": text("code", "The code")}
+def _password() -> str | None:
+    """Return the password; None where the form has no field for it, since there is none here."""
+    return text("password", "The password", strip=False) if "password" in request.form else None
+
+
+def _proof() -> _Proof:
+    return {"password": _password(), "code": text("code", "The code")}
 
 
 def _account(told: Told | None = None, *, status: int = 200) -> Response:
@@ -134,8 +144,7 @@ def _account(told: Told | None = None, *, status: int = 200) -> Response:
         "account",
         status=status,
         told=told or (Told(done) if done else None),
-        user=get_user(services(), principal().id),
-        roles=principal().grants,
+        user=get_account(services(), principal()),
         studies=_studies(),
         logins=_logins(),
         present=str(principal().login_id),
@@ -161,8 +170,7 @@ def _logins() -> list[dict[str, str]]:
 
 
 def _second_factor(told: Told | None = None, *, status: int = 200) -> Response:
-    user = get_user(services(), principal().id)
-    return show("second_factor_setup", status=status, told=told, user=user, provider=provider())
+    return show("second_factor_setup", status=status, told=told, user=get_account(services(), principal()))
 
 
 def _grouped(secret: str) -> str:

@@ -19,7 +19,7 @@ from authlib.integrations.flask_client import OAuth  # type: ignore[import-untyp
 from authlib.integrations.flask_client.apps import FlaskOAuth2App  # type: ignore[import-untyped]
 from authlib.oauth2 import OAuth2Error  # type: ignore[import-untyped]
 from flask import Flask
-from joserfc.errors import BadSignatureError, JoseError
+from joserfc.errors import ClaimError, JoseError
 
 from konectom.errors import NotAuthenticated, StoreUnavailable
 from konectom.settings import Settings
@@ -180,7 +180,9 @@ class _Client(FlaskOAuth2App):  # type: ignore[misc]  # Authlib carries no types
         }
         try:
             return super().parse_id_token(token, nonce, claims_options=exactly, **how)
-        except BadSignatureError:  # a new key under the old key's id, or keys without ids
+        except ClaimError:
+            raise
+        except JoseError:  # a new key under the old key's id, or keys without ids
             self.fetch_jwk_set(force=True)
             return super().parse_id_token(token, nonce, claims_options=exactly, **how)
 

@@ -169,7 +169,7 @@ def _enter_as(person: Person, after: str) -> Response:
     user = get_user(services(), user_id)
     if user["second_factor_at"] is not None and not person.second_factor:
         return _to_second_factor(user["login"], "oidc", after)
-    return _enter(open_login(services(), user_id, "oidc"), after)
+    return _enter(open_login(services(), user_id, "oidc+mfa" if person.second_factor else "oidc"), after)
 
 
 def _failed(told: Told) -> Response:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import hmac
 import json
 import re
 import secrets
@@ -19,7 +20,7 @@ from urllib.parse import parse_qs, parse_qsl, urlencode, urlsplit
 
 import requests
 from joserfc import jws, jwt
-from joserfc.jwk import ECKey, KeySet, OctKey, RSAKey
+from joserfc.jwk import ECKey, KeySet, RSAKey
 
 CLIENT = {"oidc_client_id": "konectom", "oidc_client_secret": "a secret & more", "oidc_name": "Test Hospital"}
 PATIENCE_S = 30
@@ -134,17 +135,15 @@ class Misbehaving:
             "nonce": asked["nonce"],
             "email": "ada@konectom.test",
             "email_verified": True,
+            "amr": ["pwd", "mfa"],
         } | self.claims
         told = {name: value for name, value in claims.items() if value is not None}
         if self.header["alg"] == "none":
             return ".".join([*(_part(each) for each in (self.header, told)), ""])
+        if self.header["alg"] == "HS256":
+            return _signed_with_the_public_key(self.header, told, self.honest)
         registry = jws.JWSRegistry(algorithms=[self.header["alg"]], strict_check_header=False)
         return jwt.encode(self.header, told, self.signing, registry=registry)
-
-    def signs_with_the_public_key_as_a_secret(self) -> None:
-        """The classic confusion of algorithms: what everybody knows as the key of an HMAC."""
-        self.header = {"alg": "HS256", "kid": "1"}
-        self.signing = OctKey.import_key(self.published[0].as_pem(private=False), {"kid": "1"})
 
     def signs_with_a_new_key(self, kid: str | None = "2", *, publish: bool = True) -> None:
         self.signing = ECKey.generate_key("P-256", {"kid": kid} if kid else None)
@@ -189,6 +188,13 @@ def _handler(provider: Misbehaving) -> type[BaseHTTPRequestHandler]:
             pass
 
     return Handler
+
+
+def _signed_with_the_public_key(header: dict[str, Any], claims: dict[str, Any], key: RSAKey) -> str:
+    """The classic confusion of algorithms: an HMAC under what everybody knows, in the form in which it is published."""
+    signed = f"{_part(header)}.{_part(claims)}"
+    mac = hmac.digest(key.as_pem(private=False), signed.encode(), "sha256")
+    return f"{signed}.{base64.urlsafe_b64encode(mac).decode().rstrip('=')}"
 
 
 def _part(told: dict[str, Any]) -> str:

@@ -8,7 +8,7 @@ import pyotp
 import pytest
 import segno
 
-from konectom.workflows.logins import log_in
+from konectom.workflows.logins import log_in, open_login
 from tests.dashboard.browser import Browser
 from tests.people import PASSWORD
 
@@ -176,13 +176,24 @@ class TestSecondFactor:
         assert browser.path == "/account"
         assert "The second factor is removed." in browser.page.text
 
-    def test_who_comes_through_a_provider_alone_is_asked_for_it_there(self, app, staff_members):
-        member = staff_members.member("administrator")
+    def test_who_comes_through_a_provider_alone_has_no_password_to_tell(self, app, staff_members, clock):
+        user = staff_members.user("alone@konectom.test")
+        staff_members.grant(user, "administrator")
         browser = Browser(app)
-        browser.carry(LOGIN, member.token)
+        browser.carry(LOGIN, open_login(app.extensions["konectom"], user, "oidc").token)
+        browser.open("/account")
+        assert not [each for each in browser.page.all("input") if each["type"] == "password"]
         browser.open("/account/second-factor")
-        assert "asks you for a second factor itself" in browser.page.text
-        assert [form.action for form in browser.page.forms] == ["/logout"]
+        assert "can do no more than see to your account" in browser.page.text
+        browser.send("/account/second-factor")
+        secret = re.search(r"<code>([A-Z2-7 ]+)</code>", browser.response.text)[1].replace(" ", "")
+        browser.send("/account/second-factor/confirm", code=pyotp.TOTP(secret).at(clock()))
+        assert "Recovery codes" in browser.page.text
+        browser.open("/account/second-factor")
+        assert browser.send("/account/second-factor/remove", code="123456").status_code == 422
+        clock.forward(minutes=1)
+        browser.send("/account/second-factor/remove", code=pyotp.TOTP(secret).at(clock()))
+        assert "The second factor is removed." in browser.page.text
 
 
 def test_the_account_lists_programs_that_are_logged_in_too(browser, ada, enter, services, clock):

@@ -60,6 +60,7 @@ def browser(app_at, provider):
 
 @pytest.fixture
 def ada(staff_members):
+    """Known by the address alone: without a second factor here, so that the provider must have asked for one."""
     user = staff_members.user(ADA)
     staff_members.grant(user, "administrator")
     return user
@@ -80,7 +81,7 @@ def is_in(browser):
 
 class TestWithARealProvider:
     def test_the_whole_way_there_and_back(self, real, app_at, ada, services):
-        real.knows("subject-1", email=ADA, email_verified=True)
+        real.knows("subject-1", email=ADA, email_verified=True, amr=["mfa"])
         browser = Browser(app_at(real.issuer))
         browser.open("/account")
         link = next(each["href"] for each in browser.page.all("a") if each["href"].startswith("/login/oidc"))
@@ -314,7 +315,7 @@ FORGED = {
     "by a key without a name": key(kid=None, publish=False),
     "signed by nobody": header(alg="none"),
     "signed by nobody, under a name that is known": header(alg="none", kid="1"),
-    "by the public key as a secret": lambda provider: provider.signs_with_the_public_key_as_a_secret(),
+    "by the public key as a secret": header(alg="HS256"),
     "no id token": answer(200, {"access_token": "x", "token_type": "Bearer"}),
     "an id token that is none": answer(200, {"access_token": "x", "token_type": "Bearer", "id_token": "x"}),
     "an id token that is a number": answer(200, {"access_token": "x", "token_type": "Bearer", "id_token": 7}),
@@ -396,7 +397,7 @@ def test_a_provider_that_takes_the_secret_in_the_body(browser, provider, ada, mo
     seen = []
     monkeypatch.setattr(provider, "token", lambda form, header: seen.append((form, header)) or (400, {"error": "x"}))
     come_back(browser, provider.authorize(begin(browser)))
-    (form, header), = seen
+    ((form, header),) = seen
     assert (form["client_secret"], header) == (CLIENT["oidc_client_secret"], "")
 
 

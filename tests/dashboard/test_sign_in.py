@@ -82,7 +82,9 @@ def test_after_signing_out_the_token_is_worth_nothing_and_no_page_was_kept(brows
     assert browser.path == "/login"
 
 
-@pytest.mark.parametrize("how", ["expired", "idle", "ended", "all ended", "disabled", "shortened", "of a program", "empty"])
+@pytest.mark.parametrize(
+    "how", ["expired", "idle", "ended", "all ended", "disabled", "shortened", "of a program", "empty"]
+)
 def test_a_login_that_does_not_hold_leads_to_the_page_of_sign_in(
     how, browser, person, enter, services, clock, staff_members
 ):
