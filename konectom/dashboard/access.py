@@ -14,7 +14,7 @@ from flask import Response, current_app, g, redirect, request, url_for
 
 from konectom.dashboard import cookies, forms
 from konectom.errors import NotAuthenticated, NotPermitted
-from konectom.security.acting import Acting, act_as
+from konectom.security.acting import Acting, ActorKind, act_as
 from konectom.security.matrix import MATRIX
 from konectom.security.principal import Principal, Scope
 from konectom.workflows.logins import authenticate_login
@@ -95,15 +95,21 @@ def _reached(permission: str) -> Scope:
     return reached
 
 
-def _acting(kind: Any, action: str) -> Acting:
-    known = {"id": principal().id, "name": principal().name} if kind == "user" else {}
-    address = request.remote_addr or ""
-    return Acting(kind=kind, action=action, request_id=g.get("request_id", ""), address=address, **known)
+def _acting(kind: ActorKind, action: str) -> Acting:
+    known = principal() if kind == "user" else None
+    return Acting(
+        kind=kind,
+        id=known.id if known else None,
+        name=known.name if known else "",
+        action=action,
+        request_id=g.get("request_id", ""),
+        address=request.remote_addr or "",
+    )
 
 
 def _to_sign_in() -> Response:
     back = request.full_path.rstrip("?") if request.method in forms.SAFE else "/"
-    asked = {} if back == "/" else {"next": forms.local_path(back)}
-    response = current_app.make_response(redirect(url_for("dashboard.login_page", **asked), 303))
+    after = None if back == "/" else forms.local_path(back)  # None is left out of the address
+    response = current_app.make_response(redirect(url_for("dashboard.login_page", next=after), 303))
     cookies.take(response, cookies.LOGIN)
     return response

@@ -28,6 +28,9 @@ POLICY = (
     "default-src 'none'; style-src 'self'; img-src 'self' data:; base-uri 'none'; form-action 'self'; "
     "frame-ancestors 'none'"
 )
+RETRY_AFTER_S = {429: 120, 503: 10}
+"""How long a browser should wait before it asks again, by status."""
+
 HSTS = "max-age=31536000"
 _LOG = structlog.get_logger("konectom.dashboard")
 
@@ -106,6 +109,11 @@ def _refused(error: KonectomError) -> Response:
     return _failure(error.status, title, detail)
 
 
+@dashboard.errorhandler(429)
+def _too_often(_error: HTTPException) -> Response:
+    return _failure(429, "Too many tries", "Too many tries came from where you are. Wait a few minutes.")
+
+
 @dashboard.errorhandler(HTTPException)
 def _of_http(error: HTTPException) -> Response:
     if error.code is None or error.code < 400:
@@ -121,6 +129,6 @@ def _of_bug(error: Exception) -> Response:
 
 def _failure(status: int, title: str, detail: str) -> Response:
     response = show("error", status=status, title=title, detail=detail, request_id=g.get("request_id", ""))
-    if status == 503:
-        response.headers["Retry-After"] = "10"
+    if status in RETRY_AFTER_S:
+        response.headers["Retry-After"] = str(RETRY_AFTER_S[status])
     return response

@@ -136,10 +136,11 @@ class _Client(FlaskOAuth2App):  # type: ignore[misc]  # Authlib carries no types
     """Authlib's client, which believes the provider only what it must."""
 
     issuer: str
+    server_metadata: dict[str, Any]
 
     def load_server_metadata(self) -> dict[str, Any]:
         """Return what the provider says of itself, asked again from time to time; raises :class:`_Refused`."""
-        known: dict[str, Any] = self.server_metadata
+        known = self.server_metadata
         if known and time.monotonic() - known["asked_at"] < METADATA_AGE_S:
             return known
         with self._get_session() as session:

@@ -48,23 +48,20 @@ class Person:
 
 
 @pytest.fixture
-def person(services: Services, staff_members: Any, clock: Any) -> Callable[..., Person]:
+def person(people: Any, staff_members: Any, clock: Any) -> Callable[..., Person]:
     """Make somebody with a password, by default a monitor of a study, with a second factor."""
 
     def make(login: str | None = None, *, second_factor: bool = True, role: str | None = "monitor") -> Person:
         made = staff_members.with_password(login)
         user = UUID(made["id"])
         if role is not None:
-            staff_members.grant(user, role, None if role == "administrator" else make.study())
+            staff_members.grant(user, role, None if role == "administrator" else people.study())
         if not second_factor:
             return Person(user, made["login"])
         totp, recovery = staff_members.second_factor(user)
         clock.forward(minutes=1)  # the code of that minute is used up
         return Person(user, made["login"], totp, tuple(recovery))
 
-    from tests.conftest import People
-
-    make.study = People(services).study  # type: ignore[attr-defined]
     return make
 
 

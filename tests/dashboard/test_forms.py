@@ -1,9 +1,10 @@
-"""Nothing is done that no form of ours asked for: each unsafe address, against each way of forging what is sent to it."""
+"""Nothing is done that no form of ours asked for: each unsafe address, against each way of forging what is sent."""
 
 from uuid import uuid4
 
 import pytest
 
+from konectom.app import create_app
 from konectom.dashboard.access import PUBLIC, SIGNED_IN
 from konectom.security.matrix import MATRIX
 from tests.dashboard.browser import ORIGIN, Browser
@@ -120,8 +121,6 @@ def test_a_planted_cookie_for_forms_opens_nothing_without_https_names(app):
 
 
 def test_without_https_a_server_is_known_by_any_name_of_the_machine(services, person):
-    from konectom.app import create_app
-
     app = create_app(services=with_settings(services, public_url="http://127.0.0.1:8000"))
     ada = person()
     for origin in ("http://127.0.0.1:8000", "http://localhost:8123"):

@@ -6,6 +6,7 @@ import time
 from urllib.parse import parse_qsl, urlsplit
 
 import pytest
+import requests
 import structlog
 
 from konectom.app import create_app
@@ -158,8 +159,6 @@ class TestWithARealProvider:
         assert browser.response.status_code == 401
 
     def test_who_says_no_there_is_not_in_here(self, real, app_at):
-        import requests
-
         browser = Browser(app_at(real.issuer))
         answer = requests.post(begin(browser), data={"action": "deny"}, allow_redirects=False, timeout=30)
         come_back(browser, path_of(answer.headers["Location"]))
@@ -414,13 +413,14 @@ def test_without_a_provider_there_is_no_such_page(app):
     assert "Continue with" not in browser.page.text
 
 
-class TestSettings:
-    WHOLE = {"oidc_issuer": "https://id.konectom.test", "oidc_client_id": "k", "oidc_client_secret": "s"}
+WHOLE = {"oidc_issuer": "https://id.konectom.test", "oidc_client_id": "k", "oidc_client_secret": "s"}
 
+
+class TestSettings:
     @pytest.mark.parametrize("absent", WHOLE)
     def test_half_a_provider_is_refused(self, absent):
         with pytest.raises(SettingInvalid, match=f"KONECTOM_{absent.upper()} is not set"):
-            load_settings({}, **{name: value for name, value in self.WHOLE.items() if name != absent})
+            load_settings({}, **{name: value for name, value in WHOLE.items() if name != absent})
         with pytest.raises(SettingInvalid, match="KONECTOM_OIDC_ISSUER is not set"):
             load_settings({}, oidc_name="Test Hospital")
 
@@ -431,10 +431,10 @@ class TestSettings:
     )  # fmt: skip
     def test_an_issuer_in_the_clear_is_refused(self, issuer):
         with pytest.raises(SettingInvalid, match="KONECTOM_OIDC_ISSUER: must begin with https://"):
-            load_settings({}, **self.WHOLE | {"oidc_issuer": issuer})
+            load_settings({}, **WHOLE | {"oidc_issuer": issuer})
 
     def test_the_secret_is_never_shown(self):
-        settings = load_settings({}, **self.WHOLE | {"oidc_client_secret": "very secret"})
+        settings = load_settings({}, **WHOLE | {"oidc_client_secret": "very secret"})
         assert "very secret" not in repr(settings)
 
     @pytest.mark.parametrize("url", ["https://x.test/path", "x.test", "https://x.test?y", "https://", "https://a b"])

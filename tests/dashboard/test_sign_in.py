@@ -1,9 +1,13 @@
 """Signing in and out: what a browser is given to keep, and what it is worth afterwards."""
 
+from base64 import urlsafe_b64decode
+
 import pytest
 
-from konectom.workflows.logins import end_all_logins, end_login
-from konectom.workflows.users import disable_user, invite_user
+from konectom.app import create_app
+from konectom.workflows.logins import authenticate_login, end_all_logins, end_login
+from konectom.workflows.service_tokens import ALL, issue_service_token
+from konectom.workflows.users import create_user, disable_user, invite_user
 from tests.dashboard.browser import ORIGIN, Browser
 from tests.dashboard.conftest import with_settings
 from tests.people import PASSWORD
@@ -45,8 +49,6 @@ def test_the_cookies_are_out_of_the_reach_of_scripts_other_sites_and_other_hosts
 
 
 def test_without_https_the_cookies_have_names_that_browsers_take(services, person, enter):
-    from konectom.app import create_app
-
     app = create_app(services=with_settings(services, public_url="http://127.0.0.1:8000"))
     browser = enter(person(), Browser(app, "http://127.0.0.1:8000"))
     assert browser.cookie("konectom").startswith("ku_")
@@ -88,8 +90,6 @@ def test_after_signing_out_the_token_is_worth_nothing_and_no_page_was_kept(brows
 def test_a_login_that_does_not_hold_leads_to_the_page_of_sign_in(
     how, browser, person, enter, services, clock, staff_members
 ):
-    from konectom.workflows.logins import authenticate_login
-
     ada = person()
     enter(ada, browser)
     token = browser.cookie(LOGIN)
@@ -109,8 +109,6 @@ def test_a_login_that_does_not_hold_leads_to_the_page_of_sign_in(
     elif how == "shortened":
         browser.carry(LOGIN, token[:-1])
     elif how == "of a program":
-        from konectom.workflows.service_tokens import ALL, issue_service_token
-
         browser.carry(LOGIN, issue_service_token(services, name="x", permissions=[ALL]).token)
     elif how == "empty":
         browser.carry(LOGIN, "")
@@ -133,7 +131,8 @@ def test_one_comes_to_where_one_wanted_to_go(browser, person, clock):
     "elsewhere",
     [
         "https://evil.test/", "//evil.test/", "/\\evil.test", "\\\\evil.test", "/\t/evil.test", "http:evil.test",
-        "javascript:alert(1)", "account", "", "/%0d%0aSet-Cookie:x=y\r\n", "/" + "a" * 600, "/account#x", "///evil.test",
+        "javascript:alert(1)", "account", "", "/%0d%0aSet-Cookie:x=y\r\n", "/" + "a" * 600, "/account#x",
+        "///evil.test",
     ],
 )  # fmt: skip
 def test_nobody_is_led_elsewhere(elsewhere, browser, person):
@@ -245,8 +244,6 @@ class TestSecondFactor:
         assert browser.cookie(LOGIN) is None
 
     def test_the_step_tells_nobody_whose_it_is(self, browser, person):
-        from base64 import urlsafe_b64decode
-
         ada = person()
         browser.sign_in(ada.login, PASSWORD)
         carried = urlsafe_b64decode(browser.cookie(f"{LOGIN}-step"))
@@ -268,9 +265,7 @@ class TestSecondFactor:
 
 class TestInvitation:
     def test_a_code_sets_a_password_once(self, browser, services, staff_members, enter):
-        from konectom.workflows.users import create_user
-
-        user, invitation = create_user(services, login="grace@konectom.test", name="Grace")
+        _, invitation = create_user(services, login="grace@konectom.test", name="Grace")
         browser.open("/invitation")
         fields = {"code": f" {invitation.code} ", "password": PASSWORD, "again": PASSWORD}
         browser.send("/invitation", **fields)
@@ -283,10 +278,8 @@ class TestInvitation:
         assert browser.cookie(LOGIN)
 
     def test_every_code_that_does_not_hold_is_told_alike(self, browser, services, clock):
-        from konectom.workflows.users import create_user
-
         codes = ["ki_" + "A" * 43, "ks_" + "A" * 43, "x"]
-        user, expired = create_user(services, login="grace", name="Grace")
+        _, expired = create_user(services, login="grace", name="Grace")
         clock.forward(days=8)
         codes.append(expired.code)
         browser.open("/invitation")
@@ -297,8 +290,6 @@ class TestInvitation:
         assert len(told) == 1
 
     def test_a_weak_password_or_a_slip_leaves_the_code_as_it_was(self, browser, services):
-        from konectom.workflows.users import create_user
-
         _, invitation = create_user(services, login="grace", name="Grace")
         browser.open("/invitation")
         code = invitation.code
