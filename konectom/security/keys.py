@@ -25,9 +25,9 @@ SMALL = b"\x01"
 class Keychain:
     """The keys at one address, read when they are first needed.
 
-    May be shared by threads and survives a fork: what was read is never changed, only replaced. Before it seals
-    anything new it looks whether its source was changed, and it reads the source again where it meets a key that it
-    does not know; so keys can be changed while servers run.
+    May be shared by threads and survives a fork: what was read is never changed, only replaced. Before each use it
+    looks whether its source was changed, and it reads the source again where it meets a key that it does not know; so
+    keys can be changed while servers run, and one that was retired is forgotten at once.
     """
 
     def __init__(self, source: KeySource) -> None:
@@ -92,8 +92,8 @@ class Keychain:
 
         Retired keys authenticate too, so that what is old can be verified.
         """
-        key_id = key_id or self.current_id
-        return key_id, self._key(key_id).mac(purpose, data)
+        key = self._key(key_id)
+        return key.id, key.mac(purpose, data)
 
     def create(self, now: datetime) -> str:
         """Make the first key and return its id; raises :class:`~konectom.errors.AlreadyExists` where there are keys."""
@@ -107,8 +107,10 @@ class Keychain:
         self.source.change(lambda document: how(read_ring(document, self.source.place)).document())
         self._read = None
 
-    def _key(self, key_id: str) -> Key:
-        ring = self._ring()
+    def _key(self, key_id: str | None) -> Key:
+        """Return the key of this id, None for the current one."""
+        ring = self._fresh()
+        key_id = key_id or ring.current
         if key_id not in ring.keys:
             ring = self._reread()
         if key_id not in ring.keys:
@@ -118,13 +120,8 @@ class Keychain:
             )
         return ring.keys[key_id]
 
-    def _ring(self) -> Ring:
-        """Return the keys as they were read last."""
-        read = self._read
-        return self._reread() if read is None else read[1]
-
     def _fresh(self) -> Ring:
-        """Return the keys as they are now: what is new must not be sealed under one that was retired."""
+        """Return the keys as they are now: nothing may be sealed under one that was retired, nor opened with it."""
         read = self._read
         return read[1] if read is not None and read[0] == self.source.version() else self._reread()
 

@@ -1,7 +1,7 @@
 """The keys of the installation and what lies sealed under them: which are needed, changing them, ending their use.
 
-The order of a change is rotate, rewrap, retire. Servers run on meanwhile: they read the keys again when they meet one
-that they do not know, and before they seal anything new.
+The order of a change is rotate, rewrap, retire. Servers run on meanwhile: before each use of the keys they look
+whether these were changed.
 """
 
 from __future__ import annotations

@@ -94,6 +94,7 @@ def test_what_is_not_public_asks_for_a_token(document):
 def test_no_answer_forbids_new_fields(document):
     closed = {name for name, each in document["components"]["schemas"].items() if "additionalProperties" in each}
     sent = {"NewPatient", "NewStudy", "NewObservation", "Retraction", "NewSchedule", "NewPolicy", "Acknowledgement"}
+    sent |= {"NewIdentity", "PatientChange"}
     assert closed == (sent | {"Fault", "UploadedEvent", "RecordingError", "Problem"}) & closed
     assert sent <= closed
 

@@ -4,20 +4,26 @@ import json
 import shutil
 import sqlite3
 import stat
+from contextlib import closing
 from uuid import uuid4
 
 import pytest
 import structlog
+from alembic import command
+from sqlalchemy import text
 
 from konectom.app import create_app
 from konectom.errors import KeysInvalid, KeysMissing
 from konectom.security.keys import Keychain
+from konectom.settings import load_settings
+from konectom.storage import migrate
 from konectom.storage.models import PatientKey, SessionRow, User
 from konectom.workflows import keys
 from konectom.workflows.identity import get_identity, set_identity
 from konectom.workflows.ingest import ingest_session
 from konectom.workflows.keys import rewrap
 from konectom.workflows.raw import raw_bytes
+from konectom.workflows.services import Services
 from tests.cli.conftest import Konectom
 from tests.probe import session_body
 
@@ -118,6 +124,23 @@ def test_keys_of_a_secret_store(fresh, monkeypatch):
     fresh("keys", "check")
 
 
+def test_patients_who_are_older_than_keys_are_given_theirs(fresh, tmp_path):
+    """And so are the keys, since nothing was ever sealed there."""
+    data = tmp_path / "new"
+    study, patient = uuid4(), uuid4()
+    with migrate._connection(f"sqlite:///{data}/konectom.sqlite3") as connection:
+        command.upgrade(migrate._config(connection), "0002")
+        at = "2026-01-01 00:00:00.000000"
+        connection.execute(text("INSERT INTO study (id, code, name, created_at) VALUES (:i, 'A', '', :at)"),
+                           {"i": study.hex, "at": at})  # fmt: skip
+        connection.execute(text("INSERT INTO patient (id, study_id, code, created_at) VALUES (:i, :s, 'P', :at)"),
+                           {"i": patient.hex, "s": study.hex, "at": at})  # fmt: skip
+    assert "keys: made" in fresh("db", "upgrade").stdout
+    services = Services.open(load_settings({}, data_dir=data))
+    assert set_identity(services, patient, given_name="Ada")["given_name"] == "Ada"
+    services.close()
+
+
 # Changing keys while the server runs
 
 
@@ -127,8 +150,8 @@ def test_a_rotation_from_beginning_to_end(konectom, services, people, probe, key
     ingest_session(services, session_id=session_id, patient_id=patient, body=body)
     set_identity(services, patient, given_name="Ada")
     backup = services.settings.data_dir / "backup.sqlite3"
-    with sqlite3.connect(services.settings.data_dir / "konectom.sqlite3") as source, sqlite3.connect(backup) as copy:
-        source.backup(copy)
+    with closing(sqlite3.connect(services.settings.data_dir / "konectom.sqlite3")) as source:
+        source.execute("VACUUM INTO ?", [str(backup)])
     old = current(konectom)
 
     konectom("keys", "rotate")

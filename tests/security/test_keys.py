@@ -301,7 +301,6 @@ def test_after_rotation_old_and_new_are_opened_and_what_is_new_is_under_the_new_
 
 
 def test_a_running_server_follows_a_rotation(chain, path):
-    """It reads the file again when it meets the new key, and before it seals anything."""
     reader, writer = Keychain.open(f"file://{path}"), Keychain.open(f"file://{path}")
     reader.check()
     writer.check()
@@ -309,6 +308,25 @@ def test_a_running_server_follows_a_rotation(chain, path):
     assert reader.unwrap(b"test", *chain.wrap(b"test", SECRET)) == SECRET
     assert writer.wrap(b"test", SECRET)[0] == chain.current_id
     assert writer.mac(b"test", SECRET) == chain.mac(b"test", SECRET)
+
+
+def test_a_running_server_forgets_a_key_that_was_retired(chain, path):
+    server = Keychain.open(f"file://{path}")
+    old_id, sealed = server.wrap(b"test", SECRET)
+    rotate(chain)
+    assert server.unwrap(b"test", old_id, sealed) == SECRET
+    retire(chain, old_id)
+    with pytest.raises(KeysMissing, match="retired"):
+        server.unwrap(b"test", old_id, sealed)
+
+
+def test_a_running_server_misses_a_file_that_was_removed(chain, path):
+    key_id, sealed = chain.wrap(b"test", SECRET)
+    path.rename(path.with_suffix(".away"))
+    with pytest.raises(KeysMissing):
+        chain.unwrap(b"test", key_id, sealed)
+    path.with_suffix(".away").rename(path)
+    assert chain.unwrap(b"test", key_id, sealed) == SECRET
 
 
 def test_a_key_that_nobody_has_is_missed_by_name(chain):
