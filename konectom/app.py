@@ -7,9 +7,11 @@ from contextlib import suppress
 from flask import Flask
 
 from konectom import __version__, dashboard, logs
-from konectom.api import access, errors, openapi, requests
+from konectom.api import access, errors, noting, openapi, requests
 from konectom.api.assessments import assessments
+from konectom.api.audit import audit
 from konectom.api.contract import Api
+from konectom.api.devices import devices
 from konectom.api.docs import docs
 from konectom.api.following import following
 from konectom.api.health import health
@@ -52,11 +54,22 @@ def create_app(settings: Settings | None = None, *, services: Services | None = 
         services.require_keys()
     requests.init_app(app)
     access.init_app(app, but=frozenset({"dashboard"}))
+    noting.init_app(app)
     errors.init_app(app)
 
     api = Api(app, title="konectom", version=__version__, info=openapi.INFO)
     openapi.prepare(api.spec)
-    for resource in (sessions, patients, identity, observations, studies, following, assessments):
+    for resource in (
+        sessions,
+        patients,
+        identity,
+        observations,
+        studies,
+        following,
+        assessments,
+        audit,
+        devices,
+    ):
         api.register_blueprint(resource, url_prefix=API_PREFIX)
     for resource in (sites, teams, users, logins, tokens):
         api.register_blueprint(resource, url_prefix=API_PREFIX)

@@ -36,6 +36,7 @@ COMMANDS = (
     "export",
     "alerts",
     "reliability",
+    "audit",
     "simulate",
     "reference",
 )

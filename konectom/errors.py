@@ -33,6 +33,9 @@
     ├── AccessError
     │   ├── NotAuthenticated       401  not_authenticated
     │   │   └── SecondFactorNeeded 401  second_factor_needed
+    │   │   ├── EnrolmentRefused        enrolment_refused
+    │   │   ├── RenewalRefused          renewal_refused
+    │   │   └── RenewalSuperseded       renewal_superseded
     │   ├── NotPermitted           403  not_permitted
     │   └── NotFound               404  not_found
     ├── ConflictError              409
@@ -40,11 +43,13 @@
     │   ├── SessionIdTaken              session_id_taken
     │   ├── AlreadyExists               already_exists
     │   ├── LastAdministrator           last_administrator
+    │   ├── EnrolmentUsed               enrolment_used
     │   └── ObservationConflict         observation_conflict
     └── OperationError             the operator has to act
         ├── SettingInvalid         500  setting_invalid
         ├── MigrationNeeded        503  migration_needed
         ├── CatalogueChanged       503  catalogue_changed
+        ├── AuditBroken            503  audit_broken
         ├── ExtraMissing           501  extra_missing
         ├── KeysMissing            503  keys_missing
         ├── KeysInvalid            503  keys_invalid
@@ -260,6 +265,24 @@ class SecondFactorNeeded(NotAuthenticated):
     code, title = "second_factor_needed", "Second factor needed"
 
 
+class EnrolmentRefused(NotAuthenticated):
+    """The enrolment code cannot be used: unknown, expired, void, or used by another phone."""
+
+    code, title = "enrolment_refused", "Enrolment refused"
+
+
+class RenewalRefused(NotAuthenticated):
+    """The renewal secret renews nothing, or no longer."""
+
+    code, title = "renewal_refused", "Renewal refused"
+
+
+class RenewalSuperseded(NotAuthenticated):
+    """The phone has renewed its token since."""
+
+    code, title = "renewal_superseded", "Renewal superseded"
+
+
 class NotPermitted(AccessError):
     """The credential does not allow this."""
 
@@ -306,6 +329,12 @@ class LastAdministrator(ConflictError):
     code, title = "last_administrator", "Last administrator"
 
 
+class EnrolmentUsed(ConflictError):
+    """A phone was enrolled with this code already."""
+
+    code, title = "enrolment_used", "Enrolment code used"
+
+
 class ObservationConflict(ConflictError):
     """Another value of the same scale, time and source is stored already."""
 
@@ -332,6 +361,12 @@ class CatalogueChanged(OperationError):
     """An assessment's declaration changed without a new version."""
 
     code, status, title = "catalogue_changed", 503, "Catalogue changed without a new version"
+
+
+class AuditBroken(OperationError):
+    """The audit was changed from outside, so that nothing can be written to it."""
+
+    code, status, title = "audit_broken", 503, "Audit broken"
 
 
 class ExtraMissing(OperationError):

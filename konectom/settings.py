@@ -161,6 +161,9 @@ class Settings:
         "Where the keys are: `file://FILE`, `env://VARIABLE`, or an installed provider's address. See security.md.",
         secret=True,
     )
+    public_url = _address(
+        "http://127.0.0.1:8000", "Where phones reach this installation; it stands in enrolment codes.", "http", "https"
+    )
     max_body_bytes = _count("33_554_432", "Largest request body, as it comes over the network.")
     max_inflated_bytes = _count("134_217_728", "Largest request body once decompressed.")
     max_inflation_ratio = _count("100", "How many times its size a compressed body may become.")
@@ -173,6 +176,7 @@ class Settings:
     max_import_rows = _count("100_000", "Most lines, or resources, in one import of clinical values.")
     page_size = _count("50", "Rows on one page of a list, where the caller does not say.")
     page_size_max = _count("500", "Most rows on one page of a list.")
+    enrolment_lifetime = _duration("7 d", "How long a code with which a phone is enrolled can be used.")
     device_access_lifetime = _duration("1 h", "How long a phone's access token is valid; the phone renews it itself.")
     device_renewal_lifetime = _duration("180 d", "How long after its last renewal a phone can still renew.")
     service_token_lifetime = _duration("90 d", "How long a program's token is valid, where its maker does not say.")

@@ -16,7 +16,8 @@ from konectom.assessments import every_assessment
 from konectom.security.keys import Keychain
 from konectom.settings import Settings, load_settings
 from konectom.storage import migrate
-from konectom.workflows.people import create_device, create_patient, create_study
+from konectom.workflows.enrolments import enrol_device
+from konectom.workflows.people import create_patient, create_study
 from konectom.workflows.services import Services
 from tests.people import QUICK, Staff
 from tests.probe import probe_of
@@ -109,7 +110,7 @@ class People:
 
     def device(self, patient_id: UUID | None = None, **facts: Any) -> UUID:
         patient_id = patient_id or self.patient()
-        return UUID(create_device(self.services, patient_id=patient_id, **facts)["id"])
+        return enrol_device(self.services, patient_id=patient_id, **facts).device_id
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""Members of staff for tests: users with roles, logged in without the cost of a password; one whose password is known."""
+"""Members of staff for tests: with roles and logged in without the cost of a password, or with a password."""
 
 from dataclasses import dataclass, replace
 from typing import Any

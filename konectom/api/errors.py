@@ -83,7 +83,7 @@ def init_app(app: Flask) -> None:
     """Let every failure of ``app`` leave through :func:`problem`."""
     app.register_error_handler(KonectomError, problem)
     app.register_error_handler(HTTPException, _of_http)
-    app.register_error_handler(Exception, _of_bug)
+    app.register_error_handler(Exception, problem_of_bug)
 
 
 def problem(error: KonectomError) -> Response:
@@ -138,7 +138,8 @@ def _translated(raised: HTTPException) -> KonectomError:
     return InternalError(raised.description or raised.name)
 
 
-def _of_bug(raised: Exception) -> Response:
+def problem_of_bug(raised: Exception) -> Response:
+    """Return what nobody foresaw as a failure of the server."""
     failure = InternalError(f"{type(raised).__name__}: {raised}")
     failure.__cause__ = raised
     return problem(failure)

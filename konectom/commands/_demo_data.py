@@ -98,16 +98,15 @@ def open_settings(directory: Path) -> Settings:
 
 @dataclass(frozen=True, slots=True)
 class People:
-    """The study's id, a staff token, and of each patient by code the id and a phone's token."""
+    """The study's id, a token for the clinic's program, and the id of each patient by code."""
 
     study_id: UUID
     staff_token: str
     patient_ids: dict[str, UUID]
-    device_tokens: dict[str, str]
 
 
-def enrol(services: Services, patients: list[Patient]) -> People:
-    """Return the people, making those that are not there yet. Tokens are new each time: they are never kept."""
+def make_people(services: Services, patients: list[Patient]) -> People:
+    """Return the people, making those that are not there yet. The token is new each time: it is never kept."""
     from konectom.commands._installation import every_row, study_named
     from konectom.workflows import people
     from konectom.workflows.service_tokens import ALL, issue_service_token
@@ -118,20 +117,11 @@ def enrol(services: Services, patients: list[Patient]) -> People:
         study = people.create_study(services, code=STUDY, name="Simulated patients")
     study_id = UUID(study["id"])
     known = {row["code"]: row for row in every_row(people.list_patients, services, study_id=study_id)}
-    ids, device_tokens = {}, {}
+    ids = {}
     for patient in patients:
         row = known.get(patient.code) or people.create_patient(services, study_id=study_id, code=patient.code)
         ids[patient.code] = UUID(row["id"])
-        device_tokens[patient.code] = _new_phone(services, ids[patient.code])
     staff = issue_service_token(
         services, name="demo", permissions=[ALL], study_id=study_id, lifetime=STAFF_TOKEN_LIFETIME
     )
-    return People(study_id, staff.token, ids, device_tokens)
-
-
-def _new_phone(services: Services, patient_id: UUID) -> str:
-    from konectom.simulate.sessions import PHONE
-    from konectom.workflows.enrolments import enrol_device
-
-    facts = {name: str(PHONE[name]) for name in ("platform", "model", "os", "app")}
-    return enrol_device(services, patient_id=patient_id, **facts).access_token
+    return People(study_id, staff.token, ids)

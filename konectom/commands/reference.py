@@ -27,7 +27,7 @@ export KONECTOM_DATA_DIR=./konectom-data
 konectom db upgrade
 konectom study create pilot --name "Pilot study"
 konectom patient create P-001 --study pilot
-konectom device create --patient P-001 --study pilot
+konectom device enrol --patient P-001 --study pilot
 konectom user create reader --study pilot
 konectom serve
 ```

@@ -27,16 +27,15 @@ SHORTEST_WORD = 3
 FEWEST_CHARACTERS = 5
 """A password of fewer different characters is a repetition."""
 
-COMMON = frozenset(
-    """
-    abc abcd access admin administrator angel asdf asdfgh asdfghjkl azerty baseball basketball batman charlie computer
-    default demo dragon football freedom geheim guest hello hospital iloveyou jesus klinik konectom letmein liverpool
-    login love master michael michelle monkey mother mustang neurology ninja passe passw passwd password passwort patient
-    pokemon princess qazwsx qwer qwert qwerty qwertyuiop qwertz root secret service shadow soleil starwars summer
-    sunshine superman system temp test trustno user welcome whatever winter yxcvbnm zxcv zxcvbn zxcvbnm
-    january february march april june july august september october november december spring autumn
-    """.split()
-)
+_COMMON = """
+abc abcd access admin administrator angel asdf asdfgh asdfghjkl azerty baseball basketball batman charlie computer
+default demo dragon football freedom geheim guest hello hospital iloveyou jesus klinik konectom letmein liverpool
+login love master michael michelle monkey mother mustang neurology ninja passe passw passwd password passwort patient
+pokemon princess qazwsx qwer qwert qwerty qwertyuiop qwertz root secret service shadow soleil starwars summer sunshine
+superman system temp test trustno user welcome whatever winter yxcvbnm zxcv zxcvbn zxcvbnm january february march
+april june july august september october november december spring autumn
+"""
+COMMON = frozenset(_COMMON.split())
 """Words of which the most common passwords are made, alone, repeated, joined, or with figures and signs around them."""
 
 ROWS = ("1234567890", "0123456789", "qwertyuiop", "qwertzuiop", "azertyuiop", "asdfghjkl", "zxcvbnm", "yxcvbnm")
@@ -51,13 +50,13 @@ class Passwords:
     """
 
     def __init__(self, *, time_cost: int = 3, memory_kib: int = 64 * 1024, lanes: int = 4) -> None:
-        self._parameters = {"time_cost": time_cost, "memory_cost": memory_kib, "parallelism": lanes}
+        self._passes, self._memory_kib, self._lanes = time_cost, memory_kib, lanes
 
     @cached_property
     def _hasher(self) -> PasswordHasher:
         from argon2 import PasswordHasher, Type
 
-        return PasswordHasher(**self._parameters, hash_len=32, salt_len=16, type=Type.ID)
+        return PasswordHasher(self._passes, self._memory_kib, self._lanes, hash_len=32, salt_len=16, type=Type.ID)
 
     @cached_property
     def _nobodys(self) -> str:

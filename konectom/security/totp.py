@@ -1,7 +1,7 @@
-"""The second factor: one-time codes by time (RFC 6238), as the usual apps make them, and codes for when the app is lost.
+"""The second factor: one-time codes by time (RFC 6238), as the usual apps make them; codes for when the app is lost.
 
-Codes have six digits and change every 30 s, under SHA-1 and a secret of 160 bits: that is what the apps can do. One step
-before and after the present one is accepted (RFC 6238, §5.2), and each step once.
+Codes have six digits and change every 30 s, under SHA-1 and a secret of 160 bits: that is what the apps can do. One
+step before and after the present one is accepted (RFC 6238, §5.2), and each step once.
 """
 
 from __future__ import annotations
@@ -11,6 +11,9 @@ import hmac
 import re
 import secrets
 from datetime import datetime
+
+TOTP_PURPOSE = b"totp"
+"""What the secrets are sealed for; each is bound to its user's id, so that it passes for nobody else's."""
 
 DIGITS, STEP_S, WINDOW_STEPS = 6, 30, 1
 SECRET_BYTES = 20

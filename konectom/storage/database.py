@@ -21,6 +21,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm import Session
 
 from konectom.errors import MigrationNeeded, StoreUnavailable
+from konectom.storage.audit import TRAIL, Trail, audit
 from konectom.storage.guard import guard
 
 BUSY_TIMEOUT_MS = 30_000
@@ -32,20 +33,22 @@ READ_ONLY = "25006"
 
 
 class GuardedSession(Session):
-    """A session that refuses to change immutable rows."""
+    """A session that refuses to change immutable rows, and tells the audit what it changes."""
 
 
 guard(GuardedSession)
+audit(GuardedSession)
 
 
 class Database:
     """The tables behind ``url`` (``sqlite:///FILE`` or ``postgresql+psycopg://…``).
 
-    Nothing is opened before it is needed, and each process opens its own: connections do not survive a fork.
+    Nothing is opened before it is needed, and each process opens its own: connections do not survive a fork. Without
+    ``trail``, which keeps the audit, rows of which the audit tells cannot be written.
     """
 
-    def __init__(self, url: str) -> None:
-        self.url = url
+    def __init__(self, url: str, *, trail: Trail | None = None) -> None:
+        self.url, self.trail = url, trail
         self._lock = threading.Lock()
         self._pid = 0
         self._engine: Engine | None = None
@@ -74,7 +77,8 @@ class Database:
     def write(self) -> Iterator[Session]:
         """Yield a session whose changes are kept together at the end, or not at all where an error leaves."""
         engine = self.engine.execution_options(**{WRITES: True})
-        with self._telling(), GuardedSession(engine) as session, session.begin():
+        info = {} if self.trail is None else {TRAIL: self.trail}
+        with self._telling(), GuardedSession(engine, info=info) as session, session.begin():
             yield session
 
     def ping(self) -> None:

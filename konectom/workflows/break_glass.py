@@ -1,7 +1,7 @@
 """Breaking the glass: in an emergency a clinician reaches, for some hours, a patient of the study outside of the teams.
 
-Nobody is asked beforehand, so that nobody dies of a missing tick; but a reason is told, the patient must be known by the
-code, and those who run and watch the study see each event.
+Nobody is asked beforehand, so that nobody dies of a missing tick; but a reason is told, the patient must be known by
+the code, and those who run and watch the study see each event.
 """
 
 from __future__ import annotations
@@ -27,8 +27,8 @@ SHORTEST_REASON, LONGEST_REASON = 10, 500
 def break_glass(services: Services, principal: Principal, study_id: UUID, *, code: str, reason: str) -> dict[str, Any]:
     """Let a clinician reach the patient of this code in a study; return the patient's id and until when.
 
-    The reason is kept by the audit. Raises :class:`NotFound` for a patient who is not there or lies outside of where the
-    clinician works, and :class:`FieldInvalid` at ``/reason``.
+    The reason is kept by the audit. Raises :class:`NotFound` for a patient who is not there or lies outside of where
+    the clinician works, and :class:`FieldInvalid` at ``/reason``.
     """
     reason = _checked(reason)
     scope = principal.reach(PERMISSION)

@@ -58,7 +58,7 @@ def end_grant(services: Services, user_id: UUID, grant_id: UUID) -> None:
         if row.role == "administrator":
             require_another_administrator(db, user_id)  # first: it locks the rows in an order
         db.refresh(row, with_for_update=True)
-        row.ended_at = row.ended_at or now
+        row.ended_at = now
         db.flush()
         if row.study_id is not None and not is_clinician(db, user_id, row.study_id):
             _leave_teams(db, user_id, row.study_id)

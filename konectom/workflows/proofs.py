@@ -1,10 +1,10 @@
 """Proving who one is with a password and a second factor, at a cost and with an answer that tell nobody who exists.
 
 Each try is counted before it is judged, so that tries at the same instant cannot outrun the count. After
-:data:`FREE_TRIES` the account is locked for a minute, then for twice as long after each further try, up to an hour. Tries
-while it is locked are neither counted nor looked at: they do not lengthen the lock. One that is right begins the count
-anew. Whether there is no such account, or it is disabled, or locked, or the password or the code is wrong, the answer
-is the same, and so is its cost: a password is verified each time.
+:data:`FREE_TRIES` the account is locked for a minute, then for twice as long after each further try, up to an hour.
+Tries while it is locked are neither counted nor looked at: they do not lengthen the lock. One that is right begins the
+count anew. Whether there is no such account, or it is disabled, or locked, or the password or the code is wrong, the
+answer is the same, and so is its cost: a password is verified each time.
 """
 
 from __future__ import annotations
@@ -20,15 +20,12 @@ from sqlalchemy.orm import Session
 
 from konectom.errors import FieldInvalid, NotAuthenticated, SecondFactorNeeded
 from konectom.security.secrets import hash_of
-from konectom.security.totp import is_totp_code, plain_recovery_code, step_of
+from konectom.security.totp import TOTP_PURPOSE, is_totp_code, plain_recovery_code, step_of
 from konectom.storage.models import RecoveryCode, User
 from konectom.workflows.services import Services
 
 T = TypeVar("T")
 Act = Callable[[Session, User], T]
-
-TOTP = b"totp"
-"""What the secrets of second factors are sealed for; each is bound to its user's id, so that none passes for another's."""
 
 FREE_TRIES = 5
 FIRST_LOCK = timedelta(minutes=1)
@@ -112,7 +109,7 @@ def lock_after(failures: int) -> timedelta | None:
     if failures < FREE_TRIES:
         return None
     doublings = min(failures - FREE_TRIES, 10)
-    return min(FIRST_LOCK * 2**doublings, LONGEST_LOCK)
+    return min(FIRST_LOCK * (1 << doublings), LONGEST_LOCK)
 
 
 def _count_try(services: Services, who: ColumnElement[bool]) -> _Try:
@@ -148,7 +145,7 @@ def _is_right_code(services: Services, db: Session, user: User, code: str | None
     if is_totp_code(code):
         if user.totp_sealed is None:
             raise NotAuthenticated(REFUSED)
-        secret = services.keys.unseal_small(TOTP, user.totp_sealed, bound_to=user.id.bytes)
+        secret = services.keys.unseal_small(TOTP_PURPOSE, user.totp_sealed, bound_to=user.id.bytes)
         step = step_of(secret, code, now, after=user.totp_step)
         if step is None:
             raise NotAuthenticated(REFUSED)

@@ -16,6 +16,7 @@ from konectom.errors import AlreadyExists, FieldInvalid, NotFound
 from konectom.security.passwords import check_password
 from konectom.security.secrets import hash_of
 from konectom.security.totp import (
+    TOTP_PURPOSE,
     new_recovery_codes,
     new_totp_secret,
     plain_recovery_code,
@@ -25,7 +26,7 @@ from konectom.security.totp import (
 )
 from konectom.storage.models import RecoveryCode, User
 from konectom.workflows.logins import end_logins_of
-from konectom.workflows.proofs import TOTP, with_own_proof
+from konectom.workflows.proofs import with_own_proof
 from konectom.workflows.services import Services
 
 
@@ -55,7 +56,7 @@ def start_second_factor(services: Services, user_id: UUID, *, password: str | No
 
     def begin(db: Session, user: User) -> Started:
         _require_none(user)
-        user.totp_sealed = services.keys.seal_small(TOTP, secret, bound_to=user.id.bytes)
+        user.totp_sealed = services.keys.seal_small(TOTP_PURPOSE, secret, bound_to=user.id.bytes)
         user.totp_step = None
         return Started(totp_text(secret), totp_uri(secret, login=user.login))
 
@@ -72,7 +73,7 @@ def confirm_second_factor(services: Services, user_id: UUID, *, code: str, login
         user = db.get_one(User, user_id, with_for_update=True)
         if user.totp_sealed is None or user.totp_confirmed_at is not None:
             raise NotFound("no second factor waits to be confirmed")
-        secret = services.keys.unseal_small(TOTP, user.totp_sealed, bound_to=user.id.bytes)
+        secret = services.keys.unseal_small(TOTP_PURPOSE, user.totp_sealed, bound_to=user.id.bytes)
         step = step_of(secret, code, now)
         if step is None:
             raise FieldInvalid("the code is wrong: is the clock of the phone right?", at="/code")

@@ -43,7 +43,7 @@ def list_teams(
     cursor: str | None = None,
     limit: int | None = None,
 ) -> dict[str, Any]:
-    """Return a page of a study's care teams, by name, with their members, and those ``patients`` that the caller sees."""
+    """Return a page of a study's care teams, by name, with members and those patients that lie in ``patients``."""
     with services.db.read() as db:
         find_study(db, study_id)
         asked = Asked.of(services.settings, cursor, limit)
@@ -68,8 +68,8 @@ def add_member(services: Services, study_id: UUID, team_id: UUID, user_id: UUID)
 
 
 def remove_member(services: Services, study_id: UUID, team_id: UUID, user_id: UUID) -> None:
-    """Take a clinician out of a care team."""
-    _remove(services, study_id, team_id, CareMember, user_id, "there is no such member of this care team")
+    """Take a clinician out of a care team. Again changes nothing."""
+    _remove(services, study_id, team_id, CareMember, user_id)
 
 
 def add_patient(services: Services, study_id: UUID, team_id: UUID, patient_id: UUID) -> None:
@@ -82,8 +82,8 @@ def add_patient(services: Services, study_id: UUID, team_id: UUID, patient_id: U
 
 
 def remove_patient(services: Services, study_id: UUID, team_id: UUID, patient_id: UUID) -> None:
-    """Take a patient out of the care of a team."""
-    _remove(services, study_id, team_id, CarePatient, patient_id, "there is no such patient of this care team")
+    """Take a patient out of the care of a team. Again changes nothing."""
+    _remove(services, study_id, team_id, CarePatient, patient_id)
 
 
 def _remove(
@@ -92,14 +92,12 @@ def _remove(
     team_id: UUID,
     table: type[CareMember] | type[CarePatient],
     who: UUID,
-    absent: str,
 ) -> None:
     with services.db.write() as db:
         _find_team(db, study_id, team_id)
         row = db.get(table, (team_id, who))
-        if row is None:
-            raise NotFound(absent)
-        db.delete(row)
+        if row is not None:
+            db.delete(row)
 
 
 def _find_team(db: Session, study_id: UUID, team_id: UUID) -> CareTeam:

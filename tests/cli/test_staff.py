@@ -115,7 +115,6 @@ def test_care_teams_are_made_filled_and_emptied(konectom, people, staff_members)
     (told,) = konectom.json("team", "list", "--study", "pilot")
     assert (told["members"], told["patients"]) == ([], [])
     for words in (
-        ("remove-member", "Day clinic", "ada"),
         ("add-member", "Ward", "ada"),
         ("add-member", "Day clinic", "grace"),
         ("add-patient", "Day clinic", "P2"),

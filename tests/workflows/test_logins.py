@@ -14,7 +14,7 @@ from konectom.security.passwords import Passwords
 from konectom.security.secrets import hash_of
 from konectom.storage.models import Login, RecoveryCode, User
 from konectom.workflows.logins import end_all_logins, end_login, finish_login, list_logins, log_in, open_login
-from konectom.workflows.proofs import FREE_TRIES, LONGEST_LOCK, REFUSED, lock_after
+from konectom.workflows.proofs import FREE_TRIES, LONGEST_LOCK, lock_after
 from konectom.workflows.second_factor import (
     change_password,
     confirm_second_factor,
@@ -443,8 +443,7 @@ def test_the_second_step_alone_needs_a_code_and_locks_like_the_first(services, a
     def finishes(code, login="ada"):
         try:
             finish_login(services, login=login, code=code)
-        except NotAuthenticated as refused:
-            assert refused.detail == REFUSED or isinstance(refused, SecondFactorNeeded)
+        except NotAuthenticated:
             return False
         return True
 
