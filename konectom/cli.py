@@ -27,6 +27,7 @@ COMMANDS = (
     "study",
     "site",
     "patient",
+    "consent",
     "device",
     "user",
     "team",

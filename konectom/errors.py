@@ -37,6 +37,9 @@
     │   │   ├── RenewalRefused          renewal_refused
     │   │   └── RenewalSuperseded       renewal_superseded
     │   ├── NotPermitted           403  not_permitted
+    │   ├── ConsentMissing         403  consent_missing
+    │   ├── ConsentWithdrawn       403  consent_withdrawn
+    │   ├── PatientRestricted      403  patient_restricted
     │   └── NotFound               404  not_found
     ├── ConflictError              409
     │   ├── DigestConflict              session_digest_conflict
@@ -47,6 +50,7 @@
     │   └── ObservationConflict         observation_conflict
     └── OperationError             the operator has to act
         ├── SettingInvalid         500  setting_invalid
+        ├── SettingUnsafe          500  setting_unsafe
         ├── MigrationNeeded        503  migration_needed
         ├── CatalogueChanged       503  catalogue_changed
         ├── AuditBroken            503  audit_broken
@@ -54,8 +58,9 @@
         ├── KeysMissing            503  keys_missing
         ├── KeysInvalid            503  keys_invalid
         ├── KeyInUse               409  key_in_use
-        └── StoreUnavailable       503  store_unavailable
-            └── SealBroken              seal_broken
+        ├── StoreUnavailable       503  store_unavailable
+        │   └── SealBroken              seal_broken
+        └── TooSlow                503  too_slow
 
 ``code`` never changes once released; ``detail`` is for people and may. ``at`` is a JSON pointer (RFC 6901) into the
 body that was sent, or into the query (``/query/limit``).
@@ -289,6 +294,24 @@ class NotPermitted(AccessError):
     code, status, title = "not_permitted", 403, "Not permitted"
 
 
+class ConsentMissing(AccessError):
+    """The patient has not agreed that data of this type are collected."""
+
+    code, status, title = "consent_missing", 403, "No consent"
+
+
+class ConsentWithdrawn(AccessError):
+    """The patient no longer agrees that data of this type are collected."""
+
+    code, status, title = "consent_withdrawn", 403, "Consent withdrawn"
+
+
+class PatientRestricted(AccessError):
+    """What is kept of the patient, or of this type, is neither shown nor used at present, and nothing is added."""
+
+    code, status, title = "patient_restricted", 403, "Use is restricted"
+
+
 class NotFound(AccessError):
     """There is no such thing, or none that the caller may see."""
 
@@ -351,6 +374,12 @@ class SettingInvalid(OperationError):
     code, title = "setting_invalid", "Setting invalid"
 
 
+class SettingUnsafe(OperationError):
+    """A setting, or who may read a file, is not fit for patients' data."""
+
+    code, title = "setting_unsafe", "Not fit for patients' data"
+
+
 class MigrationNeeded(OperationError):
     """The database schema is not the one this version needs."""
 
@@ -403,6 +432,12 @@ class SealBroken(StoreUnavailable):
     """Something that is stored sealed was changed or damaged, or belongs elsewhere."""
 
     code, title = "seal_broken", "Stored data damaged"
+
+
+class TooSlow(OperationError):
+    """The database was stopped at the limit of time that one question may take."""
+
+    code, status, title = "too_slow", 503, "Answer takes too long"
 
 
 def pointer_token(name: object) -> str:

@@ -65,12 +65,21 @@ def key_file(tmp_path_factory: pytest.TempPathFactory) -> Any:
 
 @pytest.fixture(scope="session")
 def set_up(migrated: Any, key_file: Any) -> Callable[[Path], Settings]:
-    """Makes an installation in a directory: its database is set up and empty. Returns its settings."""
+    """Makes an installation in a directory: its database is set up and empty. Returns its settings.
+
+    Callers are not slowed down: tests of that (tests/api/test_limits.py) turn it on.
+    """
 
     def install(directory: Path) -> Settings:
         shutil.copy(migrated, directory / "konectom.sqlite3")
         shutil.copy(key_file, directory / "keys.json")
-        return load_settings({}, data_dir=directory, device_access_lifetime="30 d")  # tests move their clock
+        return load_settings(
+            {},
+            mode="development",
+            rate_limits="off",
+            data_dir=directory,
+            device_access_lifetime="30 d",  # tests move their clock
+        )
 
     return install
 
@@ -100,8 +109,9 @@ class People:
 
     services: Services
 
-    def study(self, code: str | None = None) -> UUID:
-        return UUID(create_study(self.services, code=code or f"S{uuid4().hex[:8]}")["id"])
+    def study(self, code: str | None = None, consent: str = "elsewhere") -> UUID:
+        code = code or f"S{uuid4().hex[:8]}"
+        return UUID(create_study(self.services, code=code, consent=consent)["id"])
 
     def patient(self, study_id: UUID | None = None, code: str | None = None, **facts: Any) -> UUID:
         study_id = study_id or self.study()

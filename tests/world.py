@@ -141,8 +141,8 @@ class World:
 def build(services: Services) -> World:
     """Make the world."""
     world = World(services)
-    here = UUID(create_study(services, code="HERE")["id"])
-    there = UUID(create_study(services, code="THERE")["id"])
+    here = UUID(create_study(services, code="HERE", consent="elsewhere")["id"])
+    there = UUID(create_study(services, code="THERE", consent="elsewhere")["id"])
     sites = {(here, "N"): uuid4(), (here, "S"): uuid4(), (there, "N"): uuid4()}
     with services.db.write() as db:
         for (study, code), site in sites.items():

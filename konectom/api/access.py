@@ -25,6 +25,7 @@ from konectom.security.principal import Principal, Scope
 from konectom.workflows.people import get_study, require_patient
 from konectom.workflows.services import Services
 from konectom.workflows.tokens import authenticate
+from konectom.workflows.withheld import EVEN_RESTRICTED
 
 PUBLIC = "public"
 
@@ -166,8 +167,14 @@ def _bearer_token() -> str:
 
 
 def _check_address(named: dict[str, Any]) -> None:
-    """Raise :class:`NotFound` unless the patient or study in the address is within the caller's scope."""
+    """Raise :class:`NotFound` unless the patient or study in the address is within the caller's scope.
+
+    Of a patient of whom all is restricted only a few permissions show anything; others raise
+    :class:`~konectom.errors.PatientRestricted`.
+    """
     if "study_id" in named:
         get_study(services(), study_in_scope(named["study_id"], at=""))
     if "patient_id" in named:
-        require_patient(services(), named["patient_id"], scope=scope())
+        permission = permission_at_hand()
+        even_restricted = permission is not None and permission.name in EVEN_RESTRICTED
+        require_patient(services(), named["patient_id"], scope=scope(), even_restricted=even_restricted)

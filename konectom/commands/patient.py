@@ -7,15 +7,15 @@ from uuid import UUID
 
 import click
 
-from konectom.commands._installation import every_row, installation, study_named
+from konectom.commands._installation import every_row, installation, patient_named, study_named
 from konectom.commands._output import format_option, show_one, show_rows
 
-COLUMNS = ("code", "id", "birth_year", "sex", "created_at")
+COLUMNS = ("code", "id", "birth_year", "sex", "created_at", "restricted_at")
 
 
 @click.group("patient")
 def command() -> None:
-    """Create and list patients."""
+    """Create and list patients, and say whose data are not to be used."""
 
 
 @command.command("create")
@@ -47,3 +47,37 @@ def list_(study: str | None, form: str) -> None:
     with installation() as services:
         study_id = None if study is None else UUID(study_named(services, study)["id"])
         show_rows(every_row(list_patients, services, study_id=study_id), COLUMNS, form)
+
+
+@command.command("restrict")
+@click.argument("patient")
+@click.option("--study", metavar="STUDY", help="The patient's study, where several use this code.")
+@click.option("--reason", required=True, help="Why; it stands in the audit.")
+@click.option(
+    "--data-type", "data_types", multiple=True, metavar="TYPE", help="Only this type of data; may be repeated."
+)
+def restrict(patient: str, study: str | None, reason: str, data_types: tuple[str, ...]) -> None:
+    """Stop the use of what is kept of PATIENT (code or id): nobody is shown it, and nothing is added."""
+    from konectom.workflows.restrictions import restrict_patient
+
+    with installation() as services:
+        patient_id = UUID(patient_named(services, patient, study)["id"])
+        restrict_patient(services, patient_id, reason=reason, data_types=data_types or None)
+    click.echo(f"restricted {' '.join(data_types) or 'all'} of patient {patient}")
+
+
+@command.command("resume")
+@click.argument("patient")
+@click.option("--study", metavar="STUDY", help="The patient's study, where several use this code.")
+@click.option("--reason", help="Why; it stands in the audit.")
+@click.option(
+    "--data-type", "data_types", multiple=True, metavar="TYPE", help="Only this type of data; may be repeated."
+)
+def resume(patient: str, study: str | None, reason: str | None, data_types: tuple[str, ...]) -> None:
+    """Use what is kept of PATIENT (code or id) again."""
+    from konectom.workflows.restrictions import resume_patient
+
+    with installation() as services:
+        patient_id = UUID(patient_named(services, patient, study)["id"])
+        resume_patient(services, patient_id, data_types=data_types or None, reason=reason)
+    click.echo(f"resumed {' '.join(data_types) or 'all'} of patient {patient}")

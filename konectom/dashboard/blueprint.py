@@ -12,7 +12,7 @@ import structlog
 from flask import Blueprint, Response, current_app, g, redirect, render_template, send_file, url_for
 from werkzeug.exceptions import HTTPException
 
-from konectom.dashboard import access, cookies, forms
+from konectom.dashboard import access, forms
 from konectom.errors import KonectomError
 
 if TYPE_CHECKING:
@@ -31,7 +31,6 @@ POLICY = (
 RETRY_AFTER_S = {429: 120, 503: 10}
 """How long a browser should wait before it asks again, by status."""
 
-HSTS = "max-age=31536000"
 _LOG = structlog.get_logger("konectom.dashboard")
 
 
@@ -89,13 +88,8 @@ def _finish(response: Response) -> Response:
     forms.keep_secret(response)
     headers = response.headers
     headers["Content-Security-Policy"] = POLICY
-    headers["Cross-Origin-Opener-Policy"] = "same-origin"
-    headers["Permissions-Policy"] = "camera=(), geolocation=(), microphone=()"
     # With no-referrer, browsers would send forms with "Origin: null", and could not be told from other sites' forms.
     headers["Referrer-Policy"] = "same-origin"
-    headers["X-Frame-Options"] = "DENY"
-    if cookies.is_secure():
-        headers["Strict-Transport-Security"] = HSTS
     return response
 
 

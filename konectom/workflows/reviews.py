@@ -160,10 +160,12 @@ def _again(row: Alert, finding: Finding) -> None:
 
 
 def _judged(row: Alert, found: Found) -> bool:
-    """Say whether the review can tell that a finding is no longer made.
+    """Say whether the review can tell that a finding is no longer made: of what is withheld it can not.
 
     Values of another version of an assessment say nothing of a change that was found among those of an earlier one.
     """
+    if found.withheld.hides(row.key):
+        return False
     if row.kind not in CHANGES or row.key not in found.versions:
         return True
     return bool(found.versions[row.key] == row.told["evidence"]["version"])

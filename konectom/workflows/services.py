@@ -41,7 +41,7 @@ class Services:
     def open(cls, settings: Settings, *, clock: Clock = system_clock) -> Services:
         """Return the services that the settings describe; nothing is connected before it is needed."""
         keys = Keychain.open(settings.keys_url)
-        db = Database(settings.database_url, trail=Trail(keys, clock))
+        db = Database(settings.database_url, trail=Trail(keys, clock), within=settings.read_time_limit)
         return cls(settings, db, open_store(settings.object_store_url), keys, clock)
 
     def ping(self) -> None:

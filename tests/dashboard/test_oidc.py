@@ -441,7 +441,8 @@ class TestSettings:
     def test_a_public_address_is_an_origin(self, url):
         with pytest.raises(SettingInvalid, match="KONECTOM_PUBLIC_URL"):
             load_settings({}, public_url=url)
-        assert load_settings({}, public_url="https://Konectom.test/").public_url == "https://konectom.test"
+        assert load_settings({}, public_url="https://Konectom.test:443/").public_url == "https://konectom.test"
+        assert load_settings({}, public_url="http://localhost:8443").public_url == "http://localhost:8443"
 
 
 def test_what_speaks_openid_loads_without_a_warning_and_only_where_it_is_used():
