@@ -7,7 +7,7 @@ from contextlib import suppress
 import structlog
 from flask import Flask
 
-from konectom import __version__, logs
+from konectom import __version__, dashboard, logs
 from konectom.api import access, body, errors, headers, limits, noting, openapi, requests
 from konectom.api.assessments import assessments
 from konectom.api.audit import audit
@@ -63,7 +63,7 @@ def create_app(settings: Settings | None = None, *, services: Services | None = 
         services.require_keys()
     requests.init_app(app)
     headers.init_app(app, settings)
-    access.init_app(app)
+    access.init_app(app, but=frozenset({"dashboard"}))
     noting.init_app(app)
     limits.init_app(app, settings)
     body.init_app(app)
@@ -89,4 +89,5 @@ def create_app(settings: Settings | None = None, *, services: Services | None = 
         api.register_blueprint(resource, url_prefix=API_PREFIX)
     api.register_blueprint(health)
     app.register_blueprint(docs)
+    dashboard.init_app(app, services)
     return app
