@@ -37,6 +37,7 @@ COMMANDS = (
     "export",
     "alerts",
     "reliability",
+    "retention",
     "audit",
     "simulate",
     "reference",

@@ -30,7 +30,8 @@ from konectom.storage.models import (
     Site,
     User,
 )
-from konectom.workflows.enrolments import enrol_device, revoke_device
+from konectom.workflows.devices import revoke_device
+from konectom.workflows.enrolments import enrol_device
 from konectom.workflows.ingest import ingest_session
 from konectom.workflows.observations import enter_observation
 from konectom.workflows.people import create_patient, create_study

@@ -97,7 +97,8 @@ def put_my_second_factor_confirmation(code: str) -> Any:
 @logins.answers(204)
 @logins.refuses(NotFound, FieldMissing, FieldInvalid)
 def post_my_second_factor_removal(**proof: Any) -> Any:
-    """Remove the second factor. (Not DELETE: proxies may drop its body.)"""
+    """Remove the second factor."""
+    # No DELETE, since that needs a body here, and proxies may drop it (RFC 9110, §9.3.5).
     remove_second_factor(services(), principal().id, **proof)
 
 

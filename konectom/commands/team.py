@@ -38,7 +38,7 @@ def create(name: str, study: str, form: str) -> None:
     """Create the care team NAME of a study."""
     from konectom.workflows.teams import create_team
 
-    with installation() as services:
+    with installation(changes=True) as services:
         team = create_team(services, UUID(study_named(services, study)["id"]), name=name)
         show_one(team, ("name", "id", "created_at"), form)
 
@@ -109,7 +109,7 @@ def _change(
     study: str,
     found: Callable[[Services], dict[str, Any]],
 ) -> None:
-    with installation() as services:
+    with installation(changes=True) as services:
         study_id = UUID(study_named(services, study)["id"])
         team_id = UUID(team_named(services, team, study_id)["id"])
         how(services, study_id, team_id, UUID(found(services)["id"]))

@@ -19,6 +19,7 @@ from konectom.errors import NotAuthenticated, NotFound
 from konectom.security.matrix import Role
 from konectom.security.principal import Grant, Principal
 from konectom.security.secrets import hash_of, new_secret
+from konectom.storage.audit import note
 from konectom.storage.models import GrantRow, Login, User
 from konectom.workflows.pages import BY_TIME_AND_ID, Asked, page, told
 from konectom.workflows.proofs import REFUSED, with_proof
@@ -191,6 +192,8 @@ def _open(services: Services, db: Session, user: User, method: Method) -> Opened
         expires_at=now + services.settings.login_lifetime,
     )
     db.add(row)
+    told_of = {"event": "logged in", "login": str(row.id), "method": method}
+    note(db, entity="user", entity_id=str(user.id), detail=told_of)
     return Opened(token, row.id, user.id, row.expires_at, needs_second_factor(services, user, method))
 
 

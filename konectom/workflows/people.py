@@ -195,6 +195,7 @@ def show_study(row: Study) -> dict[str, Any]:
         "code": row.code,
         "name": row.name,
         "consent": row.consent,
+        "retain_until": None if row.retain_until is None else row.retain_until.isoformat(),
         "created_at": told(row.created_at),
     }
 

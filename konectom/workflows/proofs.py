@@ -21,6 +21,7 @@ from sqlalchemy.orm import Session
 from konectom.errors import FieldInvalid, NotAuthenticated, SecondFactorNeeded
 from konectom.security.secrets import hash_of
 from konectom.security.totp import TOTP_PURPOSE, is_totp_code, plain_recovery_code, step_of
+from konectom.storage.audit import note
 from konectom.storage.models import RecoveryCode, User
 from konectom.workflows.services import Services
 
@@ -116,6 +117,10 @@ def _count_try(services: Services, who: ColumnElement[bool]) -> _Try:
     now = services.clock()
     with services.db.write() as db:
         user = db.scalars(select(User).where(who).with_for_update()).one_or_none()
+        # Told whether there is such a user or not, so that the one costs as much as the other. What was entered as the
+        # login is not: people enter passwords there.
+        entity_id = "" if user is None else str(user.id)
+        note(db, entity="user", entity_id=entity_id, detail={"event": "proof tried"})
         if user is None:
             return _Try()
         tried = _Try(user.id, user.password_hash, user.disabled_at is None and not _is_locked(user, now))

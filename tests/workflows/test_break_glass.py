@@ -3,11 +3,13 @@
 from uuid import uuid4
 
 import pytest
+from sqlalchemy import select
 
 from konectom.errors import FieldInvalid, NotFound, NotPermitted
 from konectom.security.acting import acting
-from konectom.storage.models import BreakGlass
-from konectom.workflows import break_glass as module
+from konectom.security.principal import EVERYTHING
+from konectom.storage.models import AuditRow
+from konectom.workflows.audit import Which, list_audit
 from konectom.workflows.break_glass import break_glass, list_break_glass
 from konectom.workflows.people import list_patients
 from konectom.workflows.tokens import authenticate
@@ -85,17 +87,19 @@ def test_a_reason_is_told(services, people, study, ada, reason):
     assert seen_by(services, ada) == set()
 
 
-def test_the_reason_stands_while_the_row_is_written(services, people, study, ada, monkeypatch):
-    people.patient(study, "P1")
-    said = []
-
-    def spied(**facts):
-        said.append(acting().why)
-        return BreakGlass(**facts)
-
-    monkeypatch.setattr(module, "BreakGlass", spied)
+def test_the_reason_is_kept_by_the_audit_and_only_where_the_patients_key_seals_it(services, people, study, ada):
+    patient = people.patient(study, "P1")
+    with pytest.raises(NotFound):
+        break_glass(services, authenticate(services, ada.token), study, code="P2", reason=REASON)
     break_glass(services, authenticate(services, ada.token), study, code="P1", reason=f"  {REASON}\n")
-    assert said == [REASON]
+    with services.db.read() as db:
+        of_emergency = select(AuditRow).where(AuditRow.entity == "break_glass").order_by(AuditRow.seq)
+        refused, reached = db.scalars(of_emergency)
+    assert (refused.change, refused.study_id, refused.patient_id, refused.why) == ("event", study, None, None)
+    assert (reached.change, reached.patient_id) == ("insert", patient)
+    assert REASON.encode() not in reached.why
+    told = list_audit(services, EVERYTHING, Which(study=study), limit=500)["items"]
+    assert [(row["entity"], row["why"]) for row in told if row["why"]] == [("break_glass", REASON)]
     assert acting().why is None
 
 
