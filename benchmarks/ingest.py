@@ -11,14 +11,15 @@ import argparse
 import os
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 from time import perf_counter
 
-from konectom.commands._demo_data import People, enrol, open_settings, settings_of
+from konectom.commands._demo_data import make_people, open_settings, settings_of
+from konectom.commands._demo_phones import Phone, enrol_phones
 from konectom.commands._server import Server, running
 from konectom.simulate.cohort import QUANTITIES, simulate_cohort
 from konectom.simulate.patients import Patient, visits
@@ -69,13 +70,13 @@ def prepared(cohort: list[Patient], count: int) -> list[Upload]:
     return made[:count]
 
 
-def send_all(server: Server, uploads: Sequence[Upload], people: People, connections: int) -> Outcome:
+def send_all(server: Server, uploads: Sequence[Upload], phones: Mapping[str, Phone], connections: int) -> Outcome:
     def send(share: Sequence[Upload]) -> list[float]:
         waits = []
         with server.client() as client:
             for each in share:
                 began = perf_counter()
-                answer = client.put_session(each.session_id, each.body, people.device_tokens[each.patient])
+                answer = phones[each.patient].put_session(client, each.session_id, each.body)
                 waits.append(1e3 * (perf_counter() - began))
                 if answer.status != 201:
                     raise RuntimeError(f"{answer.status} {answer.body}")
@@ -117,11 +118,12 @@ def main() -> int:
         directory = Path(name)
         upgrade(open_settings(directory).database_url)
         services = Services.open(open_settings(directory))
-        people = enrol(services, cohort)
+        people = make_people(services, cohort)
         services.close()
         with running(settings_of(directory), 0, workers=asked.workers, log=directory / "server.log") as server:
-            send_all(server, uploads[:WARM_UP], people, asked.connections)
-            outcome = send_all(server, uploads[WARM_UP:], people, asked.connections)
+            phones = enrol_phones(server, people)
+            send_all(server, uploads[:WARM_UP], phones, asked.connections)
+            outcome = send_all(server, uploads[WARM_UP:], phones, asked.connections)
     facts = {"workers": str(asked.workers), "connections": str(asked.connections)} | outcome.facts
     if asked.markdown:
         print(f"| {' | '.join(facts)} |\n| {' | '.join(['---:'] * len(facts))} |\n| {' | '.join(facts.values())} |")

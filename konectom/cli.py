@@ -34,6 +34,7 @@ COMMANDS = (
     "export",
     "alerts",
     "reliability",
+    "audit",
     "simulate",
     "reference",
 )

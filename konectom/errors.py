@@ -32,6 +32,9 @@
     │       └── AudioUndecodable        audio_undecodable
     ├── AccessError
     │   ├── NotAuthenticated       401  not_authenticated
+    │   │   ├── EnrolmentRefused        enrolment_refused
+    │   │   ├── RenewalRefused          renewal_refused
+    │   │   └── RenewalSuperseded       renewal_superseded
     │   ├── NotPermitted           403  not_permitted
     │   ├── ConsentMissing         403  consent_missing
     │   ├── ConsentWithdrawn       403  consent_withdrawn
@@ -41,17 +44,21 @@
     │   ├── DigestConflict              session_digest_conflict
     │   ├── SessionIdTaken              session_id_taken
     │   ├── AlreadyExists               already_exists
+    │   ├── EnrolmentUsed               enrolment_used
     │   └── ObservationConflict         observation_conflict
     └── OperationError             the operator has to act
         ├── SettingInvalid         500  setting_invalid
+        ├── SettingUnsafe          500  setting_unsafe
         ├── MigrationNeeded        503  migration_needed
         ├── CatalogueChanged       503  catalogue_changed
+        ├── AuditBroken            503  audit_broken
         ├── ExtraMissing           501  extra_missing
         ├── KeysMissing            503  keys_missing
         ├── KeysInvalid            503  keys_invalid
         ├── KeyInUse               409  key_in_use
-        └── StoreUnavailable       503  store_unavailable
-            └── SealBroken              seal_broken
+        ├── StoreUnavailable       503  store_unavailable
+        │   └── SealBroken              seal_broken
+        └── TooSlow                503  too_slow
 
 ``code`` never changes once released; ``detail`` is for people and may. ``at`` is a JSON pointer (RFC 6901) into the
 body that was sent, or into the query (``/query/limit``).
@@ -255,6 +262,24 @@ class NotAuthenticated(AccessError):
     code, status, title = "not_authenticated", 401, "Not authenticated"
 
 
+class EnrolmentRefused(NotAuthenticated):
+    """The enrolment code cannot be used: unknown, expired, void, or used by another phone."""
+
+    code, title = "enrolment_refused", "Enrolment refused"
+
+
+class RenewalRefused(NotAuthenticated):
+    """The renewal secret renews nothing, or no longer."""
+
+    code, title = "renewal_refused", "Renewal refused"
+
+
+class RenewalSuperseded(NotAuthenticated):
+    """The phone has renewed its token since."""
+
+    code, title = "renewal_superseded", "Renewal superseded"
+
+
 class NotPermitted(AccessError):
     """The credential does not allow this."""
 
@@ -313,6 +338,12 @@ class AlreadyExists(ConflictError):
     code, title = "already_exists", "Already exists"
 
 
+class EnrolmentUsed(ConflictError):
+    """A phone was enrolled with this code already."""
+
+    code, title = "enrolment_used", "Enrolment code used"
+
+
 class ObservationConflict(ConflictError):
     """Another value of the same scale, time and source is stored already."""
 
@@ -329,6 +360,12 @@ class SettingInvalid(OperationError):
     code, title = "setting_invalid", "Setting invalid"
 
 
+class SettingUnsafe(OperationError):
+    """A setting, or who may read a file, is not fit for patients' data."""
+
+    code, title = "setting_unsafe", "Not fit for patients' data"
+
+
 class MigrationNeeded(OperationError):
     """The database schema is not the one this version needs."""
 
@@ -339,6 +376,12 @@ class CatalogueChanged(OperationError):
     """An assessment's declaration changed without a new version."""
 
     code, status, title = "catalogue_changed", 503, "Catalogue changed without a new version"
+
+
+class AuditBroken(OperationError):
+    """The audit was changed from outside, so that nothing can be written to it."""
+
+    code, status, title = "audit_broken", 503, "Audit broken"
 
 
 class ExtraMissing(OperationError):
@@ -375,6 +418,12 @@ class SealBroken(StoreUnavailable):
     """Something that is stored sealed was changed or damaged, or belongs elsewhere."""
 
     code, title = "seal_broken", "Stored data damaged"
+
+
+class TooSlow(OperationError):
+    """The database was stopped at the limit of time that one question may take."""
+
+    code, status, title = "too_slow", 503, "Answer takes too long"
 
 
 def pointer_token(name: object) -> str:

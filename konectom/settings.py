@@ -14,7 +14,7 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Generic, TypeVar, overload
 
-from konectom.errors import SettingInvalid
+from konectom.errors import SettingInvalid, SettingUnsafe
 
 if TYPE_CHECKING:
     from konectom.formats import Limits
@@ -94,6 +94,15 @@ def _duration(default: str, help: str) -> Setting[timedelta]:
     return Setting("duration", parse, default, help)
 
 
+def _rate(default: str, help: str) -> Setting[str]:
+    def parse(text: str) -> str:
+        if not re.fullmatch(r"[1-9][0-9_]{0,8} ?/ ?(second|minute|hour|day)", text):
+            raise ValueError("must be a rate such as 30/minute or 5/second")
+        return text.replace("_", "").replace(" ", "")
+
+    return Setting("rate", parse, default, help)
+
+
 def _address(default: str, help: str, *schemes: str, secret: bool = False) -> Setting[str]:
     def parse(text: str) -> str:
         if not schemes and not re.match("[a-z][a-z0-9+.-]*://", text):
@@ -113,6 +122,12 @@ class Settings:
     __slots__ = ("_values",)
     _values: Mapping[str, Any]
 
+    mode = _choice(
+        "production",
+        "Outside of `development`, what is not fit for patients' data is refused at the start.",
+        "production",
+        "development",
+    )
     data_dir = _path("./konectom-data", "Directory of the database, raw uploads and keys, unless they are elsewhere.")
     database_url = _address(
         "sqlite:///{data_dir}/konectom.sqlite3",
@@ -131,6 +146,13 @@ class Settings:
         "Where the keys are: `file://FILE`, `env://VARIABLE`, or an installed provider's address. See security.md.",
         secret=True,
     )
+    public_url = _address(
+        "http://127.0.0.1:8000",
+        "Where phones and browsers reach this installation; it stands in enrolment codes. Outside of development it "
+        "must begin with https://, and requests must name its host.",
+        "http",
+        "https",
+    )
     max_body_bytes = _count("33_554_432", "Largest request body, as it comes over the network.")
     max_inflated_bytes = _count("134_217_728", "Largest request body once decompressed.")
     max_inflation_ratio = _count("100", "How many times its size a compressed body may become.")
@@ -143,9 +165,39 @@ class Settings:
     max_import_rows = _count("100_000", "Most lines, or resources, in one import of clinical values.")
     page_size = _count("50", "Rows on one page of a list, where the caller does not say.")
     page_size_max = _count("500", "Most rows on one page of a list.")
+    enrolment_lifetime = _duration("7 d", "How long a code with which a phone is enrolled can be used.")
     device_access_lifetime = _duration("1 h", "How long a phone's access token is valid; the phone renews it itself.")
     device_renewal_lifetime = _duration("180 d", "How long after its last renewal a phone can still renew.")
     service_token_lifetime = _duration("90 d", "How long a program's token is valid, where its maker does not say.")
+    read_time_limit = _duration("60 s", "How long one question to the database may take; exports have their own limit.")
+    export_time_limit = _duration("30 min", "How long one question to the database may take for an export.")
+    upload_time_limit = _duration("10 min", "How long the body of an upload may take to come.")
+    rate_limits = _choice("on", "Whether callers are slowed down; `off` in development only.", "on", "off")
+    rate_limit_device = _rate("120/minute", "Most requests of one phone.")
+    rate_limit_user = _rate("600/minute", "Most requests of one member of staff.")
+    rate_limit_service = _rate(
+        "1200/minute", "Most requests of one program, and of one address that reads without a token."
+    )
+    rate_limit_address = _rate(
+        "30/minute",
+        "Most logins, enrolments, renewals and invitations that fail from one address, together with tokens that are "
+        "refused. An IPv6 address counts as its /64 network.",
+    )
+    rate_limit_storage = _address(
+        "memory://",
+        "Where requests are counted: `memory://` is each process of the server for itself, so that as many times the "
+        "rate may pass as there are processes; `redis://HOST:PORT/NUMBER` is all together.",
+        "memory",
+        "redis",
+        "rediss",
+        secret=True,
+    )
+    trusted_proxies = _count(
+        "0",
+        "How many proxies stand before the server. So many entries at the end of X-Forwarded-For, -Proto and -Host are "
+        "believed, and no more.",
+        least=0,
+    )
     log_format = _choice("console", "How the log is written: for people, or one JSON object a line.", "console", "json")
 
     def __init__(self, values: Mapping[str, Any]) -> None:
@@ -221,6 +273,24 @@ def load_settings(environ: Mapping[str, str] | None = None, **overrides: Any) ->
     if values["page_size"] > values["page_size_max"]:
         raise SettingInvalid(f"{PREFIX}PAGE_SIZE must not exceed {PREFIX}PAGE_SIZE_MAX", setting="page_size")
     return Settings(values)
+
+
+def require_safe(settings: Settings, environ: Mapping[str, str] | None = None) -> None:
+    """Raise :class:`SettingUnsafe` outside of development unless the installation is fit for patients' data.
+
+    It names each variable that has to change, and why.
+    """
+    from konectom.security.safety import dangers
+
+    if settings.mode == "development":
+        return
+    found = list(dangers(settings._values, os.environ if environ is None else environ))
+    if found:
+        told = "; ".join(f"{each.variable}: {each.told}" for each in found)
+        raise SettingUnsafe(
+            f"not fit for patients' data: {told}. ({PREFIX}MODE=development is for trying out, without patients.)",
+            settings=[each.variable for each in found],
+        )
 
 
 def _alike(variable: str, known: set[str]) -> str:

@@ -16,7 +16,8 @@ from konectom.assessments import every_assessment
 from konectom.security.keys import Keychain
 from konectom.settings import Settings, load_settings
 from konectom.storage import migrate
-from konectom.workflows.people import create_device, create_patient, create_study
+from konectom.workflows.enrolments import enrol_device
+from konectom.workflows.people import create_patient, create_study
 from konectom.workflows.services import Services
 from tests.probe import probe_of
 
@@ -63,12 +64,21 @@ def key_file(tmp_path_factory: pytest.TempPathFactory) -> Any:
 
 @pytest.fixture(scope="session")
 def set_up(migrated: Any, key_file: Any) -> Callable[[Path], Settings]:
-    """Makes an installation in a directory: its database is set up and empty. Returns its settings."""
+    """Makes an installation in a directory: its database is set up and empty. Returns its settings.
+
+    Callers are not slowed down: tests of that (tests/api/test_limits.py) turn it on.
+    """
 
     def install(directory: Path) -> Settings:
         shutil.copy(migrated, directory / "konectom.sqlite3")
         shutil.copy(key_file, directory / "keys.json")
-        return load_settings({}, data_dir=directory, device_access_lifetime="30 d")  # tests move their clock
+        return load_settings(
+            {},
+            mode="development",
+            rate_limits="off",
+            data_dir=directory,
+            device_access_lifetime="30 d",  # tests move their clock
+        )
 
     return install
 
@@ -109,7 +119,7 @@ class People:
 
     def device(self, patient_id: UUID | None = None, **facts: Any) -> UUID:
         patient_id = patient_id or self.patient()
-        return UUID(create_device(self.services, patient_id=patient_id, **facts)["id"])
+        return enrol_device(self.services, patient_id=patient_id, **facts).device_id
 
 
 @pytest.fixture

@@ -135,7 +135,7 @@ def post_study_observations(study_id: UUID, time_zone: str | None = None, encodi
     imported = import_observations(
         services(),
         study_id,
-        received_body(services().settings.max_import_bytes),
+        received_body(services().settings.max_import_bytes, services().settings.upload_time_limit),
         scope=scope(),
         media_type=request.mimetype or None,
         encoding=encoding,

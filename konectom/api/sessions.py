@@ -56,12 +56,13 @@ PLACE = DIGEST | {"Location": {"schema": {"type": "string"}, "description": "The
 def put_session(session_id: UUID, patient: UUID | None = None, encoding: str | None = None) -> Any:
     """Hand over a session; safe to repeat until it is answered."""
     patient_id, device_id = uploader(patient)
+    settings = services().settings
     kept = ingest_session(
         services(),
         session_id=session_id,
         patient_id=patient_id,
         device_id=device_id,
-        body=received_body(services().settings.max_body_bytes),
+        body=received_body(settings.max_body_bytes, settings.upload_time_limit),
         encoding=encoding,
         media_type=request.mimetype or None,
     )

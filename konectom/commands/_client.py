@@ -43,7 +43,11 @@ class Client:
         headers = _headers(token) | {"Content-Type": "application/json", "Content-Encoding": "gzip"}
         return self._send("PUT", f"/api/v1/sessions/{session_id}", body, headers)
 
-    def post(self, path: str, body: bytes, form: str, token: str) -> Answer:
+    def delete(self, path: str, token: str) -> Answer:
+        """Return the answer to a DELETE."""
+        return self._send("DELETE", path, None, _headers(token))
+
+    def post(self, path: str, body: bytes, form: str, token: str | None = None) -> Answer:
         """Return the answer to a POST of something that can be sent again: what is there is not made twice."""
         return self._send("POST", path, body, _headers(token) | {"Content-Type": form})
 
@@ -60,7 +64,7 @@ class Client:
         response = self._connection.getresponse()
         content = response.read()
         is_json = "json" in (response.headers.get("Content-Type") or "")
-        return Answer(response.status, orjson.loads(content) if is_json else content)
+        return Answer(response.status, orjson.loads(content) if is_json and content else content)
 
 
 def _headers(token: str | None) -> dict[str, str]:

@@ -88,7 +88,11 @@ def clear(directory: Path) -> None:
 
 def settings_of(directory: Path) -> dict[str, str]:
     """Return the settings of the demonstration: these alone, whatever the environment says."""
-    return {"KONECTOM_DATA_DIR": str(directory.absolute())}
+    return {
+        "KONECTOM_DATA_DIR": str(directory.absolute()),
+        "KONECTOM_MODE": "development",
+        "KONECTOM_RATE_LIMITS": "off",
+    }
 
 
 def open_settings(directory: Path) -> Settings:
@@ -100,16 +104,15 @@ def open_settings(directory: Path) -> Settings:
 
 @dataclass(frozen=True, slots=True)
 class People:
-    """The study's id, a staff token, and of each patient by code the id and a phone's token."""
+    """The study's id, a token for the clinic's program, and the id of each patient by code."""
 
     study_id: UUID
     staff_token: str
     patient_ids: dict[str, UUID]
-    device_tokens: dict[str, str]
 
 
-def enrol(services: Services, patients: list[Patient]) -> People:
-    """Return the people, making those that are not there yet. Tokens are new each time: they are never kept."""
+def make_people(services: Services, patients: list[Patient]) -> People:
+    """Return the people, making those that are not there yet. The token is new each time: it is never kept."""
     from konectom.commands._installation import every_row, study_named
     from konectom.workflows import people
     from konectom.workflows.consents import record_consent
@@ -122,16 +125,15 @@ def enrol(services: Services, patients: list[Patient]) -> People:
     study_id = UUID(study["id"])
     form = _consent_form(services, study_id)
     known = {row["code"]: row for row in every_row(people.list_patients, services, study_id=study_id)}
-    ids, device_tokens = {}, {}
+    ids = {}
     for patient in patients:
         row = known.get(patient.code) or people.create_patient(services, study_id=study_id, code=patient.code)
         ids[patient.code] = UUID(row["id"])
         record_consent(services, ids[patient.code], state="given", form=form)
-        device_tokens[patient.code] = _new_phone(services, ids[patient.code])
     staff = issue_service_token(
         services, name="demo", permissions=[ALL], study_id=study_id, lifetime=STAFF_TOKEN_LIFETIME
     )
-    return People(study_id, staff.token, ids, device_tokens)
+    return People(study_id, staff.token, ids)
 
 
 def _consent_form(services: Services, study_id: UUID) -> str:
@@ -146,11 +148,3 @@ def _consent_form(services: Services, study_id: UUID) -> str:
             services, study_id, version=FORM, title="Simulated patients", text=CONSENT_TEXT, data_types=types
         )
     return FORM
-
-
-def _new_phone(services: Services, patient_id: UUID) -> str:
-    from konectom.simulate.sessions import PHONE
-    from konectom.workflows.enrolments import enrol_device
-
-    facts = {name: str(PHONE[name]) for name in ("platform", "model", "os", "app")}
-    return enrol_device(services, patient_id=patient_id, **facts).access_token

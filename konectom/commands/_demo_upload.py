@@ -10,6 +10,7 @@ from datetime import date
 from typing import TYPE_CHECKING
 
 from konectom.commands._client import Client
+from konectom.commands._demo_phones import enrol_phones
 from konectom.commands._server import Server, ServerFailed
 from konectom.simulate.cohort import MISSED, QUANTITIES
 from konectom.simulate.patients import Patient, Visit, visits
@@ -33,7 +34,11 @@ class Sent:
 
 
 def upload_all(server: Server, cohort: list[Patient], people: People, start: date, weeks: int, bar: Progress) -> Sent:
-    """Simulate and upload all sittings over a few connections; raise :class:`ServerFailed` if one is refused."""
+    """Enrol the phones, simulate and upload all sittings over a few connections.
+
+    Raises :class:`ServerFailed` where something is refused.
+    """
+    phones = enrol_phones(server, people)
     began = time.monotonic()
     sittings = [
         (patient, visit)
@@ -49,7 +54,7 @@ def upload_all(server: Server, cohort: list[Patient], people: People, start: dat
         if not hasattr(held, "client"):
             held.client = server.client()
             clients.append(held.client)
-        answer = held.client.put_session(sent.session_id, sent.body, people.device_tokens[patient.code])
+        answer = phones[patient.code].put_session(held.client, sent.session_id, sent.body)
         if answer.status not in (200, 201):
             raise ServerFailed(f"the server refused a session: {answer.status} {answer.body}; its log: {server.log}")
         bar.advance(task)

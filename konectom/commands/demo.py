@@ -52,7 +52,7 @@ def command(once: bool, port: int, data_dir: Path, seed: int, patients: int, wee
     with _stop_on_termination(), claimed(data_dir):
         plan, cohort = _prepare(out, data_dir, seed, patients, weeks)
         with _server(out, data_dir, port) as server:
-            people = _enrol(data_dir, cohort)
+            people = _people(data_dir, cohort)
             if plan.complete:
                 out.print("The sessions are there already, from an earlier run.")
             else:
@@ -108,13 +108,13 @@ def _server(out: Console, data_dir: Path, port: int) -> Iterator[Server]:
         yield server
 
 
-def _enrol(data_dir: Path, cohort: list[Patient]) -> People:
-    from konectom.commands._demo_data import enrol, open_settings
+def _people(data_dir: Path, cohort: list[Patient]) -> People:
+    from konectom.commands._demo_data import make_people, open_settings
     from konectom.workflows.services import Services
 
     services = Services.open(open_settings(data_dir))
     try:
-        return enrol(services, cohort)
+        return make_people(services, cohort)
     finally:
         services.close()
 

@@ -32,7 +32,7 @@ def create(code: str, study: str, form: str, **facts: Any) -> None:
     """Create the patient CODE: a pseudonym, unique in its study. Never use a name or a number that others know."""
     from konectom.workflows.people import create_patient
 
-    with installation() as services:
+    with installation(changes=True) as services:
         study_id = UUID(study_named(services, study)["id"])
         show_one(create_patient(services, study_id=study_id, code=code, **facts), COLUMNS, form)
 

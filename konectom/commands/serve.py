@@ -18,12 +18,15 @@ from konectom.errors import StoreUnavailable
 def command(host: str | None, port: int, workers: int | None, threads: int | None) -> None:
     """Serve the REST interface, until it is told to stop.
 
-    The database must have been set up (konectom db upgrade) and the keys be there, else it does not start. TLS is left
-    to a proxy before it.
+    The database must have been set up (konectom db upgrade) and the keys be there, else it does not start. Nor does it
+    start, outside of development (KONECTOM_MODE), with settings or files that are not fit for patients' data. TLS is
+    left to a proxy before it.
     """
     from konectom.api import server
+    from konectom.settings import require_safe
 
     with installation() as services:
+        require_safe(services.settings)
         try:
             services.ping_stores()  # each worker checks the catalogues itself, however it was started
             services.require_keys()

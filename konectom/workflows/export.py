@@ -58,7 +58,7 @@ def feature_table(
 
 def feature_dictionary(services: Services, study_id: UUID) -> list[dict[str, Any]]:
     """Return a row for each column that the study's tables have: key, unit, direction, meaning, aliases ..."""
-    with services.db.read() as db:
+    with services.db.read(within=services.settings.export_time_limit) as db:
         find_study(db, study_id)
         stored = _catalogues(db, study_id)
         current: dict[str, dict[int, Entries]] = {}
@@ -80,7 +80,7 @@ def _pieces(
         raise FieldInvalid("form must be csv or parquet", at="/query/format")
     if version is not None and assessment is None:
         raise FieldInvalid("a version is one of an assessment; name it", at="/query/version")
-    with services.db.read() as db:
+    with services.db.read(within=services.settings.export_time_limit) as db:
         study = find_study(db, study_id)
         about = {"konectom.study": study.code}
         if assessment is None:

@@ -1,4 +1,4 @@
-"""Studies, patients and devices: made, found, listed. Answers are as they stand on the wire.
+"""Studies and patients: made, found, listed. Answers are as they stand on the wire.
 
 Where a ``scope`` narrows a question, what lies outside of it is not found.
 """
@@ -17,9 +17,9 @@ from sqlalchemy.orm import Session
 from konectom.errors import AlreadyExists, FieldInvalid, NotFound, PatientRestricted
 from konectom.security.acting import because
 from konectom.security.principal import EVERYTHING, Scope
-from konectom.storage.models import Device, Patient, Site, Study
+from konectom.storage.models import Patient, Site, Study
 from konectom.storage.scopes import patients_in, studies_in
-from konectom.workflows.pages import BY_TEXT_AND_ID, BY_TIME_AND_ID, Asked, page, told
+from konectom.workflows.pages import BY_TEXT_AND_ID, Asked, page, told
 from konectom.workflows.patient_keys import make_patient_key
 from konectom.workflows.services import Services
 
@@ -183,34 +183,6 @@ def list_patients(
         return page(db, statement, order, BY_TEXT_AND_ID, show_patient, asked)
 
 
-def create_device(
-    services: Services,
-    *,
-    patient_id: UUID,
-    platform: str | None = None,
-    model: str | None = None,
-    os: str | None = None,
-    app: str | None = None,
-) -> dict[str, Any]:
-    """Enrol a patient's phone."""
-    facts = {"platform": platform, "model": model, "os": os, "app": app}
-    checked = {name: checked_text(value, name) for name, value in facts.items() if value is not None}
-    row = Device(id=uuid4(), patient_id=patient_id, enrolled_at=services.clock(), **checked)
-    get_patient(services, patient_id)
-    return _kept(services, row, show_device, "there is such a device already")
-
-
-def list_devices(
-    services: Services, *, patient_id: UUID, cursor: str | None = None, limit: int | None = None
-) -> dict[str, Any]:
-    """Return a page of a patient's phones, in the order in which they were enrolled."""
-    statement = select(Device).where(Device.patient_id == patient_id)
-    with services.db.read() as db:
-        order = (Device.enrolled_at, Device.id)
-        asked = Asked.of(services.settings, cursor, limit)
-        return page(db, statement, order, BY_TIME_AND_ID, show_device, asked)
-
-
 def show_study(row: Study) -> dict[str, Any]:
     """Return a study as it stands on the wire."""
     return {
@@ -232,17 +204,6 @@ def show_patient(row: Patient) -> dict[str, Any]:
         **{name: getattr(row, name) if row.restricted_at is None else None for name in FACTS},
         "created_at": told(row.created_at),
         "restricted_at": None if row.restricted_at is None else told(row.restricted_at),
-    }
-
-
-def show_device(row: Device) -> dict[str, Any]:
-    """Return a device as it stands on the wire."""
-    facts = {"platform": row.platform, "model": row.model, "os": row.os, "app": row.app}
-    return {
-        "id": str(row.id),
-        "patient": str(row.patient_id),
-        **facts,
-        "enrolled_at": told(row.enrolled_at),
     }
 
 
@@ -269,10 +230,13 @@ def _code(code: str) -> str:
     return code
 
 
-def checked_text(value: str, field: str) -> str:
-    """Return a short text as it is; raises :class:`FieldInvalid` where a database might not hold it."""
+def checked_text(value: str, field: str, *, within: str = "") -> str:
+    """Return a short text as it is.
+
+    Raises :class:`FieldInvalid` at ``within/field`` where a database might not hold it.
+    """
     if len(value) > 200 or "\0" in value:
-        raise FieldInvalid(f"{field} must be text of at most 200 characters", at=f"/{field}")
+        raise FieldInvalid(f"{field} must be text of at most 200 characters", at=f"{within}/{field}")
     return value
 
 

@@ -101,7 +101,7 @@ def reliability_of_study(
     score or no design.
     """
     whose = and_(Patient.study_id == study_id, patients_in(scope, services.clock()))
-    with services.db.read() as db:
+    with services.db.read(within=services.settings.export_time_limit) as db:
         policy = policy_of(find_study(db, study_id))
         verdicts = policy.verdicts if verdict is None else _least(verdict)
         known = _known_keys(db)

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 
 from konectom.security.keys import Keychain
 from konectom.settings import Settings
+from konectom.storage.audit import Trail
 from konectom.storage.database import Database
 from konectom.storage.objects import ObjectStore, open_store
 from konectom.workflows.entries import require_same_catalogues
@@ -38,7 +39,8 @@ class Services:
     def open(cls, settings: Settings, *, clock: Clock = system_clock) -> Services:
         """Return the services that the settings describe; nothing is connected before it is needed."""
         keys = Keychain.open(settings.keys_url)
-        return cls(settings, Database(settings.database_url), open_store(settings.object_store_url), keys, clock)
+        db = Database(settings.database_url, trail=Trail(keys, clock), within=settings.read_time_limit)
+        return cls(settings, db, open_store(settings.object_store_url), keys, clock)
 
     def ping(self) -> None:
         """Raise an :class:`~konectom.errors.OperationError` unless all is ready for work."""

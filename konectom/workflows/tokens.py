@@ -5,7 +5,7 @@ from __future__ import annotations
 from konectom.errors import NotAuthenticated
 from konectom.security.principal import Principal
 from konectom.security.secrets import kind_of
-from konectom.workflows.enrolments import authenticate_device
+from konectom.workflows.devices import authenticate_device
 from konectom.workflows.service_tokens import authenticate_service
 from konectom.workflows.services import Services
 

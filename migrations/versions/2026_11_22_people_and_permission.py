@@ -142,6 +142,7 @@ def _make() -> None:
         sa.Column("head_seal", sa.String(), nullable=False),
         sa.PrimaryKeyConstraint("id", name="pk_audit_head"),
     )
+    op.execute("INSERT INTO audit_head (id, seq, seal, \"key\", head_seal) VALUES (1, 0, '', '', '')")
     op.create_table(
         "user",
         sa.Column("id", sa.Uuid(), nullable=False),
@@ -384,10 +385,11 @@ def _make() -> None:
     op.create_index("ix_enrolment_patient_id_created_at_id", "enrolment", ["patient_id", "created_at", "id"])
     op.create_table(
         "renewal",
-        sa.Column("device_id", sa.Uuid(), nullable=False),
         sa.Column("from_hash", sa.String(), nullable=False),
+        sa.Column("device_id", sa.Uuid(), nullable=False),
         sa.Column("to_hash", sa.String(), nullable=False),
         sa.Column("at", INSTANT, nullable=False),
         sa.ForeignKeyConstraint(["device_id"], ["device.id"], name="fk_renewal_device_id_device"),
-        sa.PrimaryKeyConstraint("device_id", "from_hash", name="pk_renewal"),
+        sa.PrimaryKeyConstraint("from_hash", name="pk_renewal"),
     )
+    op.create_index("ix_renewal_device_id_at", "renewal", ["device_id", "at"])

@@ -232,7 +232,7 @@ def test_not_ready_and_not_started_on_a_declaration_that_changed(anybody, servic
 
 
 def test_the_application_starts_where_no_database_is_set_up_yet(tmp_path):
-    services = Services.open(load_settings({}, data_dir=tmp_path / "none"))
+    services = Services.open(load_settings({}, mode="development", data_dir=tmp_path / "none"))
     with closing(services):
         app = create_app(services=services)
         assert app.test_client().get("/healthz").status_code == 200
@@ -248,7 +248,7 @@ import sys
 from contextlib import closing
 from konectom import create_app
 from konectom.settings import load_settings
-client = create_app(load_settings({{}}, data_dir={str(settings.data_dir)!r})).test_client()
+client = create_app(load_settings({{}}, mode="development", data_dir={str(settings.data_dir)!r})).test_client()
 assert client.get("/healthz").status_code == 200, "healthz"
 assert client.get("/readyz").status_code == 200, "readyz"
 print([name for name in ("scipy", "pyarrow", "pandas") if name in sys.modules])

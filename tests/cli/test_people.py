@@ -41,30 +41,8 @@ def test_a_study_that_does_not_exist_is_told(konectom):
     assert "no study 'none'" in konectom("patient", "create", "P1", "--study", "none", status=1).stderr
 
 
-def test_a_device_gets_a_token_that_works_until_it_is_revoked(konectom, services, people):
-    patient = people.patient(code="P1")
-    made = konectom.json("device", "create", "--patient", "P1", "--platform", "ios")
-    principal = authenticate(services, made["token"])
-    assert (principal.kind, principal.patient_id, str(principal.device_id)) == ("device", patient, made["id"])
-    listed = konectom("device", "list", "--patient", "P1").stdout
-    assert made["id"] in listed
-    assert made["token"] not in listed
-    assert "revoked 1 token " in konectom("device", "revoke", made["id"]).stdout
-    with pytest.raises(NotAuthenticated):
-        authenticate(services, made["token"])
-    assert "revoked 0 tokens " in konectom("device", "revoke", made["id"]).stdout
-
-
-def test_revoking_a_device_leaves_the_others(konectom, services, people):
-    people.patient(code="P1")
-    lost, kept = (konectom.json("device", "create", "--patient", "P1") for _ in range(2))
-    konectom("device", "revoke", lost["id"])
-    assert str(authenticate(services, kept["token"]).device_id) == kept["id"]
-
-
 @pytest.mark.parametrize("name", ["nonsense", "7c9e6679-7425-40de-944b-e07fc1f90ae7"])
 def test_revoking_what_does_not_exist_is_refused(konectom, name):
-    konectom("device", "revoke", name, status=1)
     konectom("user", "revoke", name, status=1)
 
 
@@ -72,8 +50,8 @@ def test_a_code_of_two_studies_needs_the_study(konectom, people):
     one, two = people.study("one"), people.study("two")
     people.patient(one, "P1")
     wanted = people.patient(two, "P1")
-    assert "--study" in konectom("device", "create", "--patient", "P1", status=1).stderr
-    made = konectom.json("device", "create", "--patient", "P1", "--study", "two")
+    assert "--study" in konectom("device", "enrol", "--patient", "P1", status=1).stderr
+    made = konectom.json("device", "enrol", "--patient", "P1", "--study", "two")
     assert UUID(made["patient"]) == wanted
 
 

@@ -4,7 +4,8 @@ import orjson
 import pytest
 
 from konectom.errors import FieldInvalid
-from konectom.workflows.people import list_devices, list_patients
+from konectom.workflows.devices import list_devices
+from konectom.workflows.people import list_patients
 
 
 def all_pages(ask, **how):

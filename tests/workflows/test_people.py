@@ -5,12 +5,10 @@ import pytest
 from konectom.errors import AlreadyExists, FieldInvalid, NotFound
 from konectom.security.principal import Scope
 from konectom.workflows.people import (
-    create_device,
     create_patient,
     create_study,
     get_patient,
     get_study,
-    list_devices,
     list_patients,
     list_studies,
     require_patient,
@@ -41,13 +39,6 @@ def test_a_patient_is_made_and_found(services, people):
     expected = {"id": made["id"], "study": str(study), "code": "P-1", "site": None, "handedness": "left", **facts}
     assert made == expected | {"created_at": "2026-11-21T09:00:00+00:00", "restricted_at": None}
     assert get_patient(services, UUID(made["id"]), study_id=study) == made
-
-
-def test_a_device_is_enrolled(services, patient):
-    made = create_device(services, patient_id=patient, platform="ios", model="iPhone15,2", os="19.1", app="1.4.2")
-    assert made["patient"] == str(patient)
-    assert (made["platform"], made["app"], made["enrolled_at"]) == ("ios", "1.4.2", "2026-11-21T09:00:00+00:00")
-    assert list_devices(services, patient_id=patient) == {"items": [made], "next": None}
 
 
 def test_a_code_is_taken_once(services, people):
@@ -90,12 +81,11 @@ def test_facts_about_people_are_checked(services, people, field, value):
     assert list_patients(services)["items"] == []
 
 
-def test_texts_have_an_end(services, patient):
+@pytest.mark.parametrize("name", ["x" * 201, "a\0b"])
+def test_texts_have_an_end_and_no_nul(services, name):
     with pytest.raises(FieldInvalid) as refused:
-        create_device(services, patient_id=patient, model="x" * 201)
-    assert refused.value.at == "/model"
-    with pytest.raises(FieldInvalid):
-        create_study(services, code="A", name="a\0b")
+        create_study(services, code="A", name=name)
+    assert refused.value.at == "/name"
 
 
 def test_what_does_not_exist_is_not_found(services, people):
@@ -103,7 +93,6 @@ def test_what_does_not_exist_is_not_found(services, people):
         lambda: get_study(services, uuid4()),
         lambda: get_patient(services, uuid4()),
         lambda: create_patient(services, study_id=uuid4(), code="P"),
-        lambda: create_device(services, patient_id=uuid4()),
     ):
         with pytest.raises(NotFound):
             ask()

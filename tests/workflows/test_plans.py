@@ -6,12 +6,16 @@ from uuid import uuid4
 import pytest
 from sqlalchemy import event
 
+from konectom.security.secrets import new_secret
 from konectom.workflows import (
     alerts,
     consent_forms,
     consents,
+    devices,
+    enrolments,
     export,
     people,
+    renewals,
     reviews,
     schedules,
     sessions,
@@ -19,7 +23,6 @@ from konectom.workflows import (
     tokens,
     trends,
 )
-from konectom.workflows.enrolments import enrol_device
 from konectom.workflows.ingest import ingest_session
 from tests.probe import session_body
 
@@ -53,8 +56,9 @@ def plans(services):
 
 
 def test_questions_are_answered_from_an_index(services, people_of_a_study, plans, probe):
-    study, patient, session_id = people_of_a_study
-    phone = enrol_device(services, patient_id=patient)
+    study, patient, _, session_id = people_of_a_study
+    phone = enrolments.enrol_device(services, patient_id=patient)
+    code = enrolments.create_enrolment(services, patient_id=patient)["code"]
     schedules.create_schedule(services, study, assessment="probe", start="2026-11-02")
     page = {"limit": 1}
     cursor = people.list_patients(services, study_id=study, limit=1)["next"]
@@ -66,7 +70,7 @@ def test_questions_are_answered_from_an_index(services, people_of_a_study, plans
             services, patient_id=patient, since=ANY_TIME, cursor=later, **page
         ),
         "patients": lambda: people.list_patients(services, study_id=study, cursor=cursor, **page),
-        "devices": lambda: people.list_devices(services, patient_id=patient, **page),
+        "devices": lambda: devices.list_devices(services, patient_id=patient, **page),
         "trend": lambda: trends.patient_trends(services, patient, measure="probe.samples", start=ANY_TIME),
         "summary": lambda: summary.patient_summary(services, patient),
         "alerts": lambda: alerts.list_alerts(services, study, review=False, **page),
@@ -77,6 +81,9 @@ def test_questions_are_answered_from_an_index(services, people_of_a_study, plans
         "consent forms": lambda: consent_forms.list_consent_forms(services, study, **page),
         "adherence": lambda: schedules.patient_adherence(services, patient),
         "token": lambda: tokens.authenticate(services, phone.access_token),
+        "exchange": lambda: enrolments.exchange(services, code=code, renewal=new_secret("renewal")),
+        "renewal": lambda: renewals.renew(services, renewal=phone.renewal, next=new_secret("renewal")),
+        "enrolments": lambda: enrolments.list_enrolments(services, patient_id=patient, **page),
     }
     # Keys of measures are a few hundred at most, and catalogues a few.
     small = ("SCAN measure", "SCAN catalogue")

@@ -126,6 +126,7 @@ class Login(Base):
 
     __tablename__ = "login"
     __table_args__ = (Index(None, "user_id", "ended_at"),)
+    UNAUDITED_COLUMNS = frozenset({"seen_at"})  # each request moves it on, and is told itself
 
     id: Mapped[UUID] = mapped_column(primary_key=True)
     user_id: Mapped[UUID] = mapped_column(ForeignKey("user.id"))
@@ -188,9 +189,10 @@ class Renewal(Base):
     """A renewal that was made, so that its repetition is told from a theft."""
 
     __tablename__ = "renewal"
+    __table_args__ = (Index(None, "device_id", "at"),)
     AUDITED = False  # the change of the credential is
 
-    device_id: Mapped[UUID] = mapped_column(ForeignKey("device.id"), primary_key=True)
     from_hash: Mapped[str] = mapped_column(primary_key=True, info=SECRET)
+    device_id: Mapped[UUID] = mapped_column(ForeignKey("device.id"))
     to_hash: Mapped[str] = mapped_column(info=SECRET)
     at: Mapped[datetime]
