@@ -5,6 +5,7 @@
 #   make test                       all tests; ARGS="-k pinch -x" goes to pytest
 #   make test PYTHON=python3.13     the same with another interpreter, in an environment of its own
 #   make check                      style, types, layers, migrations
+#   make audit                      looks for known vulnerabilities in the pinned dependencies, where it can ask for them
 #   make format                     rewrites the code in the project's style
 #   make lock                       pins the dependencies anew (needs uv); UPGRADE=1 takes the newest versions
 #   make clean                      removes all that these made
@@ -13,7 +14,7 @@ override VENV := .venv$(if $(PYTHON),-$(notdir $(PYTHON)))
 bin := $(VENV)/bin
 export PYTHON
 
-.PHONY: help setup demo test check format lock clean
+.PHONY: help setup demo test check audit format lock clean
 .DEFAULT_GOAL := help
 
 help:
@@ -34,6 +35,9 @@ check: setup
 	"$(bin)/mypy"
 	"$(bin)/lint-imports"
 	"$(bin)/konectom" db check
+
+audit: setup
+	@"$(bin)/python" .ci/audit.py
 
 format: setup
 	"$(bin)/ruff" check --fix-only .

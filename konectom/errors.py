@@ -32,27 +32,35 @@
     │       └── AudioUndecodable        audio_undecodable
     ├── AccessError
     │   ├── NotAuthenticated       401  not_authenticated
+    │   │   └── SecondFactorNeeded 401  second_factor_needed
     │   │   ├── EnrolmentRefused        enrolment_refused
     │   │   ├── RenewalRefused          renewal_refused
     │   │   └── RenewalSuperseded       renewal_superseded
     │   ├── NotPermitted           403  not_permitted
+    │   ├── ConsentMissing         403  consent_missing
+    │   ├── ConsentWithdrawn       403  consent_withdrawn
+    │   ├── PatientRestricted      403  patient_restricted
     │   └── NotFound               404  not_found
     ├── ConflictError              409
     │   ├── DigestConflict              session_digest_conflict
     │   ├── SessionIdTaken              session_id_taken
     │   ├── AlreadyExists               already_exists
+    │   ├── LastAdministrator           last_administrator
     │   ├── EnrolmentUsed               enrolment_used
     │   └── ObservationConflict         observation_conflict
     └── OperationError             the operator has to act
         ├── SettingInvalid         500  setting_invalid
+        ├── SettingUnsafe          500  setting_unsafe
         ├── MigrationNeeded        503  migration_needed
         ├── CatalogueChanged       503  catalogue_changed
+        ├── AuditBroken            503  audit_broken
         ├── ExtraMissing           501  extra_missing
         ├── KeysMissing            503  keys_missing
         ├── KeysInvalid            503  keys_invalid
         ├── KeyInUse               409  key_in_use
-        └── StoreUnavailable       503  store_unavailable
-            └── SealBroken              seal_broken
+        ├── StoreUnavailable       503  store_unavailable
+        │   └── SealBroken              seal_broken
+        └── TooSlow                503  too_slow
 
 ``code`` never changes once released; ``detail`` is for people and may. ``at`` is a JSON pointer (RFC 6901) into the
 body that was sent, or into the query (``/query/limit``).
@@ -256,6 +264,12 @@ class NotAuthenticated(AccessError):
     code, status, title = "not_authenticated", 401, "Not authenticated"
 
 
+class SecondFactorNeeded(NotAuthenticated):
+    """The password is right; a code of the second factor is needed besides."""
+
+    code, title = "second_factor_needed", "Second factor needed"
+
+
 class EnrolmentRefused(NotAuthenticated):
     """The enrolment code cannot be used: unknown, expired, void, or used by another phone."""
 
@@ -278,6 +292,24 @@ class NotPermitted(AccessError):
     """The credential does not allow this."""
 
     code, status, title = "not_permitted", 403, "Not permitted"
+
+
+class ConsentMissing(AccessError):
+    """The patient has not agreed that data of this type are collected."""
+
+    code, status, title = "consent_missing", 403, "No consent"
+
+
+class ConsentWithdrawn(AccessError):
+    """The patient no longer agrees that data of this type are collected."""
+
+    code, status, title = "consent_withdrawn", 403, "Consent withdrawn"
+
+
+class PatientRestricted(AccessError):
+    """What is kept of the patient, or of this type, is neither shown nor used at present, and nothing is added."""
+
+    code, status, title = "patient_restricted", 403, "Use is restricted"
 
 
 class NotFound(AccessError):
@@ -314,6 +346,12 @@ class AlreadyExists(ConflictError):
     code, title = "already_exists", "Already exists"
 
 
+class LastAdministrator(ConflictError):
+    """Nobody would be left who can administer the installation."""
+
+    code, title = "last_administrator", "Last administrator"
+
+
 class EnrolmentUsed(ConflictError):
     """A phone was enrolled with this code already."""
 
@@ -336,6 +374,12 @@ class SettingInvalid(OperationError):
     code, title = "setting_invalid", "Setting invalid"
 
 
+class SettingUnsafe(OperationError):
+    """A setting, or who may read a file, is not fit for patients' data."""
+
+    code, title = "setting_unsafe", "Not fit for patients' data"
+
+
 class MigrationNeeded(OperationError):
     """The database schema is not the one this version needs."""
 
@@ -346,6 +390,12 @@ class CatalogueChanged(OperationError):
     """An assessment's declaration changed without a new version."""
 
     code, status, title = "catalogue_changed", 503, "Catalogue changed without a new version"
+
+
+class AuditBroken(OperationError):
+    """The audit was changed from outside, so that nothing can be written to it."""
+
+    code, status, title = "audit_broken", 503, "Audit broken"
 
 
 class ExtraMissing(OperationError):
@@ -382,6 +432,12 @@ class SealBroken(StoreUnavailable):
     """Something that is stored sealed was changed or damaged, or belongs elsewhere."""
 
     code, title = "seal_broken", "Stored data damaged"
+
+
+class TooSlow(OperationError):
+    """The database was stopped at the limit of time that one question may take."""
+
+    code, status, title = "too_slow", 503, "Answer takes too long"
 
 
 def pointer_token(name: object) -> str:

@@ -3,7 +3,7 @@
 import os
 import shutil
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,7 @@ from konectom.storage import migrate
 from konectom.workflows.enrolments import enrol_device
 from konectom.workflows.people import create_patient, create_study
 from konectom.workflows.services import Services
+from tests.people import QUICK, Staff
 from tests.probe import probe_of
 
 # Continuous integration draws the same examples each time: what it says of a change is of the change. Elsewhere every
@@ -64,12 +65,21 @@ def key_file(tmp_path_factory: pytest.TempPathFactory) -> Any:
 
 @pytest.fixture(scope="session")
 def set_up(migrated: Any, key_file: Any) -> Callable[[Path], Settings]:
-    """Makes an installation in a directory: its database is set up and empty. Returns its settings."""
+    """Makes an installation in a directory: its database is set up and empty. Returns its settings.
+
+    Callers are not slowed down: tests of that (tests/api/test_limits.py) turn it on.
+    """
 
     def install(directory: Path) -> Settings:
         shutil.copy(migrated, directory / "konectom.sqlite3")
         shutil.copy(key_file, directory / "keys.json")
-        return load_settings({}, data_dir=directory, device_access_lifetime="30 d")  # tests move their clock
+        return load_settings(
+            {},
+            mode="development",
+            rate_limits="off",
+            data_dir=directory,
+            device_access_lifetime="30 d",  # tests move their clock
+        )
 
     return install
 
@@ -88,7 +98,7 @@ def settings(tmp_path: Path, set_up: Callable[[Path], Settings]) -> Settings:
 
 @pytest.fixture
 def services(settings: Settings, clock: Clock) -> Iterator[Services]:
-    services = Services.open(settings, clock=clock)
+    services = replace(Services.open(settings, clock=clock), passwords=QUICK)
     yield services
     services.close()
 
@@ -99,8 +109,9 @@ class People:
 
     services: Services
 
-    def study(self, code: str | None = None) -> UUID:
-        return UUID(create_study(self.services, code=code or f"S{uuid4().hex[:8]}")["id"])
+    def study(self, code: str | None = None, consent: str = "elsewhere") -> UUID:
+        code = code or f"S{uuid4().hex[:8]}"
+        return UUID(create_study(self.services, code=code, consent=consent)["id"])
 
     def patient(self, study_id: UUID | None = None, code: str | None = None, **facts: Any) -> UUID:
         study_id = study_id or self.study()
@@ -115,6 +126,11 @@ class People:
 @pytest.fixture
 def people(services: Services) -> People:
     return People(services)
+
+
+@pytest.fixture
+def staff_members(services: Services) -> Staff:
+    return Staff(services)
 
 
 @pytest.fixture

@@ -25,6 +25,7 @@ from konectom.security.principal import Principal, Scope
 from konectom.workflows.people import get_study, require_patient
 from konectom.workflows.services import Services
 from konectom.workflows.tokens import authenticate
+from konectom.workflows.withheld import EVEN_RESTRICTED
 
 PUBLIC = "public"
 
@@ -36,9 +37,14 @@ class Uploader(NamedTuple):
     device_id: UUID | None
 
 
-def init_app(app: Flask) -> None:
-    """Let nothing in ``app`` answer that has not said whom it answers."""
-    app.before_request(_guard)
+def init_app(app: Flask, *, but: frozenset[str] = frozenset()) -> None:
+    """Let nothing in ``app`` answer that has not said whom it answers; blueprints in ``but`` bring their own guard."""
+
+    def guard() -> None:
+        if request.blueprint not in but:
+            _guard()
+
+    app.before_request(guard)
     app.teardown_request(lambda _: act_as(SERVER))
 
 
@@ -127,7 +133,8 @@ def _guard() -> None:
         return
     caller = g.principal = authenticate(services(), _bearer_token())
     act_as(_acting(caller, declared))
-    structlog.contextvars.bind_contextvars(**{caller.kind: str(caller.id)})
+    if caller.kind != "device":  # a phone is one patient's, and the log outlives an erasure
+        structlog.contextvars.bind_contextvars(**{caller.kind: str(caller.id)})
     g.permission = MATRIX[declared]
     reached = caller.reach(declared)
     if reached is None:
@@ -161,8 +168,14 @@ def _bearer_token() -> str:
 
 
 def _check_address(named: dict[str, Any]) -> None:
-    """Raise :class:`NotFound` unless the patient or study in the address is within the caller's scope."""
+    """Raise :class:`NotFound` unless the patient or study in the address is within the caller's scope.
+
+    Of a patient of whom all is restricted only a few permissions show anything; others raise
+    :class:`~konectom.errors.PatientRestricted`.
+    """
     if "study_id" in named:
         get_study(services(), study_in_scope(named["study_id"], at=""))
     if "patient_id" in named:
-        require_patient(services(), named["patient_id"], scope=scope())
+        permission = permission_at_hand()
+        even_restricted = permission is not None and permission.name in EVEN_RESTRICTED
+        require_patient(services(), named["patient_id"], scope=scope(), even_restricted=even_restricted)

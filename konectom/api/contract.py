@@ -9,17 +9,21 @@ from typing import Any, NoReturn, Protocol, TypeVar, cast
 
 import flask_smorest
 import orjson
-from flask import Flask, Request
+from flask import Flask, Request, current_app
 from marshmallow import RAISE, Schema, ValidationError, fields
 from marshmallow.exceptions import SCHEMA
 from webargs import core
 from webargs.flaskparser import FlaskParser
 
+from konectom.api.body import received_body
 from konectom.api.errors import PROBLEM_TYPE, MediaTypeUnsupported
 from konectom.api.schemas.problem import Problem
 from konectom.errors import FieldInvalid, FieldMissing, KonectomError, NotJson, pointer_token
 
 View = TypeVar("View", bound=Callable[..., Any])
+MAX_DEPTH = 32
+"""How deep a JSON body may be nested: none that a view reads is deeper, and what is kept must be written again."""
+
 Answer = type[Schema] | dict[str, Any]
 """What an answer is: a schema, or where it is no JSON, its schema in the words of OpenAPI."""
 
@@ -40,10 +44,14 @@ class Parser(FlaskParser):
     def _raw_load_json(self, req: Request) -> Any:
         if not core.is_json(req.mimetype):
             raise MediaTypeUnsupported("This address reads application/json.")
+        body = received_body(current_app.config["MAX_CONTENT_LENGTH"])
         try:
-            return orjson.loads(req.get_data())
+            told = orjson.loads(body)
         except orjson.JSONDecodeError as error:
             raise NotJson(f"The body is not JSON: {error}") from None
+        if body.count(b"[") + body.count(b"{") > MAX_DEPTH and _is_deeper(told, MAX_DEPTH):
+            raise FieldInvalid(f"the body is nested more than {MAX_DEPTH} deep", at="")
+        return told
 
     def load_querystring(self, req: Request, schema: Schema) -> Any:
         """Return the query's fields; one that is told twice is refused, and a NUL, which no text here holds."""
@@ -138,6 +146,14 @@ class Api(flask_smorest.Api):  # type: ignore[misc]  # flask-smorest carries no 
         for name, phrase in [*names, ("DEFAULT_ERROR", "Any failure")]:
             content = {PROBLEM_TYPE: {"schema": Problem}}
             self.spec.components.response(name, {"description": phrase, "content": content}, lazy=True)
+
+
+def _is_deeper(value: Any, depth: int) -> bool:
+    if isinstance(value, dict):
+        value = list(value.values())
+    if not isinstance(value, list):
+        return False
+    return depth == 0 or any(_is_deeper(each, depth - 1) for each in value)
 
 
 def _faults(messages: Mapping[str, Any]) -> Iterator[KonectomError]:

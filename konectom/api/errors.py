@@ -9,6 +9,7 @@ What HTTP itself refuses, before a workflow is asked, joins the tree of :mod:`ko
         ├── MethodNotAllowed       405  method_not_allowed
         ├── BodyStalled            408  body_stalled
         ├── MediaTypeUnsupported   415  media_type_unsupported
+        ├── RateLimited            429  rate_limited
         └── InternalError          500  internal_error
 """
 
@@ -73,6 +74,12 @@ class MediaTypeUnsupported(ProtocolError):
     code, status, title = "media_type_unsupported", 415, "Content-Type not supported"
 
 
+class RateLimited(ProtocolError):
+    """More requests came than one caller may make; ``retry_after_s`` says when to come again."""
+
+    code, status, title = "rate_limited", 429, "Too many requests"
+
+
 class InternalError(ProtocolError):
     """The server failed; the request id leads to the reason in its log."""
 
@@ -83,7 +90,7 @@ def init_app(app: Flask) -> None:
     """Let every failure of ``app`` leave through :func:`problem`."""
     app.register_error_handler(KonectomError, problem)
     app.register_error_handler(HTTPException, _of_http)
-    app.register_error_handler(Exception, _of_bug)
+    app.register_error_handler(Exception, problem_of_bug)
 
 
 def problem(error: KonectomError) -> Response:
@@ -100,6 +107,8 @@ def problem(error: KonectomError) -> Response:
     response = current_app.response_class(encode(told), error.status, mimetype=PROBLEM_TYPE)
     if isinstance(error, NotAuthenticated):
         response.headers["WWW-Authenticate"] = 'Bearer realm="konectom"'
+    if error.status == 429:
+        response.headers["Retry-After"] = str(error.context.get("retry_after_s", RETRY_AFTER_S))
     if error.status == 503:
         cause = getattr(error.__cause__, "orig", error.__cause__)
         _LOG.warning("request.unserved", code=error.code, detail=error.detail, cause=str(cause or ""))
@@ -138,7 +147,8 @@ def _translated(raised: HTTPException) -> KonectomError:
     return InternalError(raised.description or raised.name)
 
 
-def _of_bug(raised: Exception) -> Response:
+def problem_of_bug(raised: Exception) -> Response:
+    """Return what nobody foresaw as a failure of the server."""
     failure = InternalError(f"{type(raised).__name__}: {raised}")
     failure.__cause__ = raised
     return problem(failure)

@@ -20,7 +20,7 @@ from konectom.api.schemas.following import (
     SchedulePage,
     SchedulesQuery,
 )
-from konectom.errors import AlreadyExists, AssessmentUnknown, FieldInvalid, FieldMissing, NotFound
+from konectom.errors import AlreadyExists, AssessmentUnknown, FieldInvalid, FieldMissing, NotFound, PatientRestricted
 from konectom.workflows.alerts import acknowledge, list_alerts
 from konectom.workflows.policies import get_policy, set_policy
 from konectom.workflows.schedules import create_schedule, delete_schedule, list_schedules, patient_adherence
@@ -51,7 +51,7 @@ def put_study_policy(study_id: UUID, **document: Any) -> Any:
 @permits("schedule.read")
 @following.query(SchedulesQuery)
 @following.answers(200, SchedulePage)
-@following.refuses(NotFound, FieldInvalid)
+@following.refuses(PatientRestricted, NotFound, FieldInvalid)
 def get_study_schedules(study_id: UUID, **query: Any) -> Any:
     """List what is due in a study, or for one of its patients."""
     return list_schedules(services(), study_id, scope=scope(), **query)
@@ -79,7 +79,7 @@ def delete_study_schedule(study_id: UUID, schedule_id: UUID) -> Any:
 @following.route("/patients/<uuid:patient_id>/schedules")
 @permits("adherence.read")
 @following.answers(200, Adherence)
-@following.refuses(NotFound)
+@following.refuses(PatientRestricted, NotFound)
 def get_patient_schedules(patient_id: UUID) -> Any:
     """Show what is due for a patient, and what was done, late and missed."""
     return patient_adherence(services(), patient_id)
@@ -89,7 +89,7 @@ def get_patient_schedules(patient_id: UUID) -> Any:
 @permits("alert.read")
 @following.query(AlertsQuery)
 @following.answers(200, AlertPage)
-@following.refuses(NotFound, FieldInvalid)
+@following.refuses(PatientRestricted, NotFound, FieldInvalid)
 def get_study_alerts(study_id: UUID, **query: Any) -> Any:
     """List what to look at: confirmed changes, alarming answers, lapses, spoiled tests."""
     return list_alerts(services(), study_id, scope=scope(), **query)
@@ -99,7 +99,7 @@ def get_study_alerts(study_id: UUID, **query: Any) -> Any:
 @permits("alert.acknowledge")
 @following.body(Acknowledgement)
 @following.answers(200, Alert)
-@following.refuses(NotFound, FieldInvalid)
+@following.refuses(PatientRestricted, NotFound, FieldInvalid)
 def put_alert_acknowledgement(study_id: UUID, alert_id: UUID, note: str = "") -> Any:
     """Say that an alert was seen; a second time changes nothing."""
     caller = principal()

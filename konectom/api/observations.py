@@ -25,6 +25,8 @@ from konectom.api.schemas.sessions import UploadHeaders
 from konectom.errors import (
     BodyTooLarge,
     CompressionCorrupt,
+    ConsentMissing,
+    ConsentWithdrawn,
     EncodingUnsupported,
     FieldInvalid,
     FieldMissing,
@@ -34,6 +36,7 @@ from konectom.errors import (
     NotFound,
     NotJson,
     ObservationConflict,
+    PatientRestricted,
     ScaleUnknown,
     UnitInvalid,
     UnitMissing,
@@ -75,7 +78,7 @@ def get_scales() -> Any:
 @permits("observation.read")
 @observations.query(ObservationsQuery)
 @observations.answers(200, ObservationPage)
-@observations.refuses(NotFound, ScaleUnknown, FieldInvalid)
+@observations.refuses(PatientRestricted, NotFound, ScaleUnknown, FieldInvalid)
 def get_patient_observations(patient_id: UUID, **query: Any) -> Any:
     """List a patient's observations, oldest first."""
     return list_observations(services(), patient_id, **query)
@@ -87,6 +90,7 @@ def get_patient_observations(patient_id: UUID, **query: Any) -> Any:
 @observations.answers(201, Observation)
 @observations.also_answers(200, Observation, description="It was there already.")
 @observations.refuses(NotFound, ObservationConflict)
+@observations.refuses(ConsentMissing, ConsentWithdrawn, PatientRestricted)
 @observations.refuses(ScaleUnknown, FieldMissing, FieldInvalid, UnitMissing, UnitInvalid)
 def post_patient_observation(patient_id: UUID, **facts: Any) -> Any:
     """Keep what was found; the same once more is one observation."""
@@ -99,7 +103,7 @@ def post_patient_observation(patient_id: UUID, **facts: Any) -> Any:
 @observations.route("/patients/<uuid:patient_id>/observations/<uuid:observation_id>")
 @permits("observation.read")
 @observations.answers(200, Observation)
-@observations.refuses(NotFound)
+@observations.refuses(PatientRestricted, NotFound)
 def get_patient_observation(patient_id: UUID, observation_id: UUID) -> Any:
     """Show an observation, also one that was taken back."""
     return get_observation(services(), patient_id, observation_id)
@@ -109,7 +113,7 @@ def get_patient_observation(patient_id: UUID, observation_id: UUID) -> Any:
 @permits("observation.enter")
 @observations.body(Retraction)
 @observations.answers(200, Observation)
-@observations.refuses(NotFound, FieldMissing, FieldInvalid)
+@observations.refuses(PatientRestricted, NotFound, FieldMissing, FieldInvalid)
 def put_observation_retraction(patient_id: UUID, observation_id: UUID, reason: str) -> Any:
     """Take an observation back. It no longer counts, and stays to be seen."""
     return retract_observation(services(), patient_id, observation_id, reason=reason)
@@ -131,7 +135,7 @@ def post_study_observations(study_id: UUID, time_zone: str | None = None, encodi
     imported = import_observations(
         services(),
         study_id,
-        received_body(services().settings.max_import_bytes),
+        received_body(services().settings.max_import_bytes, services().settings.upload_time_limit),
         scope=scope(),
         media_type=request.mimetype or None,
         encoding=encoding,

@@ -8,7 +8,9 @@ from typing import Any
 from apispec import APISpec
 
 from konectom.api import upload
+from konectom.api.errors import PROBLEM_TYPE
 from konectom.api.requests import REQUEST_ID_HEADER
+from konectom.api.schemas.problem import Problem
 
 INFO = {
     "description": """Recordings of phone tests in, digital measures out.
@@ -29,12 +31,25 @@ SECURITY = {
 }
 
 
+RATE_LIMITED = "RateLimited"
+_RATE_LIMITED = {
+    "description": "`rate_limited`: Too many requests.",
+    "headers": {
+        "Retry-After": {"schema": {"type": "integer"}, "description": "After how many seconds to come again."},
+        REQUEST_ID_HEADER: {"$ref": f"#/components/headers/{REQUEST_ID_HEADER}"},
+    },
+    "content": {PROBLEM_TYPE: {"schema": Problem}},
+}
+UNLIMITED = frozenset({"/healthz", "/readyz"})
+
+
 def prepare(spec: APISpec) -> None:
     """Add to an empty document what every view may refer to."""
     spec.components.security_scheme("bearer", SECURITY["bearer"])
     # Filled by `complete`: importing every assessment is not for the start of the server.
     spec.components.schema("AssessmentName", {"type": "string", "description": "The name of a test."})
     upload.add_schemas(spec)
+    spec.components.response(RATE_LIMITED, _RATE_LIMITED)
 
 
 def complete(document: dict[str, Any], assessments: list[str]) -> dict[str, Any]:
@@ -43,9 +58,13 @@ def complete(document: dict[str, Any], assessments: list[str]) -> dict[str, Any]
     full["components"]["schemas"]["AssessmentName"]["enum"] = assessments
     header = {"description": "Leads to this request in the server's log.", "schema": {"type": "string"}}
     full["components"].setdefault("headers", {})[REQUEST_ID_HEADER] = header
-    for path in full["paths"].values():
+    for address, path in full["paths"].items():
         for operation in path.values():
-            for response in operation["responses"].values() if isinstance(operation, dict) else ():
+            if not isinstance(operation, dict):
+                continue
+            if address not in UNLIMITED:
+                operation["responses"]["429"] = {"$ref": f"#/components/responses/{RATE_LIMITED}"}
+            for response in operation["responses"].values():
                 if "$ref" not in response:
                     carried = response.setdefault("headers", {})
                     carried[REQUEST_ID_HEADER] = {"$ref": f"#/components/headers/{REQUEST_ID_HEADER}"}

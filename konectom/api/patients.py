@@ -12,7 +12,7 @@ from konectom.api.contract import Resource
 from konectom.api.schemas.people import NewPatient, Patient, PatientChange, PatientPage, PatientsQuery
 from konectom.api.schemas.sessions import SessionPage, SessionsQuery
 from konectom.api.schemas.trends import Summary, SummaryQuery, Trends, TrendsQuery
-from konectom.errors import AlreadyExists, FieldInvalid, FieldMissing, NotFound
+from konectom.errors import AlreadyExists, FieldInvalid, FieldMissing, NotFound, PatientRestricted
 from konectom.workflows.people import create_patient, edit_patient, get_patient, list_patients
 from konectom.workflows.sessions import list_sessions
 from konectom.workflows.summary import patient_summary
@@ -67,7 +67,7 @@ def patch_patient(patient_id: UUID, **changes: Any) -> Any:
 @permits("session.read")
 @patients.query(SessionsQuery)
 @patients.answers(200, SessionPage)
-@patients.refuses(NotFound, FieldInvalid)
+@patients.refuses(PatientRestricted, NotFound, FieldInvalid)
 def get_patient_sessions(patient_id: UUID, **query: Any) -> Any:
     """List a patient's sessions, in the order in which they came."""
     return list_sessions(services(), patient_id=patient_id, **query)
@@ -77,7 +77,7 @@ def get_patient_sessions(patient_id: UUID, **query: Any) -> Any:
 @permits("trend.read")
 @patients.query(TrendsQuery)
 @patients.answers(200, Trends)
-@patients.refuses(NotFound, FieldInvalid)
+@patients.refuses(PatientRestricted, NotFound, FieldInvalid)
 def get_patient_trends(patient_id: UUID, **query: Any) -> Any:
     """Follow a patient's scores over time: points, windows, baseline, noise, change, slope, confirmed changes."""
     # What clinicians and laboratories found is not for whoever holds the phone.
@@ -88,7 +88,7 @@ def get_patient_trends(patient_id: UUID, **query: Any) -> Any:
 @permits("summary.read")
 @patients.query(SummaryQuery)
 @patients.answers(200, Summary)
-@patients.refuses(NotFound, FieldInvalid)
+@patients.refuses(PatientRestricted, NotFound, FieldInvalid)
 def get_patient_summary(patient_id: UUID, **query: Any) -> Any:
     """Show a patient in one line per score: now, baseline, change, and the verdict in words."""
     return patient_summary(services(), patient_id, **query)

@@ -1,4 +1,4 @@
-"""What every request gets: an id, one line in the log, and headers that keep browsers from doing harm."""
+"""What every request gets: an id, and one line in the log."""
 
 from __future__ import annotations
 
@@ -14,12 +14,9 @@ REQUEST_ID_HEADER = "X-Request-Id"
 _FOREIGN_ID = re.compile(r"[A-Za-z0-9._-]{8,64}")
 _LOG = structlog.get_logger("konectom.api")
 
-# JSON, CSV and Parquet need nothing from a browser; pages that do (the documentation) bring their own policy.
-_POLICY = "default-src 'none'; frame-ancestors 'none'"
-
 
 def init_app(app: Flask) -> None:
-    """Give ``app``'s requests their id, log line and headers."""
+    """Give ``app``'s requests their id and log line."""
     app.before_request(_begin)
     app.after_request(_finish)
 
@@ -40,13 +37,7 @@ def _begin() -> None:
 
 
 def _finish(response: Response) -> Response:
-    headers = response.headers
-    headers[REQUEST_ID_HEADER] = request_id()
-    headers["X-Content-Type-Options"] = "nosniff"
-    headers["Referrer-Policy"] = "no-referrer"
-    headers["Cross-Origin-Resource-Policy"] = "same-origin"
-    headers.setdefault("Content-Security-Policy", _POLICY)
-    headers.setdefault("Cache-Control", "no-store")
+    response.headers[REQUEST_ID_HEADER] = request_id()
     # The rule, not the path: ids of people and sessions stay out of the log.
     rule = request.url_rule.rule if request.url_rule else None
     took_ms = round((time.perf_counter() - g.began) * 1000, 1) if "began" in g else None

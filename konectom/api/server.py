@@ -33,9 +33,21 @@ control_socket_disable = True
 graceful_timeout = 30
 timeout = 60
 
+# A request line and headers longer than any of ours are refused before they are kept. RFC 9112 section 3 asks for 8000.
+limit_request_line = 8190
+limit_request_fields = 50
+limit_request_field_size = 8190
+
 # The application logs each request itself, without addresses and ids of people.
 accesslog = None
 errorlog = "-"
+
+
+def on_starting(_arbiter: Any) -> None:
+    """Keep to ourselves which server this is; the workers inherit it."""
+    from gunicorn.http import wsgi  # type: ignore[import-untyped]
+
+    wsgi.SERVER = "konectom"
 
 
 def post_worker_init(_worker: Any) -> None:

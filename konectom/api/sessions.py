@@ -16,6 +16,8 @@ from konectom.api.schemas.sessions import Receipt, SessionPage, SessionQuery, Se
 from konectom.errors import (
     BodyTooLarge,
     CompressionCorrupt,
+    ConsentMissing,
+    ConsentWithdrawn,
     DigestConflict,
     EncodingUnsupported,
     FieldInvalid,
@@ -26,6 +28,7 @@ from konectom.errors import (
     NotFound,
     NothingUsable,
     NotJson,
+    PatientRestricted,
     SessionIdTaken,
 )
 from konectom.workflows.ingest import ingest_session
@@ -47,17 +50,19 @@ PLACE = DIGEST | {"Location": {"schema": {"type": "string"}, "description": "The
 @sessions.refuses(NotFound, BodyStalled, DigestConflict, SessionIdTaken)
 @sessions.refuses(BodyTooLarge, InflatedTooLarge, InflationRatioExceeded)
 @sessions.refuses(EncodingUnsupported, FormatUnknown)
+@sessions.refuses(ConsentMissing, ConsentWithdrawn, PatientRestricted)
 @sessions.refuses(FieldInvalid, LengthMismatch, NothingUsable)
 @sessions.doc(requestBody=upload.request_body())
 def put_session(session_id: UUID, patient: UUID | None = None, encoding: str | None = None) -> Any:
     """Hand over a session; safe to repeat until it is answered."""
     patient_id, device_id = uploader(patient)
+    settings = services().settings
     kept = ingest_session(
         services(),
         session_id=session_id,
         patient_id=patient_id,
         device_id=device_id,
-        body=received_body(services().settings.max_body_bytes),
+        body=received_body(settings.max_body_bytes, settings.upload_time_limit),
         encoding=encoding,
         media_type=request.mimetype or None,
     )
@@ -70,7 +75,7 @@ def put_session(session_id: UUID, patient: UUID | None = None, encoding: str | N
 @permits("session.read")
 @sessions.query(SessionQuery)
 @sessions.answers(200, Receipt, headers=DIGEST)
-@sessions.refuses(NotFound)
+@sessions.refuses(PatientRestricted, NotFound)
 def get_session_by_id(session_id: UUID, measures: str) -> Any:
     """Tell what arrived and what came of it."""
     receipt = get_session(services(), session_id, scope=scope(), measures=measures == "all")
@@ -81,7 +86,7 @@ def get_session_by_id(session_id: UUID, measures: str) -> Any:
 @permits("session.read")
 @sessions.query(SessionsQuery)
 @sessions.answers(200, SessionPage)
-@sessions.refuses(FieldInvalid)
+@sessions.refuses(PatientRestricted, FieldInvalid)
 def get_sessions(**query: Any) -> Any:
     """List the sessions that are here, in the order in which they came: what does the server have of mine?"""
     return list_sessions(services(), scope=scope(), **query)

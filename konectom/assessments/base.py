@@ -140,7 +140,8 @@ class Measure:
     all entries, or the names of the statistics. An alias is a template over the names of the conditions and
     ``{statistic}``. ``difference`` says that what stands under a statistic is the difference of that statistic between
     two series: that of a spread may be negative. ``evidence`` is a paper, a standard, or whose definition it is; see
-    :func:`with_evidence`.
+    :func:`with_evidence`. ``stream`` is the optional input without which there is no value: where that tells where the
+    patient was, so does the value.
     """
 
     quantity: str
@@ -155,6 +156,7 @@ class Measure:
     aliases: Mapping[str, str] = EMPTY
     evidence: str = ""
     difference: bool = False
+    stream: str = ""
 
     def __post_init__(self) -> None:
         unknown = set(self.statistics) - set(LEAST_VALUES)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import fcntl
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field, replace
 from datetime import timedelta
 from pathlib import Path
@@ -15,7 +15,7 @@ from uuid import UUID
 import orjson
 
 from konectom.commands._output import Refusal
-from konectom.errors import NotFound
+from konectom.errors import AlreadyExists, NotFound
 
 if TYPE_CHECKING:
     from konectom.settings import Settings
@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 STUDY = "demo"
 MARK = "demo.json"
+FORM = "1"
+CONSENT_TEXT = "These patients are simulated. They agree that their phones send what they record, and may withdraw."
 STAFF_TOKEN_LIFETIME = timedelta(days=1)
 
 
@@ -86,7 +88,11 @@ def clear(directory: Path) -> None:
 
 def settings_of(directory: Path) -> dict[str, str]:
     """Return the settings of the demonstration: these alone, whatever the environment says."""
-    return {"KONECTOM_DATA_DIR": str(directory.absolute())}
+    return {
+        "KONECTOM_DATA_DIR": str(directory.absolute()),
+        "KONECTOM_MODE": "development",
+        "KONECTOM_RATE_LIMITS": "off",
+    }
 
 
 def open_settings(directory: Path) -> Settings:
@@ -109,6 +115,7 @@ def make_people(services: Services, patients: list[Patient]) -> People:
     """Return the people, making those that are not there yet. The token is new each time: it is never kept."""
     from konectom.commands._installation import every_row, study_named
     from konectom.workflows import people
+    from konectom.workflows.consents import record_consent
     from konectom.workflows.service_tokens import ALL, issue_service_token
 
     try:
@@ -116,12 +123,28 @@ def make_people(services: Services, patients: list[Patient]) -> People:
     except NotFound:
         study = people.create_study(services, code=STUDY, name="Simulated patients")
     study_id = UUID(study["id"])
+    form = _consent_form(services, study_id)
     known = {row["code"]: row for row in every_row(people.list_patients, services, study_id=study_id)}
     ids = {}
     for patient in patients:
         row = known.get(patient.code) or people.create_patient(services, study_id=study_id, code=patient.code)
         ids[patient.code] = UUID(row["id"])
+        record_consent(services, ids[patient.code], state="given", form=form)
     staff = issue_service_token(
         services, name="demo", permissions=[ALL], study_id=study_id, lifetime=STAFF_TOKEN_LIFETIME
     )
     return People(study_id, staff.token, ids)
+
+
+def _consent_form(services: Services, study_id: UUID) -> str:
+    """Return the version of the form to which the simulated patients agree; make it where it is not there yet."""
+    from konectom.simulate.cohort import QUANTITIES
+    from konectom.workflows.consent_forms import create_consent_form
+    from konectom.workflows.data_types import CLINICAL, LOCATION, data_type_of
+
+    types = sorted({CLINICAL, LOCATION, *(data_type_of(each.assessment) for each in QUANTITIES)})
+    with suppress(AlreadyExists):
+        create_consent_form(
+            services, study_id, version=FORM, title="Simulated patients", text=CONSENT_TEXT, data_types=types
+        )
+    return FORM

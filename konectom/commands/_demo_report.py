@@ -157,7 +157,7 @@ def show_how_to_go_on(out: Console, data_dir: Path) -> None:
     for what, how in (
         ("The data stay in", where),
         ("Go on with them, and keep the server", f"konectom demo{words}"),
-        ("Serve them as any installation", f"KONECTOM_DATA_DIR={where} konectom serve"),
+        ("Serve them as any installation", f"KONECTOM_MODE=development KONECTOM_DATA_DIR={where} konectom serve"),
     ):
         out.print(f"  {what}\n    {how}", soft_wrap=True, highlight=False, markup=False)
 

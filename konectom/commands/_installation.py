@@ -4,31 +4,106 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
+
+import click
 
 from konectom.errors import FieldInvalid, NotFound
 
 if TYPE_CHECKING:
+    from konectom.security.acting import Acting
     from konectom.workflows.services import Services
 
 
+OF_NO_PATIENT = ("audit", "db", "demo", "keys", "retention", "serve", "site", "study", "token", "user")
+"""Commands that show nothing of patients. Of all others the audit is told before they show anything."""
+
+
+@dataclass(slots=True)
+class _Run:
+    """A command that is running on the installation; ``to_note`` says whether the audit is still to be told."""
+
+    name: str
+    to_note: bool
+
+
+_RUN: ContextVar[_Run | None] = ContextVar("run", default=None)
+
+
 @contextmanager
-def installation() -> Iterator[Services]:
-    """Yield the services that the settings describe."""
+def installation(*, changes: bool = False) -> Iterator[Services]:
+    """Yield the services that the settings describe; what is done with them is done in the name of the operator.
+
+    The audit is told of what the command reads: when its study or patient is found (:func:`study_named`,
+    :func:`patient_named`), or at once where it names none. Of a command that ``changes`` something the rows tell
+    themselves; where it changed nothing after all, it is told at the end.
+    """
     import logging
 
     from konectom import logs
+    from konectom.security.acting import acting_as
     from konectom.settings import load_settings
+    from konectom.storage.audit import count_entries
     from konectom.workflows.services import Services
 
     settings = load_settings()
     logs.configure(settings.log_format, level=logging.WARNING)  # what succeeds, the command itself tells
-    services = Services.open(settings)
+    services, run, given = Services.open(settings), *_run()
+    token = _RUN.set(run if not changes else None)
     try:
-        yield services
+        with acting_as(_operator(run.name)):
+            tally = count_entries()
+            if run.to_note and not changes and not given & {"study", "patient"}:
+                _note(services, patients="all")
+            yield services
+            if run.to_note and changes and not tally.entries:
+                _note(services, change="event")
     finally:
+        _RUN.reset(token)
         services.close()
+
+
+def _run() -> tuple[_Run, set[str]]:
+    """Return the command that is running, and the names of what it was given."""
+    context = click.get_current_context(silent=True)
+    if context is None:
+        return _Run("", to_note=False), set()
+    name = context.command_path.partition(" ")[2]
+    given = {name for name, value in context.params.items() if value not in (None, ())}
+    return _Run(name, to_note=name.partition(" ")[0] not in OF_NO_PATIENT), given
+
+
+def _operator(command: str) -> Acting:
+    """Return whoever runs a command on the machine, as the system knows him or her."""
+    import os
+    import pwd
+    from uuid import uuid4
+
+    from konectom.security.acting import Acting
+
+    try:
+        name = pwd.getpwuid(os.getuid()).pw_name
+    except KeyError:  # a container's user need not have a name
+        name = str(os.getuid())
+    return Acting(kind="operator", name=name, action=command, request_id=uuid4().hex)
+
+
+def _note(services: Services, **about: Any) -> None:
+    from konectom.security.acting import acting
+    from konectom.workflows.audit import note_read
+
+    note_read(services, entity="command", entity_id=acting().action, **about)
+
+
+def _note_found(services: Services, **about: Any) -> None:
+    """Tell the audit whose data the running command reads, once."""
+    run = _RUN.get()
+    if run is not None and run.to_note:
+        run.to_note = False
+        _note(services, **about)
 
 
 def every_row(list_page: Callable[..., dict[str, Any]], services: Services, **asked: Any) -> Iterator[dict[str, Any]]:
@@ -44,6 +119,12 @@ def every_row(list_page: Callable[..., dict[str, Any]], services: Services, **as
 
 def study_named(services: Services, name: str) -> dict[str, Any]:
     """Return the study of this code or id; raises :class:`NotFound`."""
+    found = _study(services, name)
+    _note_found(services, study_id=UUID(found["id"]), patients="all")
+    return found
+
+
+def _study(services: Services, name: str) -> dict[str, Any]:
     from konectom.workflows.people import get_study, list_studies
 
     identifier = _uuid(name)
@@ -57,9 +138,15 @@ def study_named(services: Services, name: str) -> dict[str, Any]:
 
 def patient_named(services: Services, name: str, study: str | None = None) -> dict[str, Any]:
     """Return the patient of this code or id; a code that several studies use needs ``study``."""
+    found = _patient(services, name, study)
+    _note_found(services, patient_id=UUID(found["id"]))
+    return found
+
+
+def _patient(services: Services, name: str, study: str | None) -> dict[str, Any]:
     from konectom.workflows.people import get_patient, list_patients
 
-    study_id = None if study is None else UUID(study_named(services, study)["id"])
+    study_id = None if study is None else UUID(_study(services, study)["id"])
     identifier = _uuid(name)
     if identifier is not None:
         return get_patient(services, identifier, study_id=study_id)
@@ -69,6 +156,41 @@ def patient_named(services: Services, name: str, study: str | None = None) -> di
     if len(found) > 1:
         raise FieldInvalid(f"{len(found)} studies have a patient {name!r}; say which with --study")
     return found[0]
+
+
+def user_named(services: Services, name: str) -> dict[str, Any]:
+    """Return the user of this login or id; raises :class:`NotFound`."""
+    from konectom.workflows.users import get_user, list_users
+
+    identifier = _uuid(name)
+    if identifier is not None:
+        return get_user(services, identifier)
+    found: list[dict[str, Any]] = list_users(services, login=name)["items"]
+    if not found:
+        raise NotFound(f"there is no user {name!r}")
+    return found[0]
+
+
+def site_named(services: Services, name: str, study_id: UUID | None) -> dict[str, Any]:
+    """Return the site of this code or id in a study; raises :class:`NotFound`."""
+    from konectom.workflows.sites import list_sites
+
+    if study_id is None:
+        raise FieldInvalid("say with --study of which study the site is")
+    for site in every_row(list_sites, services, study_id=study_id):
+        if name in (site["code"], site["id"]):
+            return site
+    raise NotFound(f"there is no site {name!r} in this study")
+
+
+def team_named(services: Services, name: str, study_id: UUID) -> dict[str, Any]:
+    """Return the care team of this name or id in a study; raises :class:`NotFound`."""
+    from konectom.workflows.teams import list_teams
+
+    for team in every_row(list_teams, services, study_id=study_id):
+        if name in (team["name"], team["id"]):
+            return team
+    raise NotFound(f"there is no care team {name!r} in this study")
 
 
 def identifier_of(text: str, noun: str) -> UUID:

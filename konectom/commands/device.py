@@ -33,7 +33,7 @@ def enrol(patient: str, study: str | None, form: str) -> None:
     """
     from konectom.workflows.enrolments import create_enrolment
 
-    with installation() as services:
+    with installation(changes=True) as services:
         patient_id = UUID(patient_named(services, patient, study)["id"])
         made = create_enrolment(services, patient_id=patient_id)
     if form == "json":
@@ -65,7 +65,7 @@ def void(enrolment: str) -> None:
     from konectom.workflows.enrolments import revoke_enrolment
 
     enrolment_id = identifier_of(enrolment, "enrolment")
-    with installation() as services:
+    with installation(changes=True) as services:
         revoke_enrolment(services, enrolment_id)
     click.echo(f"the code of enrolment {enrolment} is void")
 
@@ -91,7 +91,7 @@ def revoke(device: str, reason: str) -> None:
     from konectom.workflows.devices import revoke_device
 
     device_id = identifier_of(device, "device")
-    with installation() as services:
+    with installation(changes=True) as services:
         revoke_device(services, device_id, reason=reason)
     click.echo(f"device {device} has no access any more")
 

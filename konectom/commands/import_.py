@@ -36,7 +36,7 @@ def command(ctx: click.Context, files: tuple[str, ...], patient: str, study: str
     from konectom.commands._output import console, progress
 
     failed = partial = 0
-    with installation() as services:
+    with installation(changes=True) as services:
         patient_id = UUID(patient_named(services, patient, study)["id"])
         with progress("importing", console(sys.stderr)) as bar:
             for name in bar.track(files):

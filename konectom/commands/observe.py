@@ -37,7 +37,7 @@ def command(ctx: click.Context, files: tuple[str, ...], study: str, time_zone: s
     from konectom.commands._output import console, progress
 
     failed = False
-    with installation() as services:
+    with installation(changes=True) as services:
         study_id = UUID(study_named(services, study)["id"])
         with progress("observing", console(sys.stderr)) as bar:
             for name in files:

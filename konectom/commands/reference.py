@@ -23,9 +23,9 @@ by [settings](settings.md): `KONECTOM_DATA_DIR` at the least. `extract`, `catalo
 A database, a study, a patient with a phone, somebody who reads along, and a server that answers:
 
 ```
-export KONECTOM_DATA_DIR=./konectom-data
+export KONECTOM_MODE=development KONECTOM_DATA_DIR=./konectom-data
 konectom db upgrade
-konectom study create pilot --name "Pilot study"
+konectom study create pilot --name "Pilot study" --consent-elsewhere
 konectom patient create P-001 --study pilot
 konectom device enrol --patient P-001 --study pilot
 konectom user create reader --study pilot

@@ -18,15 +18,20 @@ from konectom.errors import StoreUnavailable
 def command(host: str | None, port: int, workers: int | None, threads: int | None) -> None:
     """Serve the REST interface, until it is told to stop.
 
-    The database must have been set up (konectom db upgrade) and the keys be there, else it does not start. TLS is left
-    to a proxy before it.
+    The database must have been set up (konectom db upgrade) and the keys be there, else it does not start. Nor does it
+    start, outside of development (KONECTOM_MODE), with settings or files that are not fit for patients' data. TLS is
+    left to a proxy before it.
     """
     from konectom.api import server
+    from konectom.settings import require_safe
+    from konectom.workflows.erasure import finish_erasures
 
     with installation() as services:
+        require_safe(services.settings)
         try:
             services.ping_stores()  # each worker checks the catalogues itself, however it was started
             services.require_keys()
+            finish_erasures(services)
         except StoreUnavailable as error:  # it may come back; the server answers 503 until then
             click.echo(f"konectom: {error.detail}", err=True)
     bind = f"[{host}]:{port}" if host and ":" in host else f"{host or '127.0.0.1'}:{port}"

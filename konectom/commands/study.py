@@ -7,7 +7,7 @@ import click
 from konectom.commands._installation import every_row, installation
 from konectom.commands._output import format_option, show_one, show_rows
 
-COLUMNS = ("code", "name", "id", "created_at")
+COLUMNS = ("code", "name", "id", "consent", "created_at")
 
 
 @click.group("study")
@@ -18,13 +18,18 @@ def command() -> None:
 @command.command("create")
 @click.argument("code")
 @click.option("--name", default="", help="What the study is called.")
+@click.option(
+    "--consent-elsewhere", is_flag=True,
+    help="Consent is kept on paper. Otherwise nothing is collected that patients have not agreed to here.",
+)  # fmt: skip
 @format_option("table", "json")
-def create(code: str, name: str, form: str) -> None:
+def create(code: str, name: str, consent_elsewhere: bool, form: str) -> None:
     """Create the study CODE (letters, digits, points, hyphens, underscores)."""
     from konectom.workflows.people import create_study
 
     with installation() as services:
-        show_one(create_study(services, code=code, name=name), COLUMNS, form)
+        consent = "elsewhere" if consent_elsewhere else "here"
+        show_one(create_study(services, code=code, name=name, consent=consent), COLUMNS, form)
 
 
 @command.command("list")

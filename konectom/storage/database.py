@@ -3,14 +3,19 @@
 SQLite runs in WAL mode. A write begins with ``BEGIN IMMEDIATE``: a transaction that reads first and asks for
 the write lock later is refused at once, however long it was told to wait, if another wrote in between. Reads
 begin plainly, so they neither wait for writes nor hold them up.
+
+No statement runs without end: what takes longer than the database was told is stopped by the database itself, on
+PostgreSQL every statement, on SQLite every one that reads (a write there is bounded by what it changes).
 """
 
 from __future__ import annotations
 
 import os
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -20,32 +25,48 @@ from sqlalchemy.exc import DBAPIError, InternalError, OperationalError, Programm
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm import Session
 
-from konectom.errors import MigrationNeeded, StoreUnavailable
+from konectom.errors import MigrationNeeded, StoreUnavailable, TooSlow
+from konectom.storage.audit import TRAIL, Trail, audit
 from konectom.storage.guard import guard
 
 BUSY_TIMEOUT_MS = 30_000
 """How long a write waits for another to end."""
 
+IDLE_TIMEOUT_MS = 600_000
+"""How long a transaction may rest between two statements."""
+
+STATEMENT_LIMIT = timedelta(seconds=60)
+"""How long one statement may take, where nobody says otherwise."""
+
+LOOK_EVERY_STEPS = 20_000
+"""After how many steps of SQLite's machine the clock is looked at: some tenths of a millisecond."""
+
 WRITES = "konectom_writes"
+WITHIN = "konectom_within"
+CANCELLED = "57014"
+"""What PostgreSQL says where a statement took too long."""
+
 READ_ONLY = "25006"
 """What PostgreSQL says where it is a replica or was told to keep still; it does not count that as operational."""
 
 
 class GuardedSession(Session):
-    """A session that refuses to change immutable rows."""
+    """A session that refuses to change immutable rows, and tells the audit what it changes."""
 
 
 guard(GuardedSession)
+audit(GuardedSession)
 
 
 class Database:
     """The tables behind ``url`` (``sqlite:///FILE`` or ``postgresql+psycopg://…``).
 
-    Nothing is opened before it is needed, and each process opens its own: connections do not survive a fork.
+    Nothing is opened before it is needed, and each process opens its own: connections do not survive a fork. Without
+    ``trail``, which keeps the audit, rows of which the audit tells cannot be written.
     """
 
-    def __init__(self, url: str) -> None:
-        self.url = url
+    def __init__(self, url: str, *, trail: Trail | None = None, within: timedelta = STATEMENT_LIMIT) -> None:
+        self.url, self.trail, self.within = url, trail, within
         self._lock = threading.Lock()
         self._pid = 0
         self._engine: Engine | None = None
@@ -58,13 +79,16 @@ class Database:
                 if self._engine is None or self._pid != os.getpid():
                     if self._engine is not None:
                         self._engine.dispose(close=False)  # the parent still uses these connections
-                    self._engine, self._pid = open_engine(self.url), os.getpid()
+                    self._engine, self._pid = open_engine(self.url, within=self.within), os.getpid()
         return self._engine
 
     @contextmanager
-    def read(self) -> Iterator[Session]:
-        """Yield a session that sees one state of the database and cannot change it."""
-        engine = self.engine
+    def read(self, *, within: timedelta | None = None) -> Iterator[Session]:
+        """Yield a session that sees one state of the database and cannot change it.
+
+        A statement that takes longer than ``within`` (default: the database's own limit) raises :class:`TooSlow`.
+        """
+        engine = self.engine.execution_options(**{WITHIN: within or self.within})
         if engine.dialect.name != "sqlite":
             engine = engine.execution_options(isolation_level="REPEATABLE READ")
         with self._telling(), GuardedSession(engine, info={"read_only": True}) as session:
@@ -74,7 +98,8 @@ class Database:
     def write(self) -> Iterator[Session]:
         """Yield a session whose changes are kept together at the end, or not at all where an error leaves."""
         engine = self.engine.execution_options(**{WRITES: True})
-        with self._telling(), GuardedSession(engine) as session, session.begin():
+        info = {} if self.trail is None else {TRAIL: self.trail}
+        with self._telling(), GuardedSession(engine, info=info) as session, session.begin():
             yield session
 
     def ping(self) -> None:
@@ -98,6 +123,8 @@ class Database:
         try:
             yield
         except (OperationalError, ProgrammingError, InternalError) as error:
+            if _was_stopped(error):
+                raise TooSlow("the database was stopped at its limit of time; ask for less") from error
             if _schema_is_another(error):
                 raise MigrationNeeded("the database has another schema; run: konectom db upgrade") from error
             if isinstance(error, OperationalError) or getattr(error.orig, "sqlstate", None) == READ_ONLY:
@@ -107,11 +134,18 @@ class Database:
             raise StoreUnavailable("all connections to the database are in use") from error
 
 
-def open_engine(url: str, *, foreign_keys: bool = True) -> Engine:
-    """Return an engine on ``url``, set up as the module says. A new SQLite file is for its owner only."""
+def open_engine(url: str, *, foreign_keys: bool = True, within: timedelta | None = None) -> Engine:
+    """Return an engine on ``url``, set up as the module says. A new SQLite file is for its owner only.
+
+    ``within`` limits each statement; without it (for migrations) nothing does.
+    """
     options: dict[str, Any] = {"json_serializer": _dumps, "json_deserializer": orjson.loads}
     if make_url(url).get_backend_name() != "sqlite":
-        return create_engine(url, pool_pre_ping=True, hide_parameters=True, **options)
+        limits = {} if within is None else {"connect_args": {"options": _postgres_limits(within)}}
+        engine = create_engine(url, pool_pre_ping=True, hide_parameters=True, **options, **limits)
+        if within is not None:
+            _lengthen(engine, within)
+        return engine
     file = Path(make_url(url).database or "")
     try:
         file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -127,6 +161,7 @@ def open_engine(url: str, *, foreign_keys: bool = True) -> Engine:
         for pragma in (
             f"busy_timeout = {BUSY_TIMEOUT_MS}",
             "journal_mode = WAL",
+            "secure_delete = ON",  # what a row held is overwritten when it goes
             "synchronous = FULL",
             "fullfsync = ON",  # only macOS needs telling that a flush means the disk's cache too
             f"foreign_keys = {'ON' if foreign_keys else 'OFF'}",
@@ -138,7 +173,56 @@ def open_engine(url: str, *, foreign_keys: bool = True) -> Engine:
         immediate = connection.get_execution_options().get(WRITES)
         connection.exec_driver_sql("BEGIN IMMEDIATE" if immediate else "BEGIN")
 
+    if within is not None:
+        _watch(engine)
     return engine
+
+
+def _watch(engine: Engine) -> None:
+    """Let SQLite stop a statement of a reading session when its time is over."""
+
+    @event.listens_for(engine, "connect")
+    def look_at_the_clock(connection: Any, record: Any) -> None:
+        info = record.info
+        connection.set_progress_handler(lambda: time.monotonic() > info.get("deadline", float("inf")), LOOK_EVERY_STEPS)
+
+    @event.listens_for(engine, "before_cursor_execute")
+    def start(connection: Connection, *_: Any) -> None:
+        within: timedelta | None = connection.get_execution_options().get(WITHIN)
+        connection.info["deadline"] = float("inf") if within is None else time.monotonic() + within.total_seconds()
+
+
+def _lengthen(engine: Engine, usual: timedelta) -> None:
+    """Give a session on PostgreSQL the time that it asks for, where that is not the usual."""
+
+    @event.listens_for(engine, "begin")
+    def begin(connection: Connection) -> None:
+        within: timedelta | None = connection.get_execution_options().get(WITHIN)
+        if within is not None and within != usual:
+            connection.exec_driver_sql(f"SET LOCAL statement_timeout = {_milliseconds(within)}")
+
+
+def _postgres_limits(within: timedelta) -> str:
+    """Return the options of a connection: for a statement, for a lock, and for a transaction that does nothing.
+
+    The last ends what a process leaves open that was cut off; an export rests while its reader is slow.
+    """
+    limits = {
+        "statement_timeout": _milliseconds(within),
+        "lock_timeout": BUSY_TIMEOUT_MS,
+        "idle_in_transaction_session_timeout": IDLE_TIMEOUT_MS,
+    }
+    return " ".join(f"-c {name}={value}" for name, value in limits.items())
+
+
+def _milliseconds(span: timedelta) -> int:
+    return span // timedelta(milliseconds=1)
+
+
+def _was_stopped(error: DBAPIError) -> bool:
+    return getattr(error.orig, "sqlstate", None) == CANCELLED or (
+        getattr(error.orig, "sqlite_errorname", None) == "SQLITE_INTERRUPT"
+    )
 
 
 def _dumps(value: Any) -> str:

@@ -20,6 +20,7 @@ from konectom.workflows.pages import BY_TIME_AND_ID, Asked, page, told
 from konectom.workflows.people import checked_text, get_study, require_patient
 from konectom.workflows.reviews import review_some
 from konectom.workflows.services import Services
+from konectom.workflows.withheld import Withheld, alert_is_shown
 
 STATUSES = ("open", "acknowledged", "ended", "all")
 """``open`` ones are neither acknowledged nor over."""
@@ -46,10 +47,10 @@ def list_alerts(
     asked = Asked.of(services.settings, cursor, limit)
     get_study(services, study_id)
     if patient is not None:
-        require_patient(services, patient, scope=scope, study_id=study_id, at="/query/patient")
+        require_patient(services, patient, scope=scope, study_id=study_id, at="/query/patient", even_restricted=False)
     if review:
         review_some(services, study_id, patient=patient)
-    statement = select(Alert).where(Alert.study_id == study_id, *narrowed)
+    statement = select(Alert).where(Alert.study_id == study_id, *narrowed, alert_is_shown())
     if not scope.everything:
         within = select(Patient.id).where(patients_in(scope, services.clock()))
         statement = statement.where(Alert.patient_id.in_(within))
@@ -63,7 +64,10 @@ def list_alerts(
 def acknowledge(
     services: Services, study_id: UUID, alert_id: UUID, *, by: str, note: str = "", scope: Scope = EVERYTHING
 ) -> dict[str, Any]:
-    """Say that somebody has seen an alert; a second time changes nothing."""
+    """Say that somebody has seen an alert; a second time changes nothing.
+
+    Raises :class:`~konectom.errors.PatientRestricted` where it is shown to nobody at present.
+    """
     checked = checked_text(note, "note")
     within = select(Patient.id).where(patients_in(scope, services.clock()))
     mine = Alert.id == alert_id, Alert.study_id == study_id, Alert.patient_id.in_(within)
@@ -71,6 +75,7 @@ def acknowledge(
         row = db.scalars(select(Alert).where(*mine).with_for_update()).one_or_none()
         if row is None:
             raise NotFound("there is no such alert")
+        Withheld.of(db, db.get_one(Patient, row.patient_id)).require(row.key)
         if row.acknowledged_at is None:
             row.acknowledged_at, row.acknowledged_by, row.note = services.clock(), by, checked
             db.flush()
@@ -78,13 +83,14 @@ def acknowledge(
 
 
 def count_open(db: Session, patient_id: UUID, as_of: datetime) -> int:
-    """Return how many alerts of a patient were open at a time, of those that reviews have found."""
+    """Return how many alerts of a patient were open at a time, of those that reviews have found and may be shown."""
     return db.scalars(
         select(func.count())
         .select_from(Alert)
         .where(
             Alert.patient_id == patient_id,
             Alert.found_at <= as_of,
+            alert_is_shown(),
             or_(Alert.ended_at.is_(None), Alert.ended_at > as_of),
             or_(Alert.acknowledged_at.is_(None), Alert.acknowledged_at > as_of),
         )

@@ -20,6 +20,8 @@ SETTLING = timedelta(minutes=2)
 def due_patients(study_id: UUID, now: datetime, *, patient: UUID | None = None) -> Select[UUID]:
     """Return the question for the patients (or the one) who are due, those who waited longest first.
 
+    Nobody is who is restricted.
+
     Whatever came shortly before a review is looked for once more when it has surely settled.
     """
     seen = case((Review.reviewed_at <= now - SETTLING, Review.seen_until), else_=Review.reviewed_at)
@@ -30,6 +32,7 @@ def due_patients(study_id: UUID, now: datetime, *, patient: UUID | None = None) 
         .outerjoin(Review, Review.patient_id == Patient.id)
         .where(
             Patient.study_id == study_id,
+            Patient.restricted_at.is_(None),
             or_(Review.reviewed_at.is_(None), Review.reviewed_at <= now - REVIEW_EVERY, came, entered),
         )
         .order_by(Review.reviewed_at.is_not(None), Review.reviewed_at, Patient.id)

@@ -17,6 +17,7 @@ from konectom.assessments.base import Entry
 from konectom.errors import AssessmentUnknown, FieldInvalid
 from konectom.exports.features import FACTS, VALUE, VALUE_FACTS, Wide, dictionary_csv, dictionary_rows, value_facts
 from konectom.exports.tables import Batch, Form, table
+from konectom.recording import FloatArray
 from konectom.security.principal import EVERYTHING, Scope
 from konectom.storage.models import CatalogueRow, Patient, RecordingRow, ResultRow, SessionRow, Study
 from konectom.storage.queries import IS_CURRENT
@@ -24,8 +25,15 @@ from konectom.storage.scopes import patients_in
 from konectom.workflows.entries import entries_of
 from konectom.workflows.people import find_study
 from konectom.workflows.services import Services
+from konectom.workflows.withheld import NOTHING, Withheld, withheld_in_study
 
-__all__ = ["dictionary_csv", "feature_dictionary", "feature_table"]
+__all__ = [
+    "dictionary_csv",
+    "dictionary_of_patient",
+    "feature_dictionary",
+    "feature_table",
+    "values_of_patient",
+]
 
 ROWS = 200
 """Results that are in memory at one time."""
@@ -45,17 +53,18 @@ def feature_table(
 
     With ``assessment``: one row for each recording's current result, one column for each catalogue entry; with
     ``version`` the results of that version instead, current or not. Without ``assessment``: one row for each value.
-    Rows are in order of patient, then time. All is read from one state of the database, and what can be wrong is
-    raised here, before the first byte: :class:`NotFound`, :class:`AssessmentUnknown`, :class:`FieldInvalid`.
+    Rows are in order of patient, then time; what may not be shown at present is left out. All is read from one state
+    of the database, and what can be wrong is raised here, before the first byte: :class:`NotFound`,
+    :class:`AssessmentUnknown`, :class:`FieldInvalid`.
     """
-    whose = and_(Patient.study_id == study_id, patients_in(scope, services.clock()))
+    whose = and_(Patient.study_id == study_id, Patient.restricted_at.is_(None), patients_in(scope, services.clock()))
     pieces = _pieces(services, study_id, whose, assessment, version, form)
     return _resumed(next(pieces), pieces)
 
 
 def feature_dictionary(services: Services, study_id: UUID) -> list[dict[str, Any]]:
     """Return a row for each column that the study's tables have: key, unit, direction, meaning, aliases ..."""
-    with services.db.read() as db:
+    with services.db.read(within=services.settings.export_time_limit) as db:
         find_study(db, study_id)
         stored = _catalogues(db, study_id)
         current: dict[str, dict[int, Entries]] = {}
@@ -63,6 +72,20 @@ def feature_dictionary(services: Services, study_id: UUID) -> list[dict[str, Any
             current.setdefault(row.assessment, {})[row.version] = entries_of(db, row)
         wide = {name: Wide.of(versions) for name, versions in current.items()}
         return dictionary_rows([(row.version, entries_of(db, row)) for row in stored], wide)
+
+
+def values_of_patient(db: Session, study: Study, patient_id: UUID) -> Iterator[bytes]:
+    """Return every current value of one patient as CSV, a piece at a time, also what is shown to nobody else."""
+    whose = Patient.id == patient_id
+    known = {row.id: entries_of(db, row) for row in _catalogues(db, study.id, IS_CURRENT, whose)}
+    batches = _value_batches(db, study, whose, known, withholding=False)
+    return table("csv", (*FACTS, *VALUE_FACTS), (VALUE,), batches, {})
+
+
+def dictionary_of_patient(db: Session, study: Study, patient_id: UUID) -> list[dict[str, Any]]:
+    """Return a row for each column and measure that :func:`values_of_patient` has."""
+    stored = _catalogues(db, study.id, IS_CURRENT, Patient.id == patient_id)
+    return dictionary_rows([(row.version, entries_of(db, row)) for row in stored])
 
 
 def _pieces(
@@ -77,7 +100,7 @@ def _pieces(
         raise FieldInvalid("form must be csv or parquet", at="/query/format")
     if version is not None and assessment is None:
         raise FieldInvalid("a version is one of an assessment; name it", at="/query/version")
-    with services.db.read() as db:
+    with services.db.read(within=services.settings.export_time_limit) as db:
         study = find_study(db, study_id)
         about = {"konectom.study": study.code}
         if assessment is None:
@@ -133,24 +156,33 @@ def _wide_batches(
     db: Session, study: Study, whose: ColumnElement[bool], assessment: str, version: int | None, wide: Wide
 ) -> Iterator[Batch]:
     chosen = IS_CURRENT if version is None else CatalogueRow.version == version
-    for rows in _results(db, whose, CatalogueRow.assessment == assessment, chosen):
-        vectors = [(row.version, row.features) for row in rows]
-        yield Batch([_facts(study, row) for row in rows], wide.rows(vectors))
+    for rows in _results(db, study, whose, CatalogueRow.assessment == assessment, chosen):
+        vectors = [(row.version, features) for row, features in rows]
+        yield Batch([_facts(study, row) for row, _ in rows], wide.rows(vectors))
 
 
-def _value_batches(db: Session, study: Study, whose: ColumnElement[bool], known: dict[int, Entries]) -> Iterator[Batch]:
+def _value_batches(
+    db: Session, study: Study, whose: ColumnElement[bool], known: dict[int, Entries], *, withholding: bool = True
+) -> Iterator[Batch]:
     told = {number: [value_facts(entry) for entry in entries] for number, entries in known.items()}
-    for rows in _results(db, whose, IS_CURRENT):
-        for row in rows:
-            present = np.flatnonzero(np.isfinite(row.features))
+    for rows in _results(db, study, whose, IS_CURRENT, withholding=withholding):
+        for row, features in rows:
+            present = np.flatnonzero(np.isfinite(features))
             facts = _facts(study, row)
             yield Batch(
-                [(*facts, *told[row.catalogue_id][index]) for index in present], row.features[present][:, np.newaxis]
+                [(*facts, *told[row.catalogue_id][index]) for index in present], features[present][:, np.newaxis]
             )
 
 
-def _results(db: Session, whose: ColumnElement[bool], *chosen: ColumnElement[bool]) -> Iterator[Sequence[Any]]:
+Shown = tuple[Any, FloatArray]
+"""A result's row, and of its features those that may be shown."""
+
+
+def _results(
+    db: Session, study: Study, whose: ColumnElement[bool], *chosen: ColumnElement[bool], withholding: bool = True
+) -> Iterator[Sequence[Shown]]:
     """Yield those patients' results, some at a time, one by one: so the database never sorts the vectors of all."""
+    withheld = withheld_in_study(db, study.id) if withholding else {}
     statement = (
         select(
             SessionRow.id,
@@ -176,15 +208,27 @@ def _results(db: Session, whose: ColumnElement[bool], *chosen: ColumnElement[boo
         .execution_options(yield_per=ROWS)
     )
     patients = db.scalars(select(Patient.id).where(whose).order_by(Patient.code)).all()
-    waiting: list[Any] = []
+    waiting: list[Shown] = []
     for patient in patients:
+        hidden = withheld.get(patient, NOTHING)
         for rows in db.execute(statement.where(SessionRow.patient_id == patient)).partitions():
-            waiting.extend(rows)
+            waiting.extend(_shown(db, row, hidden) for row in rows if not hidden.hides(row.assessment))
             while len(waiting) >= ROWS:
                 yield waiting[:ROWS]
                 waiting = waiting[ROWS:]
     if waiting:
         yield waiting
+
+
+def _shown(db: Session, row: Any, withheld: Withheld) -> Shown:
+    """Return a result's row and its features, NaN where they follow from what is withheld."""
+    if not withheld.types:
+        return row, row.features
+    entries = entries_of(db, db.get_one(CatalogueRow, row.catalogue_id))
+    hidden = [entry.index for entry in entries if withheld.hides(entry.key)]
+    features = row.features.copy()
+    features[hidden] = np.nan
+    return row, features
 
 
 def _facts(study: Study, row: Any) -> tuple[Any, ...]:

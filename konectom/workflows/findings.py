@@ -20,6 +20,7 @@ from konectom.storage.queries import IS_CURRENT
 from konectom.workflows.follow import Track, follow_patient
 from konectom.workflows.pages import instant_of_day, told, with_instants
 from konectom.workflows.schedules import adherence_of, show_sums
+from konectom.workflows.withheld import Withheld
 
 CHANGES = ("confirmed_worsening", "confirmed_improvement")
 KINDS = (*CHANGES, "item_alarm", "lapsed", "spoiled_tests")
@@ -52,18 +53,25 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """All that a review has found, and which version of each score it has looked at."""
+    """All that a review has found, which version of each score it has looked at, and what it was not shown."""
 
     findings: Sequence[Finding]
     versions: Mapping[str, int | None]
+    withheld: Withheld
 
 
 def find_all(db: Session, patient: Patient, now: datetime) -> Found:
-    """Look through a patient's scores, observations, schedules and tests."""
-    tracks = follow_patient(db, patient, now=now)
+    """Look through a patient's scores, observations, schedules and tests, but for what is withheld.
+
+    Raises :class:`~konectom.errors.PatientRestricted` where all is.
+    """
+    withheld = Withheld.of(db, patient)
+    tracks = follow_patient(db, patient, now=now, withheld=withheld)
     changes = [_change(track, event) for track in tracks for event in track.followed.events]
-    rest = (*_alarms(db, patient.id), *_lapses(db, patient, now), *_spoiled(db, patient.id, now))
-    return Found((*changes, *rest), {track.score.key: track.followed.version for track in tracks})
+    tested = (*_lapses(db, patient, now, withheld), *_spoiled(db, patient.id, now))
+    rest = (each for each in (*_alarms(db, patient.id), *tested) if not withheld.hides(each.key))
+    versions = {track.score.key: track.followed.version for track in tracks}
+    return Found((*changes, *rest), versions, withheld)
 
 
 def _change(track: Track, event: Event) -> Finding:
@@ -122,9 +130,9 @@ def _alarms(db: Session, patient_id: UUID) -> Iterator[Finding]:
                 )
 
 
-def _lapses(db: Session, patient: Patient, now: datetime) -> Iterator[Finding]:
+def _lapses(db: Session, patient: Patient, now: datetime, withheld: Withheld) -> Iterator[Finding]:
     lapsed: dict[tuple[str, date], Finding] = {}
-    for row, kept in adherence_of(db, patient, now):
+    for row, kept in adherence_of(db, patient, now, withheld):
         since = kept.adherence.lapsed_since
         if since is not None:
             named = since.isoformat()

@@ -32,6 +32,7 @@ from konectom.workflows.entries import entries_of, require_same
 from konectom.workflows.histories import OBSERVED, History, read_histories
 from konectom.workflows.pages import day_of
 from konectom.workflows.policies import policy_of
+from konectom.workflows.withheld import Withheld
 
 RELAPSE = "relapse"
 """Code of the observations that are relapses."""
@@ -64,6 +65,7 @@ def follow_patient(
     patient: Patient,
     *,
     now: datetime,
+    withheld: Withheld,
     end: datetime | None = None,
     keys: Collection[str] | None = None,
     observed: bool = True,
@@ -72,16 +74,17 @@ def follow_patient(
     """Return the patient's scores of these keys (None: all), as they stand ``now`` or stood at the earlier ``end``.
 
     Computed scores come first, in the order in which they are declared, then those of observations, unless these are
-    not wanted (``observed``). Raises
+    not wanted (``observed``). What is ``withheld`` is left out, and nothing follows from it. Raises
     :class:`FieldInvalid` at ``/query/window`` and ``/query/definition``.
     """
     asked = asked or Asked()
     policy, definition = _policy(db, patient, asked), _definition(asked)
     # Without an end, nothing is left out: what is dated in the future is there to be told.
-    histories = read_histories(db, patient.id, keys=keys, until=end, observed=observed)
+    histories = read_histories(db, patient.id, keys=keys, until=end, observed=observed, withheld=withheld)
     as_of = now if end is None else min(end, now)
     noise = _noise_of(db, patient.study_id, policy)
-    events = _events(db, patient.id, histories, as_of)
+    hidden = withheld.hides(OBSERVED)
+    events = _Events([], {}) if hidden else _events(db, patient.id, histories, as_of)
     told = {
         "policy": policy,
         "relapse_day": events.relapse_day,

@@ -20,6 +20,7 @@ from sqlalchemy.orm import Session
 from konectom.recording import FloatArray
 from konectom.storage.models import CatalogueRow, MeasureRow, ObservedRow, RecordingRow, ResultRow, ScoreRow
 from konectom.storage.types import US_PER_DAY
+from konectom.workflows.withheld import NOTHING, Withheld
 
 IntArray = npt.NDArray[np.int64]
 OBSERVED = "obs."
@@ -115,15 +116,18 @@ def read_histories(
     keys: Collection[str] | None = None,
     until: datetime | None = None,
     observed: bool = True,
+    withheld: Withheld = NOTHING,
 ) -> list[History]:
     """Return the patient's scores of these keys (None: all) up to ``until``, by key; those without a value are missing.
 
-    Without ``observed``, what follows from observations is left out.
+    Without ``observed``, what follows from observations is left out, and so is what is ``withheld``.
     A run is a performance that gave at least one score; all scores of an assessment share the count.
     """
     connection = db.connection()
     known: dict[int, str] = {row.id: row.key for row in connection.execute(select(MeasureRow.id, MeasureRow.key)).all()}
     wanted = known if keys is None else {number: key for number, key in known.items() if key in keys}
+    if withheld.types:
+        wanted = {number: key for number, key in wanted.items() if not withheld.hides(key)}
     found = _computed(connection, patient_id, known, wanted, until)
     if observed and any(key.startswith(OBSERVED) for key in wanted.values()):
         found += _observed(connection, patient_id, wanted, until)

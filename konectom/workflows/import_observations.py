@@ -20,6 +20,8 @@ from konectom.scoring.scales import loinc_codes
 from konectom.security.principal import EVERYTHING, Scope
 from konectom.storage.models import Patient
 from konectom.storage.scopes import patients_in
+from konectom.workflows.collecting import refused_of
+from konectom.workflows.data_types import CLINICAL
 from konectom.workflows.keep_observations import Finding, Kept, check_finding, keep_findings, written
 from konectom.workflows.observations import CONTRADICTS
 from konectom.workflows.people import CODE, get_study
@@ -134,11 +136,18 @@ def _keep(services: Services, study_id: UUID, scope: Scope, rows: Sequence[Row])
         with services.db.write() as db:
             within = patients_in(scope, now)
             patients = _locked_patients(db, study_id, within, {row.patient for row, _ in found})
+            refused = refused_of(db, patients.values(), CLINICAL)
             known = [(row, finding) for row, finding in found if row.patient in patients]
+            known = [pair for pair in known if patients[pair[0].patient] not in refused]
             kept = keep_findings(db, [(patients[row.patient], finding) for row, finding in known], now, again=False)
         contradicted = [row for (row, _), each in zip(known, kept, strict=True) if each.what == "contradicted"]
         return kept, [
             *(_nobody(row) for row, _ in found if row.patient not in patients),
+            *(
+                Problem.of(refused[patients[row.patient]], row.place)
+                for row, _ in found
+                if row.patient in patients and patients[row.patient] in refused
+            ),
             *(Problem(row.place, ObservationConflict.code, CONTRADICTS) for row in contradicted),
         ]
 

@@ -23,15 +23,16 @@ from konectom.errors import (
     DigestConflict,
     NotFound,
     NothingUsable,
+    PatientRestricted,
     SessionIdTaken,
     StoreUnavailable,
     error_class,
 )
 from konectom.recording import Rejected, Session
 from konectom.storage.models import Device, SessionRow
+from konectom.workflows.collecting import Agreed
 from konectom.workflows.keep import keep_session, remove_orphan, times_of
 from konectom.workflows.patient_keys import patient_key
-from konectom.workflows.people import find_patient
 from konectom.workflows.process import Extracted, Failed, extract_session
 from konectom.workflows.raw import SealedUpload, sealed_upload
 from konectom.workflows.receipts import session_receipt
@@ -80,7 +81,9 @@ def ingest_session(
     ``body`` is as it was received, still compressed; its sha256 is the session's digest. Raises
     :class:`~konectom.errors.BodyError` and :class:`~konectom.errors.DataError` for what cannot be used,
     :class:`DigestConflict` and :class:`SessionIdTaken` where the id stands for something else, :class:`NotFound`
-    for a patient or device that does not exist.
+    for a patient or device that does not exist; :class:`~konectom.errors.ConsentMissing`,
+    :class:`~konectom.errors.ConsentWithdrawn` and :class:`~konectom.errors.PatientRestricted` where data of a type may
+    not be collected. What is stored already is answered by its receipt, whatever was decided since.
     """
     most = services.settings.max_body_bytes
     if len(body) > most:
@@ -94,7 +97,7 @@ def ingest_session(
         media_type=media_type,
         digest=hashlib.sha256(body).hexdigest(),
     )
-    receipt = _stored_receipt(services, upload)
+    agreed, receipt = _stored_receipt(services, upload)
     if receipt is not None:
         return Ingested(False, receipt)
     session = formats.read(body, encoding=encoding, media_type=media_type, limits=services.settings.limits)
@@ -102,6 +105,7 @@ def ingest_session(
         raise SessionIdTaken(
             f"the body carries the session id {session.id}; send it under that id", at=_id_at(session.format)
         )
+    agreed.require(session)
     outcomes = extract_session(session)
     _refuse_if_nothing_usable(outcomes)
     times_of(session)  # refuses what no calendar holds, while nothing is kept yet
@@ -116,17 +120,18 @@ def _id_at(form: str) -> str | None:
     return {"konectom2": "/header/id", "ads": "/uuid"}.get(form.partition("/")[0])
 
 
-def _stored_receipt(services: Services, upload: Upload) -> dict[str, Any] | None:
-    """Return the receipt of the session if it is stored already; raises where its id is taken."""
+def _stored_receipt(services: Services, upload: Upload) -> tuple[Agreed, dict[str, Any] | None]:
+    """Return what the patient agreed to, and the session's receipt if it is stored; raises where its id is taken."""
     with services.db.read() as db:
-        find_patient(db, upload.patient_id)
+        agreed = Agreed.of(db, upload.patient_id)
+        withheld = agreed.withheld
         if upload.device_id is not None:
             device = db.get(Device, upload.device_id)
             if device is None or device.patient_id != upload.patient_id:
                 raise NotFound("the patient has no such device")
         row = db.get(SessionRow, upload.session_id)
         if row is None:
-            return None
+            return agreed, None
         if row.patient_id != upload.patient_id:
             raise SessionIdTaken("this session id is not available; use another")
         if row.digest != upload.digest:
@@ -135,7 +140,7 @@ def _stored_receipt(services: Services, upload: Upload) -> dict[str, Any] | None
                 stored=f"sha256:{row.digest}",
                 received=f"sha256:{upload.digest}",
             )
-        return session_receipt(db, row)
+        return agreed, session_receipt(db, row, withheld)
 
 
 def _keep(
@@ -166,8 +171,8 @@ def _keep(
 def _receipt_of_winner(services: Services, upload: Upload, sealed: SealedUpload) -> dict[str, Any] | None:
     """Return the receipt of the session if another stored the same; where it is another, these bytes go again."""
     try:
-        return _stored_receipt(services, upload)
-    except (DigestConflict, SessionIdTaken, NotFound):
+        return _stored_receipt(services, upload)[1]
+    except (DigestConflict, SessionIdTaken, NotFound, PatientRestricted):
         _take_back(services, sealed)
         raise
 
@@ -192,11 +197,11 @@ def _refuse_if_nothing_usable(outcomes: Sequence[Extracted | Rejected | Failed])
 
 
 def _tell(upload: Upload, session: Session, outcomes: Sequence[Extracted | Rejected | Failed]) -> None:
-    bound = log.bind(session=str(upload.session_id))
-    bound.info("session.stored", format=session.format, recordings=len(outcomes), size_bytes=len(upload.body))
+    # Without the session's id: the log outlives an erasure. The request's leads to it, by the audit.
+    log.info("session.stored", format=session.format, recordings=len(outcomes), size_bytes=len(upload.body))
     for index, each in enumerate(outcomes):
         if isinstance(each, Rejected):
-            bound.warning("recording.rejected", index=index, code=each.error["code"])
+            log.warning("recording.rejected", index=index, code=each.error["code"])
         elif isinstance(each, Failed):
             name = each.recording.assessment
-            bound.error("recording.failed", index=index, assessment=name, exc_info=each.fault)
+            log.error("recording.failed", index=index, assessment=name, exc_info=each.fault)

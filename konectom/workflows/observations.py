@@ -13,17 +13,20 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import delete, select
+from sqlalchemy import delete, false, select
 from sqlalchemy.orm import Session
 
 from konectom.errors import FieldInvalid, NotFound, ObservationConflict, ScaleUnknown
 from konectom.scoring.scales import every_scale, find_scale
 from konectom.storage.models import Observation, ObservedRow
+from konectom.workflows.collecting import Agreed
+from konectom.workflows.data_types import CLINICAL, OBSERVED
 from konectom.workflows.due import void_reviews
 from konectom.workflows.keep_observations import Finding, check_finding, keep_findings, written
 from konectom.workflows.pages import BY_TIME_AND_ID, Asked, page, told
-from konectom.workflows.people import checked_text, find_patient
+from konectom.workflows.people import checked_text
 from konectom.workflows.services import Services
+from konectom.workflows.withheld import shown_patient
 
 CONTRADICTS = "another value of this scale, time and source is there; retract it first where it is wrong"
 
@@ -51,7 +54,7 @@ def enter_observation(
 
     ``at`` carries the offset of the place, whose calendar day counts. What was retracted may be entered again. Raises
     :class:`FieldInvalid` and its kin with a pointer (``/code``, ``/at``, ``/values/…``),
-    :class:`ObservationConflict`, :class:`NotFound` for the patient.
+    :class:`ObservationConflict`, :class:`NotFound` for the patient; as an upload does where there is no consent.
     """
     now = services.clock()
     finding = check_finding(now, code=code, at=at, values=values, source=source, reference=reference, note=note)
@@ -60,12 +63,15 @@ def enter_observation(
 
 def _enter(services: Services, patient_id: UUID, finding: Finding, now: datetime) -> Entered:
     with services.db.write() as db:
-        patient = find_patient(db, patient_id)
+        patient, withheld = shown_patient(db, patient_id)
+        withheld.require(OBSERVED)
         # Of two who enter the same, the second waits and finds it. Uploads need not wait: they change no patient.
         db.refresh(patient, with_for_update={"key_share": True})
         (kept,) = keep_findings(db, [(patient_id, finding)], now, again=True)
         if kept.what == "contradicted":
             raise ObservationConflict(CONTRADICTS, at="/at", observation=str(kept.id))
+        if kept.what == "entered":
+            Agreed.of(db, patient_id).require_type(CLINICAL)  # where there is none, nothing of this transaction stays
         return Entered(kept.what == "entered", show_observation(db.get_one(Observation, kept.id)))
 
 
@@ -86,14 +92,20 @@ def list_observations(
     if not retracted:
         statement = statement.where(Observation.retracted_at.is_(None))
     with services.db.read() as db:
-        find_patient(db, patient_id)
+        _, withheld = shown_patient(db, patient_id)
+        if withheld.hides(OBSERVED):
+            statement = statement.where(false())
         order = (Observation.at, Observation.id)
         asked = Asked.of(services.settings, cursor, limit)
-        return page(db, statement, order, BY_TIME_AND_ID, show_observation, asked)
+        answer = page(db, statement, order, BY_TIME_AND_ID, show_observation, asked)
+        return answer | {"withheld": withheld.told}
 
 
 def get_observation(services: Services, patient_id: UUID, observation_id: UUID) -> dict[str, Any]:
-    """Return an observation, also one that was taken back."""
+    """Return an observation, also one that was taken back.
+
+    Raises :class:`~konectom.errors.PatientRestricted` where it is shown to nobody at present.
+    """
     with services.db.read() as db:
         return show_observation(_find(db, patient_id, observation_id))
 
@@ -157,7 +169,9 @@ def _known(code: str) -> None:
 
 
 def _find(db: Session, patient_id: UUID, observation_id: UUID, *, lock: bool = False) -> Observation:
+    _, withheld = shown_patient(db, patient_id)
     row = db.get(Observation, observation_id, with_for_update=lock)
     if row is None or row.patient_id != patient_id:
         raise NotFound("there is no such observation")
+    withheld.require(OBSERVED)
     return row

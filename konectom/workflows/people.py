@@ -14,7 +14,7 @@ from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from konectom.errors import AlreadyExists, FieldInvalid, NotFound
+from konectom.errors import AlreadyExists, FieldInvalid, NotFound, PatientRestricted
 from konectom.security.acting import because
 from konectom.security.principal import EVERYTHING, Scope
 from konectom.storage.models import Patient, Site, Study
@@ -31,11 +31,22 @@ HANDS = ("left", "right", "both")
 FACTS = ("birth_year", "sex", "education_years", "height_m", "mass_kg", "handedness")
 """What norms use; all of it may be unknown."""
 
+CONSENT = ("here", "elsewhere")
+"""Where a study keeps its patients' consent."""
 
-def create_study(services: Services, *, code: str, name: str = "") -> dict[str, Any]:
-    """Make a study; raises :class:`AlreadyExists` where the code is taken."""
+
+def create_study(services: Services, *, code: str, name: str = "", consent: str = "here") -> dict[str, Any]:
+    """Make a study; raises :class:`AlreadyExists` where the code is taken.
+
+    Where consent is kept ``here``, nothing is collected that a patient has not agreed to; ``elsewhere`` says that it is
+    on paper, and that only refusals and withdrawals are entered.
+    """
     row = Study(
-        id=uuid4(), code=_code(code), name=checked_text(name, "name"), consent="elsewhere", created_at=services.clock()
+        id=uuid4(),
+        code=checked_code(code),
+        name=checked_text(name, "name"),
+        consent=_one_of(consent, "consent", CONSENT) or CONSENT[0],
+        created_at=services.clock(),
     )
     return _kept(services, row, show_study, f"there is a study {code!r} already")
 
@@ -80,7 +91,12 @@ def create_patient(
     """
     now = services.clock()
     row = Patient(
-        id=uuid4(), study_id=study_id, site_id=site_id, code=_code(code), created_at=now, **_facts(facts, now.year)
+        id=uuid4(),
+        study_id=study_id,
+        site_id=site_id,
+        code=checked_code(code),
+        created_at=now,
+        **_facts(facts, now.year),
     )
     get_study(services, study_id)
     with services.db.read() as db:
@@ -125,17 +141,30 @@ def find_patient(
 
 
 def require_patient(
-    services: Services, patient: UUID, *, scope: Scope, study_id: UUID | None = None, at: str | None = None
+    services: Services,
+    patient: UUID,
+    *,
+    scope: Scope,
+    study_id: UUID | None = None,
+    at: str | None = None,
+    even_restricted: bool = True,
 ) -> None:
-    """Raise :class:`NotFound` unless the patient is there and lies within ``scope``, and in the study."""
+    """Raise :class:`NotFound` unless the patient is there and lies within ``scope``, and in the study.
+
+    Unless ``even_restricted``, raise :class:`PatientRestricted` where the use of what is kept is restricted; of a
+    phone's own patient that is left to whoever reads it.
+    """
     if scope.patient_id == patient and study_id is None:
         return
-    within = select(Patient.id).where(Patient.id == patient, patients_in(scope, services.clock()))
+    within = select(Patient.restricted_at).where(Patient.id == patient, patients_in(scope, services.clock()))
     if study_id is not None:
         within = within.where(Patient.study_id == study_id)
     with services.db.read() as db:
-        if db.scalar(within) is None:
-            raise NotFound("there is no such patient", at=at)
+        found = db.execute(within).one_or_none()
+    if found is None:
+        raise NotFound("there is no such patient", at=at)
+    if found.restricted_at is not None and not even_restricted:
+        raise PatientRestricted("the use of what is kept of this patient is restricted", at=at)
 
 
 def list_patients(
@@ -161,23 +190,26 @@ def list_patients(
 
 def show_study(row: Study) -> dict[str, Any]:
     """Return a study as it stands on the wire."""
-    return {"id": str(row.id), "code": row.code, "name": row.name, "created_at": told(row.created_at)}
+    return {
+        "id": str(row.id),
+        "code": row.code,
+        "name": row.name,
+        "consent": row.consent,
+        "retain_until": None if row.retain_until is None else row.retain_until.isoformat(),
+        "created_at": told(row.created_at),
+    }
 
 
 def show_patient(row: Patient) -> dict[str, Any]:
-    """Return a patient as it stands on the wire."""
+    """Return a patient as it stands on the wire; of one who is restricted, not what norms need."""
     return {
         "id": str(row.id),
         "study": str(row.study_id),
         "site": str(row.site_id) if row.site_id else None,
         "code": row.code,
-        "birth_year": row.birth_year,
-        "sex": row.sex,
-        "education_years": row.education_years,
-        "height_m": row.height_m,
-        "mass_kg": row.mass_kg,
-        "handedness": row.handedness,
+        **{name: getattr(row, name) if row.restricted_at is None else None for name in FACTS},
         "created_at": told(row.created_at),
+        "restricted_at": None if row.restricted_at is None else told(row.restricted_at),
     }
 
 
@@ -195,7 +227,8 @@ def _kept(
     return answer
 
 
-def _code(code: str) -> str:
+def checked_code(code: str) -> str:
+    """Return a code as it is; raises :class:`FieldInvalid` at ``/code``."""
     if not CODE.fullmatch(code):
         raise FieldInvalid(
             "a code is 1 to 64 letters, digits, points, hyphens or underscores, the first a letter or digit",

@@ -16,6 +16,7 @@ from konectom.storage.queries import IS_CURRENT
 from konectom.workflows.entries import entries_of
 from konectom.workflows.pages import told
 from konectom.workflows.values import value_told
+from konectom.workflows.withheld import Withheld
 
 Runs = dict[str, list[list[int]]]
 
@@ -23,8 +24,11 @@ _places: dict[str, dict[str, int]] = {}
 """Where each entry stands, by the digest of its catalogue: there are thousands, and their keys are made on demand."""
 
 
-def session_receipt(db: Session, row: SessionRow, *, measures: bool = False) -> dict[str, Any]:
-    """Return what came of a session; with ``measures`` all measures of each recording, and why some are absent."""
+def session_receipt(db: Session, row: SessionRow, withheld: Withheld, *, measures: bool = False) -> dict[str, Any]:
+    """Return what came of a session; with ``measures`` all measures of each recording, and why some are absent.
+
+    Of what is withheld only the types are told.
+    """
     statement = (
         select(RecordingRow, ResultRow, CatalogueRow)
         .outerjoin(ResultRow, ResultRow.recording_id == RecordingRow.id)
@@ -37,7 +41,7 @@ def session_receipt(db: Session, row: SessionRow, *, measures: bool = False) -> 
         statement = statement.options(undefer(ResultRow.absent))
     recordings = []
     for recording, result, catalogue in db.execute(statement):
-        recordings.append(_recording(db, recording, result, catalogue, measures))
+        recordings.append(_recording(db, recording, result, catalogue, withheld, measures))
     return session_line(row) | {"recordings": recordings}
 
 
@@ -60,13 +64,16 @@ def _recording(
     row: RecordingRow,
     result: ResultRow | None,
     catalogue: CatalogueRow | None,
+    withheld: Withheld,
     measures: bool,
 ) -> dict[str, Any]:
     answer: dict[str, Any] = {"index": row.index, "assessment": row.assessment, "status": row.status}
+    if withheld.hides(row.assessment or ""):
+        return answer | {"withheld": withheld.told}
     if result is None or catalogue is None:
         return answer | {"error": row.error}
     entries = entries_of(db, catalogue)
-    values = list(finite(entries, result.features))
+    values = [each for each in finite(entries, result.features) if not withheld.hides(each[0].key)]
     answer |= {
         "version": catalogue.version,
         "condition": row.condition,
@@ -75,8 +82,9 @@ def _recording(
     }
     if measures:
         answer["measures"] = [value_told(entry, value, aliases=True) for entry, value in values]
-        answer["absent"] = absent_by_key(entries, result.absent)
-    return answer
+        absent = absent_by_key(entries, result.absent)
+        answer["absent"] = {key: reason for key, reason in absent.items() if not withheld.hides(key)}
+    return answer | {"withheld": withheld.told} if withheld.types else answer
 
 
 def finite(entries: tuple[Entry, ...], features: FloatArray) -> Iterator[tuple[Entry, float]]:

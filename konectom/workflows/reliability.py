@@ -39,6 +39,7 @@ from konectom.workflows.people import find_study
 from konectom.workflows.policies import policy_of
 from konectom.workflows.reliability_design import DEFAULT_LABELS, design_of
 from konectom.workflows.services import Services
+from konectom.workflows.withheld import keys_shown
 
 SCORES_MAX = 50
 """Most scores of one question."""
@@ -100,7 +101,7 @@ def reliability_of_study(
     score or no design.
     """
     whose = and_(Patient.study_id == study_id, patients_in(scope, services.clock()))
-    with services.db.read() as db:
+    with services.db.read(within=services.settings.export_time_limit) as db:
         policy = policy_of(find_study(db, study_id))
         verdicts = policy.verdicts if verdict is None else _least(verdict)
         known = _known_keys(db)
@@ -186,7 +187,10 @@ class StoredValue(NamedTuple):
 
 
 def stored_values(db: Session, whose: ColumnElement[bool], keys: Collection[str]) -> list[StoredValue]:
-    """Return values of some scores of those patients, whatever their verdict, of each recording's newest result."""
+    """Return values of some scores of those patients, whatever their verdict, of each recording's newest result.
+
+    What may not be shown at present is left out.
+    """
     if not keys:
         return []
     computed = (
@@ -207,7 +211,7 @@ def stored_values(db: Session, whose: ColumnElement[bool], keys: Collection[str]
         .join(
             ResultRow, (ResultRow.recording_id == RecordingRow.id) & (ResultRow.catalogue_id == ScoreRow.catalogue_id)
         )
-        .where(whose, MeasureRow.key.in_(keys), IS_CURRENT)
+        .where(whose, keys_shown(keys), IS_CURRENT)
     )
     observed = (
         select(
@@ -221,7 +225,7 @@ def stored_values(db: Session, whose: ColumnElement[bool], keys: Collection[str]
         )
         .join(ObservedRow, ObservedRow.patient_id == Patient.id)
         .join(MeasureRow, MeasureRow.id == ObservedRow.measure_id)
-        .where(whose, MeasureRow.key.in_(keys))
+        .where(whose, keys_shown(keys))
     )
     at_once = {"yield_per": ROWS}
     return [StoredValue(*row) for each in (computed, observed) for row in db.execute(each, execution_options=at_once)]
@@ -269,7 +273,7 @@ def _quantity(key: str) -> str:
 def _attributes(db: Session, whose: ColumnElement[bool]) -> dict[str, dict[str, str]]:
     columns = [getattr(Patient, name) for name in ATTRIBUTES]
     found: dict[str, dict[str, str]] = {name: {} for name in ATTRIBUTES}
-    for code, *levels in db.execute(select(Patient.code, *columns).where(whose)):
+    for code, *levels in db.execute(select(Patient.code, *columns).where(whose, Patient.restricted_at.is_(None))):
         for name, level in zip(ATTRIBUTES, levels, strict=True):
             if level is not None:
                 found[name][code] = level

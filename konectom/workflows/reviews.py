@@ -59,7 +59,7 @@ def review_each(services: Services, patients: Iterable[UUID]) -> Iterator[Review
         except OperationError:
             raise
         except Exception as fault:
-            _LOG.exception("review.failed", patient=str(patient_id))
+            _LOG.exception("review.failed")  # whose it is, whoever asked for the review is told
             yield Reviewed(patient_id, fault)
         else:
             yield Reviewed(patient_id)
@@ -160,10 +160,12 @@ def _again(row: Alert, finding: Finding) -> None:
 
 
 def _judged(row: Alert, found: Found) -> bool:
-    """Say whether the review can tell that a finding is no longer made.
+    """Say whether the review can tell that a finding is no longer made: of what is withheld it can not.
 
     Values of another version of an assessment say nothing of a change that was found among those of an earlier one.
     """
+    if found.withheld.hides(row.key):
+        return False
     if row.kind not in CHANGES or row.key not in found.versions:
         return True
     return bool(found.versions[row.key] == row.told["evidence"]["version"])

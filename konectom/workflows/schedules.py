@@ -26,6 +26,7 @@ from konectom.workflows.due import void_reviews
 from konectom.workflows.pages import BY_TEXT_AND_ID, Asked, day_of, page, told
 from konectom.workflows.people import find_patient, find_study, require_patient
 from konectom.workflows.services import Services
+from konectom.workflows.withheld import Withheld, patient_is_shown, shown_patient
 
 MOST = 100
 """Schedules of a study, and of a patient: adherence reads them all."""
@@ -103,7 +104,7 @@ def list_schedules(
 
     A patient's own is listed where the patient lies within ``scope``.
     """
-    statement = select(Schedule).where(Schedule.study_id == study_id)
+    statement = select(Schedule).where(Schedule.study_id == study_id, patient_is_shown(Schedule.patient_id))
     if patient is not None:
         require_patient(services, patient, scope=scope, study_id=study_id, at="/query/patient")
     if not scope.everything:
@@ -112,7 +113,7 @@ def list_schedules(
     with services.db.read() as db:
         find_study(db, study_id)
         if patient is not None:
-            held = _holds_for(find_patient(db, patient, study_id=study_id, at="/query/patient"))
+            held = _holds_for(shown_patient(db, patient, study_id=study_id, at="/query/patient")[0])
             statement = statement.where(held)
         order = (Schedule.assessment, Schedule.id)
         return page(db, statement, order, BY_TEXT_AND_ID, show_schedule, Asked.of(services.settings, cursor, limit))
@@ -132,18 +133,19 @@ def patient_adherence(services: Services, patient_id: UUID) -> dict[str, Any]:
     """Return what was due, done, late and missed, for each schedule that holds for the patient."""
     now = services.clock()
     with services.db.read() as db:
-        patient = find_patient(db, patient_id)
-        kept = [_show_kept(*each) for each in adherence_of(db, patient, now)]
-        return {"patient": str(patient_id), "schedules": kept}
+        patient, withheld = shown_patient(db, patient_id)
+        kept = [_show_kept(*each) for each in adherence_of(db, patient, now, withheld)]
+        return {"patient": str(patient_id), "schedules": kept, "withheld": withheld.told}
 
 
-def adherence_of(db: Session, patient: Patient, now: datetime) -> list[tuple[Schedule, Kept]]:
-    """Return each schedule that holds for the patient, and how it was kept.
+def adherence_of(db: Session, patient: Patient, now: datetime, withheld: Withheld) -> list[tuple[Schedule, Kept]]:
+    """Return each schedule that holds for the patient, and how it was kept, unless that is ``withheld``.
 
     A study's schedule holds for a patient from the day on which the patient came, if that is later than its start:
     nobody has missed what was due before.
     """
-    rules = [(row, Rule.of(row.rule)) for row in schedules_of(db, patient)]
+    shown = (row for row in schedules_of(db, patient) if not withheld.hides(row.assessment))
+    rules = [(row, Rule.of(row.rule)) for row in shown]
     done = _done(db, patient.id, rules, now)
     found = []
     for row, rule in rules:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from konectom.security.keys import Keychain
+from konectom.security.passwords import Passwords
 from konectom.settings import Settings
+from konectom.storage.audit import Trail
 from konectom.storage.database import Database
 from konectom.storage.objects import ObjectStore, open_store
 from konectom.workflows.entries import require_same_catalogues
@@ -23,7 +25,7 @@ def system_clock() -> datetime:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Services:
-    """The settings, the database, the raw bytes, the keys, and what time it is.
+    """The settings, the database, the raw bytes, the keys, what time it is, and how passwords are kept.
 
     May be shared by threads and survives a fork.
     """
@@ -33,12 +35,14 @@ class Services:
     objects: ObjectStore
     keys: Keychain
     clock: Clock = system_clock
+    passwords: Passwords = field(default_factory=Passwords)
 
     @classmethod
     def open(cls, settings: Settings, *, clock: Clock = system_clock) -> Services:
         """Return the services that the settings describe; nothing is connected before it is needed."""
         keys = Keychain.open(settings.keys_url)
-        return cls(settings, Database(settings.database_url), open_store(settings.object_store_url), keys, clock)
+        db = Database(settings.database_url, trail=Trail(keys, clock), within=settings.read_time_limit)
+        return cls(settings, db, open_store(settings.object_store_url), keys, clock)
 
     def ping(self) -> None:
         """Raise an :class:`~konectom.errors.OperationError` unless all is ready for work."""

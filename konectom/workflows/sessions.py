@@ -15,22 +15,27 @@ from konectom.storage.scopes import patients_in
 from konectom.workflows.pages import BY_TIME_AND_ID, Asked, page
 from konectom.workflows.receipts import session_line, session_receipt
 from konectom.workflows.services import Services
+from konectom.workflows.withheld import Withheld, patient_is_shown, shown_patient
 
 
 def get_session(
     services: Services, session_id: UUID, *, scope: Scope = EVERYTHING, measures: bool = False
 ) -> dict[str, Any]:
-    """Return a session's receipt; what lies outside of ``scope`` is not found."""
+    """Return a session's receipt; what lies outside of ``scope`` is not found.
+
+    Raises :class:`~konectom.errors.PatientRestricted` where the use of what is kept of the patient is restricted.
+    """
     within = (
-        select(SessionRow)
+        select(SessionRow, Patient)
         .join(Patient, Patient.id == SessionRow.patient_id)
         .where(SessionRow.id == session_id, patients_in(scope, services.clock()))
     )
     with services.db.read() as db:
-        row = db.scalars(within).one_or_none()
-        if row is None:
+        found = db.execute(within).one_or_none()
+        if found is None:
             raise NotFound("there is no such session")
-        return session_receipt(db, row, measures=measures)
+        row, patient = found
+        return session_receipt(db, row, Withheld.of(db, patient), measures=measures)
 
 
 def list_sessions(
@@ -42,8 +47,13 @@ def list_sessions(
     cursor: str | None = None,
     limit: int | None = None,
 ) -> dict[str, Any]:
-    """Return a page of sessions within ``scope`` in the order in which they were received, from ``since`` on."""
-    statement = select(SessionRow)
+    """Return a page of sessions within ``scope`` in the order in which they were received, from ``since`` on.
+
+    Those of patients who are restricted are left out; where only such a patient is asked about,
+    :class:`~konectom.errors.PatientRestricted` is raised.
+    """
+    statement = select(SessionRow).where(patient_is_shown(SessionRow.patient_id))
+    whose = patient_id or scope.patient_id
     if patient_id is not None:
         statement = statement.where(SessionRow.patient_id == patient_id)
     if not scope.everything:
@@ -52,6 +62,8 @@ def list_sessions(
     if since is not None:
         statement = statement.where(SessionRow.received_at >= since)
     with services.db.read() as db:
+        if whose is not None:
+            shown_patient(db, whose)
         order = (SessionRow.received_at, SessionRow.id)
         asked = Asked.of(services.settings, cursor, limit)
         return page(db, statement, order, BY_TIME_AND_ID, session_line, asked)

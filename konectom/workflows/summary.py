@@ -15,10 +15,10 @@ from konectom.storage.types import EPOCH
 from konectom.workflows.alerts import count_open
 from konectom.workflows.follow import Track, follow_patient
 from konectom.workflows.pages import told
-from konectom.workflows.people import find_patient
 from konectom.workflows.schedules import adherence_of, show_sums
 from konectom.workflows.services import Services
 from konectom.workflows.trends import followed_told, head
+from konectom.workflows.withheld import shown_patient
 
 _IN_FUTURE = FATES.index("in_future")
 
@@ -31,9 +31,9 @@ def patient_summary(services: Services, patient_id: UUID, *, end: datetime | Non
     now = services.clock()
     as_of = min(end, now) if end else now
     with services.db.read() as db:
-        patient = find_patient(db, patient_id)
-        tracks = follow_patient(db, patient, now=now, end=end)
-        kept = [_schedule(row, each.adherence) for row, each in adherence_of(db, patient, as_of)]
+        patient, withheld = shown_patient(db, patient_id)
+        tracks = follow_patient(db, patient, now=now, end=end, withheld=withheld)
+        kept = [_schedule(row, each.adherence) for row, each in adherence_of(db, patient, as_of, withheld)]
         alerts = count_open(db, patient.id, as_of)
     return {
         "patient": str(patient_id),
@@ -41,6 +41,7 @@ def patient_summary(services: Services, patient_id: UUID, *, end: datetime | Non
         "scores": [_line(track) for track in tracks],
         "schedules": kept,
         "open_alerts": alerts,
+        "withheld": withheld.told,
     }
 
 

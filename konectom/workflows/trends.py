@@ -22,8 +22,8 @@ from konectom.storage.types import EPOCH, US_PER_DAY
 from konectom.workflows.follow import Asked, Track, follow_patient
 from konectom.workflows.histories import OBSERVED, uuid_of
 from konectom.workflows.pages import day_of, instant_of_day, told, with_instants
-from konectom.workflows.people import find_patient
 from konectom.workflows.services import Services
+from konectom.workflows.withheld import shown_patient
 
 Json = dict[str, Any]
 
@@ -44,18 +44,22 @@ def patient_trends(
     ``measure`` asks for one score by its key, or for all of one quantity (``tap.valid_taps``, ``obs.edss.step``).
     ``end`` is the time as of which everything is told: what came later does not count. ``start`` only leaves out of the
     answer what lies before it: a baseline stays what it was. ``window`` (days) and ``definition`` stand above the
-    study's policy. Without ``observed``, what clinicians and laboratories found is left out. Raises
-    :class:`~konectom.errors.NotFound`, and :class:`FieldInvalid` at the field of the query.
+    study's policy. Without ``observed``, what clinicians and laboratories found is left out; types of data of which
+    the use is restricted are, and are told as ``withheld``. Raises :class:`~konectom.errors.NotFound`,
+    :class:`~konectom.errors.PatientRestricted`, and :class:`FieldInvalid` at the field of the query.
     """
     now = services.clock()
     with services.db.read() as db:
-        patient = find_patient(db, patient_id)
+        patient, withheld = shown_patient(db, patient_id)
         keys = None if measure is None else _keys(db, measure)
         asked = Asked(window, definition)
-        tracks = follow_patient(db, patient, now=now, end=end, keys=keys, observed=observed, asked=asked)
+        tracks = follow_patient(
+            db, patient, now=now, end=end, withheld=withheld, keys=keys, observed=observed, asked=asked
+        )
         since = None if start is None else day_of(start)
         trends = [_trend(track, since) for track in tracks]
-    return {"patient": str(patient_id), "trends": [each for each in trends if each["points"] or start is None]}
+    shown = [each for each in trends if each["points"] or start is None]
+    return {"patient": str(patient_id), "trends": shown, "withheld": withheld.told}
 
 
 def _keys(db: Session, measure: str) -> set[str]:

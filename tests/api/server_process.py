@@ -15,6 +15,9 @@ import orjson
 from konectom.api import server
 from konectom.settings import Settings
 
+TOLD = ("data_dir", "mode", "rate_limits", "rate_limit_device")
+"""What the server is told of the settings."""
+
 PATIENCE_S = 120
 """How long an answer may take before the test gives up."""
 
@@ -35,10 +38,11 @@ class Server:
     def start(self, workers: int = 1) -> None:
         fd = self.listener.fileno()
         environ = {name: value for name, value in os.environ.items() if not name.startswith("KONECTOM_")}
+        environ |= {f"KONECTOM_{name.upper()}": str(getattr(self.settings, name)) for name in TOLD}
         self.process = subprocess.Popen(
             server.command(bind=f"fd://{fd}", workers=workers, threads=4),
             pass_fds=(fd,),
-            env=environ | {"KONECTOM_DATA_DIR": str(self.settings.data_dir)},
+            env=environ,
             cwd=self.settings.data_dir,
             stderr=subprocess.DEVNULL,
             start_new_session=True,

@@ -57,7 +57,7 @@ def test_an_observation_is_entered_once_and_shown(enter, staff, ada):
     assert made.json["at"] == AT
     assert made.headers["Location"] == again.headers["Location"]
     assert staff.get(made.headers["Location"]).json == made.json
-    assert staff.get(f"/patients/{ada}/observations").json == {"items": [made.json], "next": None}
+    assert staff.get(f"/patients/{ada}/observations").json == {"items": [made.json], "next": None, "withheld": []}
 
 
 def test_another_value_is_a_conflict_that_names_the_one_that_is_there(enter):

@@ -11,6 +11,7 @@ import orjson
 import pytest
 from structlog.testing import capture_logs
 
+from konectom.api.headers import POLICY
 from konectom.api.json import encode
 from tests.api.client import first_error
 from tests.probe import session_body
@@ -20,7 +21,7 @@ def test_every_answer_keeps_browsers_from_harm(phone):
     headers = phone.get("/sessions").headers
     assert headers["X-Content-Type-Options"] == "nosniff"
     assert headers["Cache-Control"] == "no-store"
-    assert headers["Content-Security-Policy"] == "default-src 'none'; frame-ancestors 'none'"
+    assert headers["Content-Security-Policy"] == POLICY
     assert headers["Referrer-Policy"] == "no-referrer"
 
 

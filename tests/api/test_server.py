@@ -13,6 +13,7 @@ from gunicorn.app.wsgiapp import WSGIApplication
 
 from konectom.api import server
 from konectom.api.body import STEP_BYTES
+from konectom.settings import load_settings
 from tests.api.server_process import PATIENCE_S, serving
 from tests.assessments.examples import example
 
@@ -36,6 +37,7 @@ def test_both_ways_to_start_have_the_same_configuration(monkeypatch, how):
     assert cfg.control_socket_disable
     assert cfg.graceful_timeout == server.graceful_timeout > 0
     assert cfg.accesslog is None
+    assert (cfg.limit_request_line, cfg.limit_request_fields, cfg.limit_request_field_size) == (8190, 50, 8190)
 
 
 def test_the_command_takes_address_and_size(monkeypatch):
@@ -45,6 +47,7 @@ def test_the_command_takes_address_and_size(monkeypatch):
 
 def test_wsgi_is_the_application(monkeypatch, tmp_path):
     monkeypatch.setenv("KONECTOM_DATA_DIR", str(tmp_path))
+    monkeypatch.setenv("KONECTOM_MODE", "development")
     application = runpy.run_path(str(ROOT / "wsgi.py"))["application"]
     assert application.test_client().get("/healthz").status_code == 200
 
@@ -79,6 +82,32 @@ def test_what_only_a_socket_can_show(settings, phone, body):
         endless(running, phone)
         garbled(running, phone)
         stopped_gracefully(running, phone, body)
+
+
+def test_an_upload_too_many_is_answered_and_its_connection_ends_in_order(settings, phone, body):
+    """The answer arrives whole, whether the phone waits before it sends its bytes or not; they are taken later."""
+    limited = load_settings(
+        {}, mode="development", data_dir=settings.data_dir, rate_limit_device="2/hour", device_access_lifetime="30 d"
+    )
+    with serving(limited) as running:
+        for _ in range(2):
+            assert running.ask("GET", "/api/v1/sessions", phone.token)[0] == 200
+        for sent in (b"", body[:1000], body[:60_000]):
+            connection = running.connect()
+            begin(connection, phone.token, Content_Length=str(len(body)))
+            connection.send(sent)
+            answer = connection.getresponse()
+            assert (answer.status, orjson.loads(answer.read())["code"]) == (429, "rate_limited")
+            assert int(answer.headers["Retry-After"]) > 0
+            assert answer.headers.get_all("Server") == ["konectom"]
+            connection.close()
+        # As phones do: all of it at once, then the answer is read.
+        connection = running.connect()
+        connection.request("PUT", f"/api/v1/sessions/{uuid4()}", body, {"Authorization": f"Bearer {phone.token}"})
+        status, told = answer_of(connection)
+        assert (status, told["code"]) == (429, "rate_limited")
+        connection.close()
+        assert running.ask("GET", "/healthz", phone.token) == (200, {"status": "ok"})
 
 
 def chunked(running, phone, body):

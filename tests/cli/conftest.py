@@ -34,7 +34,7 @@ class Konectom:
 @pytest.fixture
 def konectom(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Any:
     """The command on an installation whose database is set up and empty."""
-    yield Konectom({"KONECTOM_DATA_DIR": str(settings.data_dir)})
+    yield Konectom({"KONECTOM_DATA_DIR": str(settings.data_dir), "KONECTOM_MODE": "development"})
     structlog.reset_defaults()
 
 
@@ -42,7 +42,7 @@ def konectom(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Any:
 def offline(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
     """The command in an empty directory, where nothing is set up."""
     monkeypatch.chdir(tmp_path)
-    yield Konectom({})
+    yield Konectom({"KONECTOM_MODE": "development"})
     structlog.reset_defaults()  # a command that looks for an installation sets up its log, also where there is none
 
 

@@ -75,7 +75,7 @@ def test_it_runs_through_once_goes_on_where_it_was_and_begins_anew_for_others(tm
     # What has stopped is not offered; what is said about how to go on is true.
     assert "curl" not in out
     assert f"konectom demo --data-dir {directory}" in out
-    assert f"KONECTOM_DATA_DIR={directory} konectom serve" in out
+    assert f"KONECTOM_MODE=development KONECTOM_DATA_DIR={directory} konectom serve" in out
     services = Services.open(load_settings({"KONECTOM_DATA_DIR": str(directory)}))
     services.ping()
     services.close()

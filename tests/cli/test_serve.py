@@ -48,13 +48,24 @@ def test_it_does_not_start_on_a_database_that_is_not_set_up(offline, tmp_path, e
     assert executed == []
 
 
+def test_it_does_not_start_with_what_is_not_fit_for_patients(konectom, executed):
+    konectom.environ["KONECTOM_MODE"] = "production"
+    said = konectom("serve", status=1).stderr
+    assert said.startswith("konectom: not fit for patients' data: KONECTOM_PUBLIC_URL: must begin with https://")
+    assert said.endswith("[setting_unsafe]\n")
+    assert executed == []
+    konectom.environ["KONECTOM_PUBLIC_URL"] = "https://konectom.hospital.example"
+    konectom("serve")
+    assert len(executed) == 1
+
+
 def test_the_catalogues_are_checked_once_by_the_application_itself(konectom, executed, monkeypatch):
     checks = []
     monkeypatch.setattr("konectom.workflows.services.require_same_catalogues", checks.append)
     konectom("serve")
     assert len(executed) == 1
     assert checks == []
-    create_app(load_settings({}, data_dir=Path(konectom.environ["KONECTOM_DATA_DIR"])))
+    create_app(load_settings({}, mode="development", data_dir=Path(konectom.environ["KONECTOM_DATA_DIR"])))
     assert len(checks) == 1
 
 
@@ -62,7 +73,7 @@ def test_the_catalogues_are_checked_once_by_the_application_itself(konectom, exe
 def test_the_first_steps_of_the_page_lead_to_a_server(offline, tmp_path, executed, page):
     section = (DOCS / page).read_text().partition("## First steps\n")[2]
     lines = section.split("```\n")[1].splitlines()
-    assert lines.pop(0) == "export KONECTOM_DATA_DIR=./konectom-data"
+    assert lines.pop(0) == "export KONECTOM_MODE=development KONECTOM_DATA_DIR=./konectom-data"
     offline.environ["KONECTOM_DATA_DIR"] = "./konectom-data"
     said = ""
     for line in lines:

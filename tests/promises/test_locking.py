@@ -8,20 +8,20 @@ from sqlalchemy import func, select
 
 from konectom.storage.database import BUSY_TIMEOUT_MS, Database
 from konectom.storage.models import Study
-from konectom.workflows.services import system_clock
+from konectom.workflows.services import Services, system_clock
 
 PROCESSES, TRANSACTIONS = 4, 60
 
 
-def read_then_insert(url, barrier, answer):
+def read_then_insert(settings, barrier, answer):
     """Number studies through: what was read decides what is written, so a lost update would show."""
-    db = Database(url)
+    db = Services.open(settings).db
     barrier.wait(60)
     try:
         for _ in range(TRANSACTIONS):
             with db.write() as session:
                 count = session.scalar(select(func.count()).select_from(Study))
-                session.add(Study(id=uuid4(), code=str(count), name="", created_at=system_clock()))
+                session.add(Study(id=uuid4(), code=str(count), name="", consent="elsewhere", created_at=system_clock()))
         answer.put(None)
     except Exception as error:
         answer.put(repr(error))
@@ -48,7 +48,7 @@ def test_processes_that_read_then_insert_wait_for_each_other(settings):
     context = multiprocessing.get_context("spawn")
     barrier, stop, answer = context.Barrier(PROCESSES + 1), context.Event(), context.Queue()
     url = settings.database_url
-    writers = [context.Process(target=read_then_insert, args=(url, barrier, answer)) for _ in range(PROCESSES)]
+    writers = [context.Process(target=read_then_insert, args=(settings, barrier, answer)) for _ in range(PROCESSES)]
     reader = context.Process(target=read_all_the_time, args=(url, barrier, stop, answer))
     for process in (*writers, reader):
         process.start()

@@ -14,7 +14,7 @@ from konectom.errors import MigrationNeeded, StoreUnavailable
 from konectom.storage import migrate
 from konectom.storage.database import Database
 from konectom.storage.guard import ReadOnly
-from konectom.storage.models import Blob, Patient, RecordingRow, SessionRow, Study
+from konectom.storage.models import Blob, MeasureRow, Patient, RecordingRow, SessionRow, Study
 
 
 def pragma(session, name):
@@ -119,7 +119,7 @@ def test_only_the_owner_can_read_the_file(tmp_path):
     migrate.upgrade(url)
     db = Database(url)
     with db.write() as session:
-        session.add(Study(id=uuid4(), code="A", name="", consent="elsewhere", created_at=datetime.now(UTC)))
+        session.add(MeasureRow(key="a.b"))
     assert {stat.S_IMODE(file.stat().st_mode) for file in tmp_path.iterdir()} == {0o600}
     db.close()
 

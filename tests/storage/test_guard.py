@@ -8,6 +8,7 @@ from konectom.storage.models import (
     IMMUTABLE,
     Blob,
     CatalogueRow,
+    Erasure,
     MeasureRow,
     NoiseRow,
     Patient,
@@ -24,7 +25,10 @@ def stored(services, patient, probe):
     ingest_session(services, session_id=uuid4(), patient_id=patient, body=session_body())
     with services.db.write() as db:
         study, measure = db.scalars(select(Patient.study_id)).one(), db.scalars(select(MeasureRow.id)).first()
+        erased = {"patient_id": uuid4(), "erased_at": services.clock(), "certificate": {}}
+        db.add(Erasure(id=uuid4(), study_id=study, **erased))
         db.add(NoiseRow(id=uuid4(), study_id=study, measure_id=measure, computed_at=services.clock(), told={}))
+        db.add(Erasure(id=uuid4(), study_id=study, patient_id=uuid4(), erased_at=services.clock(), certificate={}))
     return services.db
 
 

@@ -21,7 +21,13 @@ def within(study):
 
 def test_a_study_is_made_and_found(services):
     made = create_study(services, code="MS-2026", name="A study")
-    assert made == {"id": made["id"], "code": "MS-2026", "name": "A study", "created_at": "2026-11-21T09:00:00+00:00"}
+    assert made == {
+        "id": made["id"],
+        "code": "MS-2026",
+        "name": "A study",
+        "consent": "here",
+        "created_at": "2026-11-21T09:00:00+00:00",
+    }
     assert get_study(services, UUID(made["id"])) == made
     assert list_studies(services) == {"items": [made], "next": None}
 
@@ -31,7 +37,7 @@ def test_a_patient_is_made_and_found(services, people):
     facts = {"birth_year": 1980, "sex": "female", "education_years": 12.5, "height_m": 1.7, "mass_kg": 70.0}
     made = create_patient(services, study_id=study, code="P-1", handedness="left", **facts)
     expected = {"id": made["id"], "study": str(study), "code": "P-1", "site": None, "handedness": "left", **facts}
-    assert made == expected | {"created_at": "2026-11-21T09:00:00+00:00"}
+    assert made == expected | {"created_at": "2026-11-21T09:00:00+00:00", "restricted_at": None}
     assert get_patient(services, UUID(made["id"]), study_id=study) == made
 
 

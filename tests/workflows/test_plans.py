@@ -9,6 +9,8 @@ from sqlalchemy import event
 from konectom.security.secrets import new_secret
 from konectom.workflows import (
     alerts,
+    consent_forms,
+    consents,
     devices,
     enrolments,
     export,
@@ -75,6 +77,8 @@ def test_questions_are_answered_from_an_index(services, people_of_a_study, plans
         "review": lambda: reviews.review_patient(services, patient),
         "due for a review": lambda: reviews.patients_due(services, study),
         "schedules": lambda: schedules.list_schedules(services, study, patient=patient, **page),
+        "consent": lambda: consents.patient_consents(services, patient),
+        "consent forms": lambda: consent_forms.list_consent_forms(services, study, **page),
         "adherence": lambda: schedules.patient_adherence(services, patient),
         "token": lambda: tokens.authenticate(services, phone.access_token),
         "exchange": lambda: enrolments.exchange(services, code=code, renewal=new_secret("renewal")),

@@ -29,6 +29,7 @@ def test_a_patient_of_whom_nothing_is_known(services, patient, clock):
         "scores": [],
         "schedules": [],
         "open_alerts": 0,
+        "withheld": [],
     }
 
 

@@ -6,6 +6,8 @@ from typing import Any
 
 from marshmallow import Schema
 
+WITHHELD = {"description": "Types of the patient's data that are left out, since their use is restricted."}
+
 
 class Described(Schema):
     """A schema that documents what a workflow gives, and sends it on as it is.

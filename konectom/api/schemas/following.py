@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from marshmallow import Schema, fields, validate
 
-from konectom.api.schemas import Described
+from konectom.api.schemas import WITHHELD, Described
 from konectom.api.schemas.pages import Page, PageQuery
 from konectom.workflows.alerts import STATUSES
 from konectom.workflows.findings import KINDS
@@ -93,6 +93,7 @@ class Adherence(Described):
 
     patient = fields.UUID(required=True)
     schedules = fields.List(fields.Nested(Kept), required=True)
+    withheld = fields.List(fields.String(), required=True, metadata=WITHHELD)
 
 
 class AlertsQuery(PageQuery):

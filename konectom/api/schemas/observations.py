@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from marshmallow import Schema, fields, validate
 
-from konectom.api.schemas import Described
+from konectom.api.schemas import WITHHELD, Described
 from konectom.api.schemas.pages import Instant, Page, PageQuery, Query
 
 CODE = {"description": "A scale's code; `/scales` lists them.", "example": "edss"}
@@ -74,6 +74,7 @@ class ObservationPage(Page):
     """A page of observations, oldest first."""
 
     items = fields.List(fields.Nested(Observation), required=True)
+    withheld = fields.List(fields.String(), required=True, metadata=WITHHELD)
 
 
 class ObservationsQuery(PageQuery):

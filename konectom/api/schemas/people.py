@@ -11,12 +11,18 @@ from konectom.workflows import people
 CODE = {"description": "1 to 64 letters, digits, points, hyphens or underscores.", "example": "MS-001"}
 NEW_CODE = CODE | {"pattern": f"^{people.CODE.pattern}$"}
 
+CONSENT = {
+    "description": "`here`, by default: an upload needs the patient's consent to each type of data that it carries. "
+    "`elsewhere`: consent is kept on paper; refusals, withdrawals and restrictions that are entered count all the same."
+}
+
 
 class NewStudy(Schema):
     """A study to be made."""
 
     code = fields.String(required=True, metadata=NEW_CODE | {"example": "GAIT-2"})
     name = fields.String(metadata={"example": "Gait in early MS", "maxLength": 200})
+    consent = fields.String(validate=validate.OneOf(people.CONSENT), metadata=CONSENT)
 
 
 class Study(Described):
@@ -25,7 +31,21 @@ class Study(Described):
     id = fields.UUID(required=True)
     code = fields.String(required=True, metadata=CODE)
     name = fields.String(required=True)
+    consent = fields.String(required=True, validate=validate.OneOf(people.CONSENT), metadata=CONSENT)
+    retain_until = fields.Date(
+        required=True,
+        allow_none=True,
+        metadata={"description": "The last day on which the patients' data are kept; null where none is set."},
+    )
     created_at = fields.AwareDateTime(required=True)
+
+
+class StudyChange(Schema):
+    """What of a study is to be another; what is not named stays."""
+
+    reason = fields.String(required=True, metadata={"example": "ten years after the end", "maxLength": 500})
+    consent = fields.String(validate=validate.OneOf(people.CONSENT), metadata=CONSENT)
+    retain_until = fields.Date(allow_none=True, metadata={"example": "2036-12-31"})
 
 
 class StudyPage(Page):
@@ -74,6 +94,11 @@ class Patient(Described):
     mass_kg = fields.Float(required=True, allow_none=True)
     handedness = fields.String(required=True, allow_none=True, validate=validate.OneOf((*people.HANDS, None)))
     created_at = fields.AwareDateTime(required=True)
+    restricted_at = fields.AwareDateTime(
+        required=True,
+        allow_none=True,
+        metadata={"description": "Since when what is kept is neither shown nor used. What norms need is then null."},
+    )
 
 
 class PatientPage(Page):

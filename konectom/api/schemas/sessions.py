@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from marshmallow import INCLUDE, Schema, fields, validate
 
-from konectom.api.schemas import Described
+from konectom.api.schemas import WITHHELD, Described
 from konectom.api.schemas.pages import Instant, Page, PageQuery, Query
 from konectom.assessments.base import REASONS
 
@@ -120,6 +120,7 @@ class ReceivedRecording(Described):
     quality = fields.Nested(Quality)
     scores = fields.List(fields.Nested(Score))
     measures = fields.List(fields.Nested(Value), metadata={"description": "With `measures=all`."})
+    withheld = fields.List(fields.String(), metadata=WITHHELD)
     absent = fields.Dict(
         keys=fields.String(),
         values=fields.String(validate=validate.OneOf(tuple(REASONS))),

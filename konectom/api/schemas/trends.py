@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from marshmallow import fields, validate
 
-from konectom.api.schemas import Described
+from konectom.api.schemas import WITHHELD, Described
 from konectom.api.schemas.following import Sums
 from konectom.api.schemas.pages import Instant, Query
 from konectom.scoring.followed import FATES
@@ -224,6 +224,7 @@ class Trends(Described):
 
     patient = fields.UUID(required=True)
     trends = fields.List(fields.Nested(Trend), required=True)
+    withheld = fields.List(fields.String(), required=True, metadata=WITHHELD)
 
 
 class Line(Followed):
@@ -252,6 +253,7 @@ class Summary(Described):
     open_alerts = fields.Integer(
         required=True, metadata={"description": "Alerts found by then, neither acknowledged nor over."}
     )
+    withheld = fields.List(fields.String(), required=True, metadata=WITHHELD)
 
 
 class Definitions(Described):

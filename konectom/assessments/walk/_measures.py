@@ -177,6 +177,7 @@ DISTANCE = Measure(
     better="higher",
     plausible=(0, 5000),
     evidence=WALKED,
+    stream="gps",
 )
 OVERALL = (
     replace(DISTANCE, by=(PROTOCOL.only(SIX, TWO),), score=True),
@@ -205,7 +206,12 @@ OVERALL = (
     ),
     *named(
         Measure(
-            "path_length", "m", "Length of the way through all positions recorded.", better="higher", plausible=(0, 1e5)
+            "path_length",
+            "m",
+            "Length of the way through all positions recorded.",
+            better="higher",
+            plausible=(0, 1e5),
+            stream="gps",
         ),
         "distance_walked",
         (SIX,),
@@ -217,6 +223,7 @@ OVERALL = (
             "Mean of the speeds from each position to the next.",
             better="higher",
             plausible=(0, 10),
+            stream="gps",
         ),
         "walking_speed_non_stop-mean",
         (SIX,),

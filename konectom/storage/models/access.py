@@ -126,6 +126,7 @@ class Login(Base):
 
     __tablename__ = "login"
     __table_args__ = (Index(None, "user_id", "ended_at"),)
+    UNAUDITED_COLUMNS = frozenset({"seen_at"})  # each request moves it on, and is told itself
 
     id: Mapped[UUID] = mapped_column(primary_key=True)
     user_id: Mapped[UUID] = mapped_column(ForeignKey("user.id"))

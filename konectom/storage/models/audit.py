@@ -16,9 +16,9 @@ class AuditRow(Base):
     """One entry, numbered without gaps from 1.
 
     ``change`` is ``read``, ``insert``, ``update``, ``delete`` or ``event``; ``before`` and ``after`` are digests of
-    the row under the patient's key, or the installation's where it is of no patient; ``why`` is sealed likewise.
-    ``seal`` is over all other columns and the seal before, under the key ``key``. It refers to no table, so that it
-    outlives all of them.
+    the row under the patient's key, or the installation's where it is of no patient. ``why`` is sealed under the
+    patient's key where it is about one. ``seal`` is over all other columns and the seal before, under the key ``key``.
+    It refers to no table, so that it outlives all of them.
     """
 
     __tablename__ = "audit"

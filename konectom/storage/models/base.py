@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import date, datetime
-from typing import Any
+from typing import Any, ClassVar
 from uuid import UUID
 
 from sqlalchemy import JSON, Date, LargeBinary, MetaData, Uuid
@@ -41,5 +41,8 @@ class Base(DeclarativeBase):
         FloatArray: Vector,
     }
 
-    AUDITED = True
+    AUDITED: ClassVar[bool] = True
     """Whether the audit tells of each row that is made, changed or removed. Where not, the class says why."""
+
+    UNAUDITED_COLUMNS: ClassVar[frozenset[str]] = frozenset()
+    """Columns whose change alone the audit does not tell, and whose content is in no digest. The class says why."""

@@ -142,9 +142,23 @@ class Erasure(Base):
 
     __tablename__ = "erasure"
     __table_args__ = (Index(None, "study_id", "erased_at", "id"),)
+    AUDITED = False  # the entry of the erasure holds its digest
 
     id: Mapped[UUID] = mapped_column(primary_key=True)
     study_id: Mapped[UUID] = mapped_column(ForeignKey("study.id"))
     patient_id: Mapped[UUID] = mapped_column(unique=True)
     erased_at: Mapped[datetime]
     certificate: Mapped[Json]
+
+
+class Residue(Base):
+    """What an erasure still has to remove when its rows are gone: an object, by name.
+
+    Without a name: what freed room in the database may still hold.
+    """
+
+    __tablename__ = "residue"
+    AUDITED = False  # the entry of the erasure counts what was to be removed
+
+    erasure_id: Mapped[UUID] = mapped_column(ForeignKey("erasure.id"), primary_key=True)
+    object: Mapped[str] = mapped_column(primary_key=True)

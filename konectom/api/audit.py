@@ -1,0 +1,46 @@
+"""The audit, for whoever has to answer for what is done with patients' data."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import UUID
+
+from flask import Response
+
+from konectom.api.access import permits, scope, services, study_in_scope
+from konectom.api.contract import Resource
+from konectom.api.schemas.audit import AuditExportQuery, AuditPage, AuditQuery
+from konectom.api.tables import BYTES, download, form_wanted
+from konectom.errors import FieldInvalid, NotFound
+from konectom.workflows.audit import Form, Which, export_audit, list_audit, note_export
+
+EXPORT_FORMS: tuple[Form, ...] = ("ndjson", "csv")
+
+audit = Resource("audit", __name__, description="Who did and saw what.")
+
+
+@audit.route("/audit")
+@permits("audit.read")
+@audit.query(AuditQuery)
+@audit.answers(200, AuditPage)
+@audit.refuses(NotFound, FieldInvalid)
+def get_audit(cursor: str | None = None, limit: int | None = None, **asked: Any) -> Any:
+    """List entries, newest last."""
+    return list_audit(services(), scope(), _which(**asked), cursor=cursor, limit=limit)
+
+
+@audit.route("/audit/export")
+@permits("audit.read")
+@audit.query(AuditExportQuery)
+@audit.answers(200, BYTES, content_type="application/x-ndjson", description="One JSON object a line.")
+@audit.also_answers(200, BYTES, content_type="text/csv")
+@audit.refuses(NotFound, FieldInvalid)
+def get_audit_export(format: str | None = None, **asked: Any) -> Response:
+    """Take entries away, newest last; that is itself an entry."""
+    form, which = form_wanted(format, EXPORT_FORMS), _which(**asked)
+    note_export(services(), which, form)
+    return download(export_audit(services(), scope(), which, form), form, "audit")
+
+
+def _which(study: UUID | None = None, **asked: Any) -> Which:
+    return Which(study=None if study is None else study_in_scope(study, at="/query/study"), **asked)

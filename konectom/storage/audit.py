@@ -1,0 +1,343 @@
+"""The audit's entries: one for each row that a write session makes, changes or removes, kept together with them.
+
+What is flushed is remembered; as the last thing before the commit the head of the chain is locked, and the entries are
+numbered, sealed and added. So there is no change without its entry and no entry without its change, and the entries of
+several writers stand one after the other without gaps. What is rolled back, wholly or to a savepoint, is forgotten.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from contextvars import ContextVar
+from dataclasses import dataclass, field, fields, replace
+from datetime import datetime, timedelta
+from functools import cache
+from typing import Any, Protocol
+from uuid import UUID
+
+import orjson
+from sqlalchemy import ColumnElement, Connection, LargeBinary, Select, Text, cast, event, insert, select, update
+from sqlalchemy import inspect as inspected
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import ORMExecuteState, Session, SessionTransaction
+from sqlalchemy.orm.base import NO_VALUE
+
+from konectom.errors import AuditBroken
+from konectom.security.acting import Acting, acting
+from konectom.security.chain import (
+    Change,
+    Entry,
+    Head,
+    canonical_json,
+    fault_of_head,
+    seal_entry,
+    seal_head,
+)
+from konectom.storage.digests import model_of, plan_of
+from konectom.storage.models import AuditHead, AuditRow, Base
+from konectom.storage.types import EPOCH, microseconds
+from konectom.storage.whose import KeyRing, Whose
+
+TRAIL, NOTED, WAITING, SAVEPOINTS = "trail", "noted", "noted_waiting", "noted_savepoints"
+"""Where a session keeps its trail, what is to be told, what is being flushed, and how much was told at savepoints."""
+
+HEAD_ID = 1
+
+# Made once: to put a statement together costs SQLAlchemy more than SQLite takes to run it.
+_INSERT = insert(AuditRow)
+_UPDATE_HEAD = update(AuditHead).where(AuditHead.id == HEAD_ID)
+
+
+class Tally:
+    """How many entries were added."""
+
+    entries = 0
+
+
+_TALLY: ContextVar[Tally | None] = ContextVar("tally", default=None)
+
+
+def count_entries() -> Tally:
+    """Return what counts the entries that are added from now on in this thread or request."""
+    tally = Tally()
+    _TALLY.set(tally)
+    return tally
+
+
+class NotTold(TypeError):
+    """The program tried to change audited rows in a way of which the audit learns nothing."""
+
+
+class Clock(Protocol):
+    """Tells the time."""
+
+    def __call__(self) -> datetime:
+        """Return the present instant."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Note:
+    """An entry on its way: ``before`` and ``after`` are what the row said, still in the open.
+
+    ``facts`` are the row's own values by attribute, by which it is found out whose it is.
+    """
+
+    who: Acting
+    change: Change
+    entity: str
+    entity_id: str
+    before: bytes | None = None
+    after: bytes | None = None
+    facts: Mapping[str, Any] = field(default_factory=dict)
+    detail: Mapping[str, Any] = field(default_factory=dict)
+
+
+class Trail:
+    """Seals what sessions have to tell, with the keys of the installation. Shared by threads."""
+
+    def __init__(self, keys: KeyRing, clock: Clock) -> None:
+        self.keys, self._clock = keys, clock
+
+    def keep(self, connection: Connection, notes: list[Note]) -> None:
+        """Add the entries. From here to the commit nobody else adds any.
+
+        Raises :class:`AuditBroken` where the head is not the one that was sealed last: to go on would hide it.
+        """
+        key, at = self.keys.current_id, microseconds(self._clock())
+        whose = Whose.of(connection, self.keys, notes)
+        head = genuine_head(connection, self.keys, lock=True)
+        rows, previous = [], head.seal
+        for seq, note in enumerate(notes, head.seq + 1):
+            entry = self._entry(seq, at, note, whose)
+            previous = seal_entry(self.keys, entry, previous, key)
+            rows.append(_row(entry, key, previous))
+        try:
+            connection.execute(_INSERT, rows)
+        except IntegrityError as error:
+            raise AuditBroken("the audit holds entries that come after its head; see: konectom audit verify") from error
+        write_head(connection, seal_head(self.keys, head.seq + len(rows), previous, key))
+
+    def _entry(self, seq: int, at: int, note: Note, whose: Whose) -> Entry:
+        who, patient_id = note.who, whose.patient_of(note)
+        return Entry(
+            seq=seq,
+            at=at,
+            actor_kind=who.kind,
+            actor_id=who.id,
+            actor_name=who.name,
+            action=who.action,
+            change=note.change,
+            study_id=whose.study_of(note),
+            patient_id=patient_id,
+            entity=note.entity,
+            entity_id=note.entity_id,
+            before=whose.digest(patient_id, note.before),
+            after=whose.digest(patient_id, note.after),
+            why=whose.seal_why(patient_id, who.why),
+            request_id=who.request_id,
+            address=who.address,
+            # As it will be read: sorted, and of nothing but what JSON has.
+            detail=orjson.loads(canonical_json(dict(note.detail))),
+        )
+
+
+def note(
+    db: Session,
+    *,
+    change: Change = "event",
+    entity: str,
+    entity_id: str = "",
+    study_id: UUID | None = None,
+    patient_id: UUID | None = None,
+    detail: Mapping[str, Any] | None = None,
+    why: str | None = None,
+) -> None:
+    """Add an entry to a write session: what was seen or done that is no change of a row.
+
+    ``detail`` holds ids, names and counts, never free text and nothing that a patient's erasure would have to reach;
+    ``why``, by default the reason given beforehand, is sealed under the patient's key.
+    """
+    if db.info.get("read_only"):
+        raise NotTold("an entry of the audit needs a session that writes")
+    who = acting() if why is None else replace(acting(), why=why)
+    facts = {"study_id": study_id, "patient_id": patient_id}
+    _notes(db).append(
+        Note(who=who, change=change, entity=entity, entity_id=entity_id, facts=facts, detail=detail or {})
+    )
+
+
+def read_head(connection: Connection, *, lock: bool = False) -> Head | None:
+    """Return the head, None where it is missing; ``lock`` keeps others from changing it before this one ends.
+
+    What no writer would have put there is told as something that no seal fits.
+    """
+    row = connection.execute(_head_statement(connection.dialect.name, lock)).one_or_none()
+    if row is None:
+        return None
+    seq, seal, key, head_seal = (
+        each if isinstance(each, str) else bytes(each).decode(errors="replace") for each in row
+    )
+    return Head(int(seq) if re.fullmatch("[0-9]{1,18}", seq) else -1, seal, key, head_seal)
+
+
+@cache
+def _head_statement(dialect: str, lock: bool) -> Select[Any]:
+    # SQLite gives out whatever bytes somebody put in, unless they are asked for as text.
+    as_stored = LargeBinary if dialect == "sqlite" else Text
+    columns = AuditHead.__table__.columns
+    wanted: list[ColumnElement[Any]] = [cast(columns[name], as_stored) for name in ("seq", "seal", "key", "head_seal")]
+    statement: Select[Any] = select(*wanted).where(columns["id"] == HEAD_ID)
+    return statement.with_for_update() if lock else statement
+
+
+def genuine_head(connection: Connection, keys: KeyRing, *, lock: bool = False) -> Head:
+    """Return the head as it was sealed; raises :class:`AuditBroken`."""
+    head = read_head(connection, lock=lock)
+    fault = "head_missing" if head is None else fault_of_head(keys, head)
+    if head is None or fault is not None:
+        why = "is sealed under a key that is not here" if fault == "head_key" else "is missing or was changed"
+        raise AuditBroken(f"the head of the audit {why}; see: konectom audit verify")
+    return head
+
+
+def write_head(connection: Connection, head: Head) -> None:
+    """Replace the head of the chain."""
+    values = {"seq": head.seq, "seal": head.seal, "key": head.key, "head_seal": head.head_seal}
+    connection.execute(_UPDATE_HEAD, values)
+
+
+def audit(session_class: type[Session]) -> None:
+    """Make write sessions of this class tell what they change."""
+    event.listen(session_class, "before_flush", _before_flush)
+    event.listen(session_class, "after_flush", _after_flush)
+    event.listen(session_class, "do_orm_execute", _on_statement)
+    event.listen(session_class, "before_commit", _before_commit)
+    event.listen(session_class, "after_transaction_create", _savepoint)
+    event.listen(session_class, "after_soft_rollback", _rolled_back)
+
+
+def _notes(session: Session) -> list[Note]:
+    notes: list[Note] = session.info.setdefault(NOTED, [])
+    return notes
+
+
+def _before_flush(session: Session, context: Any, instances: Any) -> None:
+    waiting: list[tuple[Base, Change, dict[str, Any] | None, dict[str, Any]]] = []
+    for row in session.new:
+        if row.AUDITED:
+            waiting.append((row, "insert", None, {}))
+    for row in session.dirty:
+        if row.AUDITED:
+            changed = _changed(row)
+            if changed & plan_of(type(row)).counted:
+                waiting.append((row, "update", _before(session, row), {"columns": sorted(changed)}))
+    for row in session.deleted:
+        if row.AUDITED:
+            waiting.append((row, "delete", _before(session, row), {}))
+    if waiting and TRAIL not in session.info:
+        raise NotTold(f"rows of {waiting[0][0].__tablename__} are audited, and this database has no trail")
+    session.info[WAITING] = waiting
+
+
+def _after_flush(session: Session, context: Any) -> None:
+    for row, change, before, detail in session.info.pop(WAITING, ()):
+        after = None if change == "delete" else {name: getattr(row, name) for name in plan_of(type(row)).attributes}
+        _tell(session, type(row), change, before, after, detail)
+
+
+def _tell(
+    session: Session,
+    model: type[Base],
+    change: Change,
+    before: Mapping[str, Any] | None,
+    after: Mapping[str, Any] | None,
+    detail: Mapping[str, Any],
+) -> None:
+    plan, facts = plan_of(model), after if after is not None else before or {}
+    _notes(session).append(
+        Note(
+            who=acting(),
+            change=change,
+            entity=plan.entity,
+            entity_id=plan.entity_id(facts),
+            before=None if before is None else plan.content(before),
+            after=None if after is None else plan.content(after),
+            facts=facts,
+            detail=detail,
+        )
+    )
+
+
+def _on_statement(state: ORMExecuteState) -> Any:
+    """Tell of rows that are inserted many at once."""
+    if not state.is_insert:
+        return None
+    model = model_of(getattr(getattr(state.statement, "table", None), "name", ""))
+    if model is None or not model.AUDITED:
+        return None
+    given = state.parameters
+    rows = [given] if isinstance(given, Mapping) else list(given or ())
+    if TRAIL not in state.session.info or not rows:
+        raise NotTold(f"rows of {model.__tablename__} are audited: hand them over one by one, or as a list")
+    result = state.invoke_statement()
+    for row in rows:
+        _tell(state.session, model, "insert", None, row, {})
+    return result
+
+
+def _before_commit(session: Session) -> None:
+    if session.in_nested_transaction():
+        return  # a savepoint is given up: what it holds is told at the end
+    session.flush()
+    notes = session.info.pop(NOTED, None)
+    if notes:
+        trail: Trail | None = session.info.get(TRAIL)
+        if trail is None:
+            raise NotTold("this database has no trail")
+        trail.keep(session.connection(), notes)
+        if (tally := _TALLY.get()) is not None:
+            tally.entries += len(notes)
+
+
+def _savepoint(session: Session, transaction: SessionTransaction) -> None:
+    if transaction.nested:
+        session.info.setdefault(SAVEPOINTS, {})[transaction] = len(_notes(session))
+
+
+def _rolled_back(session: Session, previous: SessionTransaction) -> None:
+    session.info.pop(WAITING, None)
+    kept = session.info.get(SAVEPOINTS, {}).pop(previous, None)
+    if kept is not None:
+        del _notes(session)[kept:]
+    elif previous.parent is None:
+        session.info.pop(NOTED, None)
+        session.info.pop(SAVEPOINTS, None)
+
+
+def _changed(row: Base) -> frozenset[str]:
+    """Return the attributes of a row whose values are not those that it was read or last flushed with."""
+    state = inspected(row)
+    names = plan_of(type(row)).attributes
+    return frozenset(
+        name for name in names if name in state.committed_state and state.attrs[name].history.has_changes()
+    )
+
+
+def _before(session: Session, row: Base) -> dict[str, Any]:
+    """Return what a row said before it was changed here, by attribute; what is not known any more is read."""
+    state, plan = inspected(row), plan_of(type(row))
+    values = {name: state.committed_state.get(name, state.dict.get(name, NO_VALUE)) for name in plan.attributes}
+    if NO_VALUE in values.values():
+        mapper = state.mapper
+        columns = [mapper.columns[name].label(name) for name in plan.attributes]
+        whole_key = zip(mapper.primary_key, state.identity or (), strict=True)
+        found = session.connection().execute(select(*columns).where(*(column == key for column, key in whole_key)))
+        values = dict(found.mappings().one())
+    return values
+
+
+def _row(entry: Entry, key: str, seal: str) -> dict[str, Any]:
+    told = {each.name: getattr(entry, each.name) for each in fields(entry)}
+    return told | {"at": EPOCH + timedelta(microseconds=entry.at), "key": key, "seal": seal}

@@ -1,0 +1,237 @@
+"""The audit: what was read is noted, who did or saw what is listed and handed over."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections import defaultdict
+from collections.abc import Generator, Iterable, Mapping, Sequence
+from dataclasses import dataclass, fields, replace
+from datetime import datetime
+from typing import Any, Literal
+from uuid import UUID
+
+import orjson
+from sqlalchemy import ColumnElement, Select, String, and_, cast, false, or_, select, true
+from sqlalchemy.orm import Session
+
+from konectom.security.acting import acting, acting_as
+from konectom.security.chain import Change, canonical_json
+from konectom.security.principal import Scope
+from konectom.storage.audit import note
+from konectom.storage.models import AuditRow, Patient
+from konectom.storage.whose import keys_of_patients, unseal_why
+from konectom.workflows.pages import Asked, Readers, page, told
+from konectom.workflows.services import Services
+
+EVERYBODY = "all"
+"""Stands in ``detail.patients`` where what was shown is of all patients of the study."""
+
+BY_NUMBER: Readers = (int,)
+AT_ONCE = 1000
+"""Entries read in one question for an export."""
+
+COLUMNS = (
+    *("seq", "at", "actor_kind", "actor_id", "actor_name", "action", "change", "study", "patient", "entity"),
+    *("entity_id", "before", "after", "why", "why_destroyed", "request_id", "address", "detail", "key", "seal"),
+)
+"""Of the CSV form."""
+
+Form = Literal["ndjson", "csv"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Which:
+    """Which entries are asked for; what is None narrows nothing. ``until`` itself is no longer among them.
+
+    ``patient`` finds what was done with this patient, and every list and table in which this patient was shown.
+    """
+
+    study: UUID | None = None
+    patient: UUID | None = None
+    actor: UUID | None = None
+    action: str | None = None
+    since: datetime | None = None
+    until: datetime | None = None
+
+
+def note_read(
+    services: Services,
+    *,
+    entity: str,
+    entity_id: str = "",
+    action: str | None = None,
+    change: Change = "read",
+    study_id: UUID | None = None,
+    patient_id: UUID | None = None,
+    patients: Sequence[UUID] | Literal["all"] | None = None,
+    detail: Mapping[str, Any] | None = None,
+) -> None:
+    """Note that what is of patients was seen: of one (``patient_id``), of those listed, or of a study's all.
+
+    Patients of several studies are noted study by study, so that each study's own audit tells of them. Raises an
+    :class:`~konectom.errors.OperationError` where the audit cannot be written; nothing must be shown then.
+    """
+    facts = dict(detail or {})
+    who = acting() if action is None else replace(acting(), action=action)
+    with acting_as(who), services.db.write() as db:
+        if patient_id is not None or not patients or isinstance(patients, str):
+            if patients is not None:
+                facts["patients"] = patients
+            note(db, change=change, entity=entity, entity_id=entity_id, study_id=study_id, patient_id=patient_id,
+                 detail=facts)  # fmt: skip
+            return
+        for study, shown in _by_study(db, patients).items():
+            here = facts | {"patients": [str(each) for each in shown]}
+            note(db, change=change, entity=entity, entity_id=entity_id, study_id=study, detail=here)
+
+
+def note_export(services: Services, which: Which, form: str) -> None:
+    """Note that entries of the audit were taken away."""
+    asked = {each.name: str(value) for each in fields(which) if (value := getattr(which, each.name)) is not None}
+    note_read(
+        services,
+        change="event",
+        entity="audit",
+        study_id=which.study,
+        patient_id=which.patient,
+        detail={"asked": asked, "format": form},
+    )
+
+
+def list_audit(
+    services: Services, scope: Scope, which: Which, *, cursor: str | None = None, limit: int | None = None
+) -> dict[str, Any]:
+    """Return a page of entries, newest last."""
+    asked = Asked.of(services.settings, cursor, limit)
+    with services.db.read() as db:
+        found = page(db, _statement(db, scope, which), (AuditRow.seq,), BY_NUMBER, lambda row: {"row": row}, asked)
+        return found | {"items": _shown(services, db, [each["row"] for each in found["items"]])}
+
+
+def last_entries(services: Services, scope: Scope, which: Which, most: int) -> list[dict[str, Any]]:
+    """Return the newest entries, newest last."""
+    with services.db.read() as db:
+        statement = _statement(db, scope, which).order_by(AuditRow.seq.desc()).limit(most)
+        return _shown(services, db, db.scalars(statement).all()[::-1])
+
+
+def export_audit(services: Services, scope: Scope, which: Which, form: Form = "ndjson") -> Generator[bytes, None, None]:
+    """Yield all entries that are asked for, newest last: one JSON object a line, or CSV. Close it when done."""
+    yield b"" if form == "ndjson" else _csv([dict.fromkeys(COLUMNS)], head=True)
+    after = 0
+    with services.db.read() as db:
+        statement = _statement(db, scope, which).order_by(AuditRow.seq).limit(AT_ONCE)
+        while rows := db.scalars(statement.where(AuditRow.seq > after)).all():
+            after = rows[-1].seq
+            shown = _shown(services, db, rows)
+            yield _csv(shown) if form == "csv" else b"".join(orjson.dumps(each) + b"\n" for each in shown)
+            db.expunge_all()
+
+
+def _statement(db: Session, scope: Scope, which: Which) -> Select[AuditRow]:
+    asked: list[ColumnElement[bool]] = [_within(scope)]
+    if which.study is not None:
+        asked.append(AuditRow.study_id == which.study)
+    if which.patient is not None:
+        asked.append(_about(db, which.patient))
+    if which.actor is not None:
+        asked.append(AuditRow.actor_id == which.actor)
+    if which.action is not None:
+        asked.append(AuditRow.action == which.action)
+    if which.since is not None:
+        asked.append(AuditRow.at >= which.since)
+    if which.until is not None:
+        asked.append(AuditRow.at < which.until)
+    return select(AuditRow).where(*asked)
+
+
+def _within(scope: Scope) -> ColumnElement[bool]:
+    """Return the condition that an entry is of the studies, or of the patients at the sites, that ``scope`` reaches."""
+    if scope.studies is None:
+        return true()
+    parts: list[ColumnElement[bool]] = []
+    for study, site in scope.places:
+        here = select(Patient.id).where(Patient.study_id == study, Patient.site_id == site)
+        parts.append(AuditRow.study_id == study if site is None else AuditRow.patient_id.in_(here))
+    return or_(*parts) if parts else false()
+
+
+def _about(db: Session, patient: UUID) -> ColumnElement[bool]:
+    # Lists and tables name in their detail whom they showed. Once a patient is erased, the audit tells the study.
+    of_patient = AuditRow.patient_id == patient
+    study = db.scalars(select(Patient.study_id).where(Patient.id == patient)).one_or_none()
+    if study is None:
+        study = db.scalars(select(AuditRow.study_id).where(of_patient, AuditRow.study_id.is_not(None)).limit(1)).first()
+    shown = cast(AuditRow.detail, String)
+    in_list = and_(
+        AuditRow.change == "read",
+        AuditRow.study_id == study,
+        AuditRow.patient_id.is_(None),
+        or_(shown.contains(f'"{patient}"'), shown.contains(f'"patients":"{EVERYBODY}"')),
+    )
+    return or_(of_patient, in_list)
+
+
+def _by_study(db: Session, patients: Iterable[UUID]) -> dict[UUID | None, list[UUID]]:
+    wanted = list(dict.fromkeys(patients))
+    study_of = {
+        row[0]: row[1] for row in db.execute(select(Patient.id, Patient.study_id).where(Patient.id.in_(wanted)))
+    }
+    found: dict[UUID | None, list[UUID]] = defaultdict(list)
+    for patient in wanted:
+        found[study_of.get(patient)].append(patient)
+    return found
+
+
+def _shown(services: Services, db: Session, rows: Sequence[AuditRow]) -> list[dict[str, Any]]:
+    """Return entries as they stand on the wire; a reason whose key was destroyed is told to have been."""
+    whose = {row.patient_id for row in rows if row.why is not None and row.patient_id is not None}
+    keys = keys_of_patients(db.connection(), services.keys, whose) if whose else {}
+    return [_show(row, None if row.patient_id is None else keys.get(row.patient_id)) for row in rows]
+
+
+def _show(row: AuditRow, patient_key: bytes | None) -> dict[str, Any]:
+    why = None if row.why is None else unseal_why(patient_key, row.why)
+    return {
+        "seq": row.seq,
+        "at": told(row.at),
+        "actor": {"kind": row.actor_kind, "id": _text(row.actor_id), "name": row.actor_name},
+        "action": row.action,
+        "change": row.change,
+        "study": _text(row.study_id),
+        "patient": _text(row.patient_id),
+        "entity": row.entity,
+        "entity_id": row.entity_id,
+        "before": row.before,
+        "after": row.after,
+        "why": why,
+        "why_destroyed": row.why is not None and why is None,
+        "request_id": row.request_id,
+        "address": row.address,
+        "detail": row.detail,
+        "key": row.key,
+        "seal": row.seal,
+    }
+
+
+def _text(identifier: UUID | None) -> str | None:
+    return None if identifier is None else str(identifier)
+
+
+def _csv(shown: Iterable[Mapping[str, Any]], *, head: bool = False) -> bytes:
+    out = io.StringIO(newline="")
+    writer = csv.DictWriter(out, COLUMNS, extrasaction="ignore")
+    if head:
+        writer.writeheader()
+        return out.getvalue().encode()
+    for each in shown:
+        actor = {f"actor_{name}": value for name, value in each["actor"].items()}
+        flat = dict(each) | actor | {"detail": canonical_json(each["detail"]).decode()}
+        writer.writerow({name: _plain(value) for name, value in flat.items()})
+    return out.getvalue().encode()
+
+
+def _plain(value: Any) -> Any:
+    # A spreadsheet would compute a text that begins like a formula.
+    return f"'{value}" if isinstance(value, str) and value[:1] in ("=", "+", "-", "@", "\t", "\r") else value

@@ -1,0 +1,90 @@
+"""No question keeps the database for ever: the database itself stops it, and says so in so many words."""
+
+import os
+from datetime import timedelta
+
+import pytest
+from sqlalchemy import text
+
+from konectom.errors import TooSlow
+from konectom.settings import load_settings
+from konectom.storage.database import Database, _postgres_limits, open_engine
+from konectom.workflows.services import Services
+from tests.api.client import first_error
+
+ENDLESS = text("WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT max(i) FROM n")
+LONG = text("WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n LIMIT 300000) SELECT max(i) FROM n")
+SOON = timedelta(milliseconds=30)
+
+
+@pytest.fixture
+def hasty(settings):
+    database = Database(settings.database_url, within=SOON)
+    yield database
+    database.close()
+
+
+def test_a_question_without_end_is_stopped(hasty):
+    with pytest.raises(TooSlow) as stopped, hasty.read() as db:
+        db.execute(ENDLESS)
+    assert (stopped.value.status, stopped.value.code) == (503, "too_slow")
+
+
+def test_the_next_question_has_its_own_time(hasty):
+    with pytest.raises(TooSlow), hasty.read() as db:
+        db.execute(ENDLESS)
+    with hasty.read() as db:
+        assert db.execute(text("SELECT 1")).scalar_one() == 1
+
+
+def test_an_export_may_ask_for_more(hasty):
+    with hasty.read(within=timedelta(minutes=5)) as db:
+        assert db.execute(LONG).scalar_one() == 300_000
+
+
+def test_a_write_is_not_cut_off(hasty):
+    with hasty.write() as db:
+        assert db.execute(LONG).scalar_one() == 300_000
+
+
+def test_migrations_have_no_limit(settings):
+    engine = open_engine(settings.database_url)
+    with engine.connect() as connection:
+        assert connection.execute(LONG).scalar_one() == 300_000
+    engine.dispose()
+
+
+def test_the_services_take_the_limit_of_the_settings(settings):
+    chosen = load_settings({}, data_dir=settings.data_dir, read_time_limit="7 s")
+    services = Services.open(chosen)
+    assert services.db.within == timedelta(seconds=7)
+    services.close()
+
+
+def test_the_caller_is_told(phone, monkeypatch):
+    def endless(services, *_, **__):
+        with services.db.read(within=SOON) as db:
+            db.execute(ENDLESS)
+
+    monkeypatch.setattr("konectom.api.sessions.list_sessions", endless)
+    answer = phone.get("/sessions")
+    assert first_error(answer)[:2] == (503, "too_slow")
+    assert int(answer.headers["Retry-After"]) > 0
+    assert "WITH RECURSIVE" not in answer.text
+
+
+def test_postgresql_is_told_its_limits_when_a_connection_is_made():
+    options = _postgres_limits(timedelta(seconds=60))
+    assert "-c statement_timeout=60000" in options
+    assert "-c lock_timeout=30000" in options
+    assert "-c idle_in_transaction_session_timeout=600000" in options
+
+
+@pytest.mark.skipif("TEST_POSTGRES_URL" not in os.environ, reason="TEST_POSTGRES_URL names no server")
+def test_postgresql_stops_a_question_and_lets_an_export_go_on():
+    database = Database(os.environ["TEST_POSTGRES_URL"], within=SOON)
+    with pytest.raises(TooSlow), database.read() as db:
+        db.execute(text("SELECT pg_sleep(5)"))
+    with database.read(within=timedelta(seconds=5)) as db:
+        db.execute(text("SELECT pg_sleep(0.1)"))
+    database.close()
