@@ -24,7 +24,7 @@ from konectom.errors import KonectomError
 from konectom.security.acting import Acting, acting, acting_as
 from konectom.security.matrix import Permission
 from konectom.storage.audit import Tally, count_entries
-from konectom.workflows.audit import EVERYBODY, note_read
+from konectom.workflows.audit import note_read
 
 READS = ("GET", "HEAD")
 REFUSALS = (403, 404)
@@ -144,7 +144,7 @@ def _shown(permission: Permission, response: Response) -> list[UUID] | Literal["
     document = _document(response)
     items = document.get("items")
     if not isinstance(items, list):
-        return EVERYBODY
+        return "all"
     return list(dict.fromkeys(_named(items, "id" if permission.name == "patient.read" else "patient")))
 
 

@@ -12,11 +12,12 @@ from collections.abc import Mapping
 from contextvars import ContextVar
 from dataclasses import dataclass, field, fields, replace
 from datetime import datetime, timedelta
+from functools import cache
 from typing import Any, Protocol
 from uuid import UUID
 
 import orjson
-from sqlalchemy import Connection, LargeBinary, Text, cast, event, insert, select, update
+from sqlalchemy import ColumnElement, Connection, LargeBinary, Select, Text, cast, event, insert, select, update
 from sqlalchemy import inspect as inspected
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import ORMExecuteState, Session, SessionTransaction
@@ -42,6 +43,10 @@ TRAIL, NOTED, WAITING, SAVEPOINTS = "trail", "noted", "noted_waiting", "noted_sa
 """Where a session keeps its trail, what is to be told, what is being flushed, and how much was told at savepoints."""
 
 HEAD_ID = 1
+
+# Made once: to put a statement together costs SQLAlchemy more than SQLite takes to run it.
+_INSERT = insert(AuditRow)
+_UPDATE_HEAD = update(AuditHead).where(AuditHead.id == HEAD_ID)
 
 
 class Tally:
@@ -109,7 +114,7 @@ class Trail:
             previous = seal_entry(self.keys, entry, previous, key)
             rows.append(_row(entry, key, previous))
         try:
-            connection.execute(insert(AuditRow), rows)
+            connection.execute(_INSERT, rows)
         except IntegrityError as error:
             raise AuditBroken("the audit holds entries that come after its head; see: konectom audit verify") from error
         write_head(connection, seal_head(self.keys, head.seq + len(rows), previous, key))
@@ -168,18 +173,23 @@ def read_head(connection: Connection, *, lock: bool = False) -> Head | None:
 
     What no writer would have put there is told as something that no seal fits.
     """
-    columns = AuditHead.__table__.columns
-    # SQLite gives out whatever bytes somebody put in, unless they are asked for as text.
-    as_stored = LargeBinary if connection.dialect.name == "sqlite" else Text
-    texts = [cast(columns[name], as_stored) for name in ("seal", "key", "head_seal")]
-    statement = select(cast(columns["seq"], as_stored), *texts).where(columns["id"] == HEAD_ID)
-    row = connection.execute(statement.with_for_update() if lock else statement).one_or_none()
+    row = connection.execute(_head_statement(connection.dialect.name, lock)).one_or_none()
     if row is None:
         return None
     seq, seal, key, head_seal = (
         each if isinstance(each, str) else bytes(each).decode(errors="replace") for each in row
     )
     return Head(int(seq) if re.fullmatch("[0-9]{1,18}", seq) else -1, seal, key, head_seal)
+
+
+@cache
+def _head_statement(dialect: str, lock: bool) -> Select[Any]:
+    # SQLite gives out whatever bytes somebody put in, unless they are asked for as text.
+    as_stored = LargeBinary if dialect == "sqlite" else Text
+    columns = AuditHead.__table__.columns
+    wanted: list[ColumnElement[Any]] = [cast(columns[name], as_stored) for name in ("seq", "seal", "key", "head_seal")]
+    statement: Select[Any] = select(*wanted).where(columns["id"] == HEAD_ID)
+    return statement.with_for_update() if lock else statement
 
 
 def genuine_head(connection: Connection, keys: KeyRing, *, lock: bool = False) -> Head:
@@ -195,7 +205,7 @@ def genuine_head(connection: Connection, keys: KeyRing, *, lock: bool = False) -
 def write_head(connection: Connection, head: Head) -> None:
     """Replace the head of the chain."""
     values = {"seq": head.seq, "seal": head.seal, "key": head.key, "head_seal": head.head_seal}
-    connection.execute(update(AuditHead).where(AuditHead.id == HEAD_ID).values(values))
+    connection.execute(_UPDATE_HEAD, values)
 
 
 def audit(session_class: type[Session]) -> None:

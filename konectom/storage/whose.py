@@ -12,7 +12,7 @@ from uuid import UUID
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-from sqlalchemy import Connection, Select, select
+from sqlalchemy import BindParameter, Connection, Select, bindparam, select
 
 from konectom.security.chain import Keys
 from konectom.storage.digests import installations_digest, patients_digest, patients_digest_key
@@ -66,9 +66,9 @@ class Whose:
     def of(cls, connection: Connection, keys: KeyRing, notes: Sequence[Owned]) -> Whose:
         """Look up whose the rows are, in three questions at most. Rows removed here tell it themselves."""
         teams, devices, patients = (_removed(notes, *each) for each in _BELONGS)
-        teams |= _pairs(connection, select(CareTeam.id, CareTeam.study_id), CareTeam.id, _wanted(notes, "team_id"))
+        teams |= _pairs(connection, _TEAMS, _wanted(notes, "team_id"))
         without = [each for each in notes if each.facts.get("patient_id") is None]
-        devices |= _pairs(connection, select(Device.id, Device.patient_id), Device.id, _wanted(without, "device_id"))
+        devices |= _pairs(connection, _DEVICES, _wanted(without, "device_id"))
         found = cls(keys, teams, devices, patients, {})
         wanted = {patient for each in notes if (patient := found.patient_of(each)) is not None}
         patient_keys = {}
@@ -168,16 +168,24 @@ def _wanted(notes: Iterable[Owned], name: str) -> set[UUID]:
     return {value for each in notes if (value := each.facts.get(name)) is not None}
 
 
-def _pairs(connection: Connection, statement: Select[UUID, UUID], key: Any, wanted: set[UUID]) -> dict[UUID, UUID]:
-    return {row[0]: row[1] for some in _some(wanted) for row in connection.execute(statement.where(key.in_(some)))}
+# Made once: to put a statement together costs SQLAlchemy more than the database takes to answer it.
+_SOME: BindParameter[Any] = bindparam("some", expanding=True)
+_TEAMS = select(CareTeam.id, CareTeam.study_id).where(CareTeam.id.in_(_SOME))
+_DEVICES = select(Device.id, Device.patient_id).where(Device.id.in_(_SOME))
+_PATIENTS = (
+    select(Patient.id, Patient.study_id, PatientKey.key, PatientKey.sealed)
+    .outerjoin(PatientKey, PatientKey.patient_id == Patient.id)
+    .where(Patient.id.in_(_SOME))
+)
+
+
+def _pairs(connection: Connection, statement: Select[UUID, UUID], wanted: set[UUID]) -> dict[UUID, UUID]:
+    return {row[0]: row[1] for some in _some(wanted) for row in connection.execute(statement, {"some": some})}
 
 
 def _patients(connection: Connection, wanted: set[UUID]) -> Iterator[tuple[UUID, UUID, str, bytes | None]]:
-    statement = select(Patient.id, Patient.study_id, PatientKey.key, PatientKey.sealed).outerjoin(
-        PatientKey, PatientKey.patient_id == Patient.id
-    )
     for some in _some(wanted):
-        for row in connection.execute(statement.where(Patient.id.in_(some))):
+        for row in connection.execute(_PATIENTS, {"some": some}):
             yield row[0], row[1], row[2], row[3]
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from datetime import datetime
 from typing import Any, Literal
@@ -116,7 +116,7 @@ def last_entries(services: Services, scope: Scope, which: Which, most: int) -> l
         return _shown(services, db, db.scalars(statement).all()[::-1])
 
 
-def export_audit(services: Services, scope: Scope, which: Which, form: Form = "ndjson") -> Iterator[bytes]:
+def export_audit(services: Services, scope: Scope, which: Which, form: Form = "ndjson") -> Generator[bytes, None, None]:
     """Yield all entries that are asked for, newest last: one JSON object a line, or CSV. Close it when done."""
     yield b"" if form == "ndjson" else _csv([dict.fromkeys(COLUMNS)], head=True)
     after = 0

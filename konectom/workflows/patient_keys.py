@@ -16,17 +16,16 @@ from sqlalchemy.orm import Session
 from konectom.errors import KeyDestroyed, KeysMissing
 from konectom.security.derived import KEY_BYTES
 from konectom.storage.models import PatientKey
+from konectom.storage.whose import KEY_PURPOSE
 
 if TYPE_CHECKING:
     from konectom.workflows.services import Services
-
-PURPOSE = b"patient-key"
 
 
 def make_patient_key(services: Services, db: Session, patient_id: UUID) -> bytes:
     """Make the key of a patient whose row was written in the same transaction, and return it."""
     key = secrets.token_bytes(KEY_BYTES)
-    key_id, sealed = services.keys.wrap(PURPOSE, key, bound_to=patient_id.bytes)
+    key_id, sealed = services.keys.wrap(KEY_PURPOSE, key, bound_to=patient_id.bytes)
     db.add(PatientKey(patient_id=patient_id, key=key_id, sealed=sealed, created_at=services.clock()))
     db.flush()
     _require_not_retired(services, key_id)
@@ -43,13 +42,13 @@ def patient_key(services: Services, db: Session, patient_id: UUID) -> bytes:
 
 def open_patient_key(services: Services, row: PatientKey) -> bytes:
     """Return the key that a row holds."""
-    return services.keys.unwrap(PURPOSE, row.key, row.sealed, bound_to=row.patient_id.bytes)
+    return services.keys.unwrap(KEY_PURPOSE, row.key, row.sealed, bound_to=row.patient_id.bytes)
 
 
 def rewrap_patient_key(services: Services, row: PatientKey) -> None:
     """Seal a patient's key under the installation's current key. What it sealed stays as it is."""
     key = open_patient_key(services, row)
-    row.key, row.sealed = services.keys.wrap(PURPOSE, key, bound_to=row.patient_id.bytes)
+    row.key, row.sealed = services.keys.wrap(KEY_PURPOSE, key, bound_to=row.patient_id.bytes)
 
 
 def _require_not_retired(services: Services, key_id: str) -> None:
