@@ -120,7 +120,7 @@ def erase(patient: str, study: str | None, reason: str, yes: bool) -> None:
     from konectom.errors import NotFound
     from konectom.workflows.erasure import erase_patient
 
-    with installation() as services:
+    with installation(changes=True) as services:
         try:
             found = patient_named(services, patient, study)
         except NotFound:
@@ -141,7 +141,7 @@ def certificate(identifier: str, verify: bool) -> None:
     """Print the certificate of an erasure, by its ID or by the id that the patient had, as JSON."""
     from konectom.workflows.certificates import get_certificate, verify_certificate
 
-    with installation() as services:
+    with installation(changes=True) as services:
         of = identifier_of(identifier, "certificate")
         found = get_certificate(services, of)
         print_json(found["certificate"])
