@@ -40,6 +40,8 @@ def app(world: World) -> Any:
 
 def query(chance: random.Random, world: World) -> dict[str, str]:
     """Something to ask beside the address, sensible or not, naming patients and studies of anywhere."""
+    if chance.random() < 0.8:
+        return {}
     place = chance.choice(list(world.places.values()))
     choices = (
         {},
@@ -64,8 +66,8 @@ def test_each_successful_read_is_in_the_audit(app, world, operations):
         who = chance.choice(world.callers)
         # Most calls are such as the caller may make, so that much is read.
         mine = [each for each in named if who.has(each.permission) and each.method in ("get", "head")]
-        operation: Operation = chance.choice(mine if mine and chance.random() < 0.8 else named)
-        place = chance.choice([world.places["own"], *world.places.values()])
+        operation: Operation = chance.choice(mine if mine and chance.random() < 0.9 else named)
+        place = world.places["own"] if chance.random() < 0.4 else chance.choice(list(world.places.values()))
         headers = {"Authorization": f"Bearer {who.token}", "X-Request-Id": f"call-{uuid4().hex}"}
         body = {"json": {}} if operation.method in ("put", "post", "patch") else {}
         if operation.permission in ("patient.erase", "account.own", "user.edit", "token.edit", "device.revoke"):
@@ -86,7 +88,7 @@ def test_each_successful_read_is_in_the_audit(app, world, operations):
     with world.services.db.read() as db:
         entries = {row.request_id: row for row in db.query(AuditRow).where(AuditRow.change == "read")}
     of_patients = {key: read for key, read in reads.items() if MATRIX[read[1].permission].data == "patient"}
-    assert len(of_patients) > 250
+    assert len(of_patients) > 200
     assert set(entries) == set(of_patients)
     for key, (who, operation, place) in of_patients.items():
         entry = entries[key]
