@@ -80,10 +80,21 @@ def test_the_first_steps_of_the_page_lead_to_a_server(offline, tmp_path, execute
         program, *words = shlex.split(line)
         assert program == "konectom"
         said += offline(*words).stdout
-    assert "kd_" in said
-    assert "ks_" in said
+    assert all(prefix in said for prefix in ("ke_", "ks_", "ki_"))
     assert len(executed) == 1
     assert (tmp_path / "konectom-data" / "konectom.sqlite3").is_file()
+
+
+def test_consent_is_recorded_as_the_page_says(konectom, tmp_path):
+    section = (DOCS / "commands.md").read_text().partition("## First steps\n")[2]
+    text = tmp_path / "consent.txt"
+    text.write_text("What we ask you to agree to ...")
+    konectom("study", "create", "pilot")
+    konectom("patient", "create", "P-001", "--study", "pilot")
+    for line in section.split("```\n")[3].splitlines():
+        konectom(*[text if word == text.name else word for word in shlex.split(line)[1:]])
+    (shown,) = konectom.json("consent", "show", "P-001", "--study", "pilot")["current"]
+    assert (shown["data_type"], shown["state"], shown["form"]) == ("touch", "given", "2026-1")
 
 
 def test_a_server_that_cannot_start_is_told_with_its_log(tmp_path):
