@@ -161,8 +161,11 @@ def _audit(services: Services, patient_id: UUID) -> Iterator[bytes]:
     for piece in export_audit(services, EVERYTHING, Which(patient=patient_id)):
         for line in piece.splitlines():
             entry = orjson.loads(line)
-            if isinstance(entry["detail"].get("patients"), list):
-                entry["detail"]["patients"] = [str(patient_id)]
+            detail = entry["detail"]
+            if isinstance(detail.get("patients"), list):
+                detail["patients"] = [str(patient_id)]
+            if isinstance(detail.get("asked"), dict):
+                detail["asked"].pop("patient", None)  # whoever asked may have named somebody else
             yield orjson.dumps(entry, option=orjson.OPT_APPEND_NEWLINE)
 
 

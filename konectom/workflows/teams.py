@@ -125,7 +125,7 @@ def _patients(services: Services, db: Session, teams: Sequence[UUID], scope: Sco
     )
     found: dict[str, list[dict[str, Any]]] = defaultdict(list)
     for row, patient in db.execute(asked):
-        shown = {"patient": str(patient.id), "code": patient.code, "since": told(row.since)}
+        shown = {"id": str(patient.id), "code": patient.code, "since": told(row.since)}
         found[str(row.team_id)].append(shown)
     return found
 

@@ -38,7 +38,7 @@ def test_a_manager_puts_patients_into_the_care_of_a_clinician(somebody, people, 
     assert clinician.get(f"/patients/{theirs}").status_code == 404
     (shown,) = clinician.get(f"/studies/{study}/teams").json["items"]
     assert [row["user"] for row in shown["members"]] == [str(user)]
-    assert [row["patient"] for row in shown["patients"]] == [str(ours)]
+    assert [row["id"] for row in shown["patients"]] == [str(ours)]
     assert manager("DELETE", f"{team}/patients/{ours}").status_code == 204
     assert clinician.get(f"/patients/{ours}").status_code == 404
     assert manager("PUT", f"{team}/patients/{ours}").status_code == 204

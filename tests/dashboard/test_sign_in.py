@@ -187,6 +187,19 @@ def test_a_form_has_an_end(browser):
     assert browser.page is not None
 
 
+def test_who_tries_too_often_is_told_so_on_a_page(services, person):
+    app = create_app(services=with_settings(services, rate_limits="on", rate_limit_address="3/minute"))
+    ada, browser, seen = person(), Browser(app), []
+    for guess in range(5):
+        browser.open("/login")
+        seen.append(browser.send("/login", login=f"nobody{guess}", password="x").status_code)
+    assert seen == [401, 401, 401, 429, 429]
+    assert "Too many tries" in browser.page.text
+    assert browser.response.headers["Retry-After"]
+    browser.open("/login")
+    assert browser.send("/login", login=ada.login, password=PASSWORD).status_code == 429
+
+
 class TestSecondFactor:
     def test_a_wrong_code_is_refused_and_the_right_one_is_taken_once(self, app, person, clock):
         ada, first, second = person(), Browser(app), Browser(app)

@@ -52,7 +52,7 @@ def test_to_add_again_changes_nothing(services, staff_members, people, study, te
         clock.forward(days=1)
     (told,) = list_teams(services, study)["items"]
     assert [(row["user"], row["since"][:10]) for row in told["members"]] == [(str(ada.user), "2026-11-21")]
-    assert [row["patient"] for row in told["patients"]] == [str(patient)]
+    assert [row["id"] for row in told["patients"]] == [str(patient)]
 
 
 @pytest.mark.parametrize("role", ["study_manager", "researcher", "monitor", "administrator"])
@@ -124,7 +124,7 @@ def test_the_list_shows_the_patients_that_the_caller_may_see(services, staff_mem
     def shown(caller):
         scope = authenticate(services, caller.token).reach("patient.read")
         teams = list_teams(services, study, patients=scope)["items"]
-        return {team["name"]: [row["patient"] for row in team["patients"]] for team in teams}
+        return {team["name"]: [row["id"] for row in team["patients"]] for team in teams}
 
     assert shown(ada) == {"Day clinic": [str(ours)], "Ward": []}
     assert shown(staff_members.member("study_manager", study)) == {"Day clinic": [str(ours)], "Ward": [str(theirs)]}

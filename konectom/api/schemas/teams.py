@@ -52,7 +52,7 @@ class TeamMember(Described):
 class TeamPatient(Described):
     """A patient of a care team."""
 
-    patient = fields.UUID(required=True)
+    id = fields.UUID(required=True)
     code = fields.String(required=True, metadata=CODE)
     since = fields.AwareDateTime(required=True)
 

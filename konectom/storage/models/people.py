@@ -116,9 +116,10 @@ class ConsentForm(Base):
 
 
 class Consent(Base):
-    """A patient's decision on one type of data: ``given``, ``refused``, ``withdrawn`` or ``restricted``.
+    """A patient's decision on one type of data, ``given``, ``refused`` or ``withdrawn``; or that it is ``restricted``.
 
-    Decisions are added, never changed, but for ``ended_at``: the one without it holds.
+    Rows are added, never changed, but for ``ended_at``: of a type, one decision without it holds, and a restriction
+    beside it as long as it has none. ``entered_at`` tells their order: no two of a patient have the same.
     """
 
     __tablename__ = "consent"
