@@ -105,9 +105,10 @@ class Trail:
 
         Raises :class:`AuditBroken` where the head is not the one that was sealed last: to go on would hide it.
         """
-        key, at = self.keys.current_id, microseconds(self._clock())
         whose = Whose.of(connection, self.keys, notes)
-        head = genuine_head(connection, self.keys, lock=True)
+        found = read_head(connection, lock=True)
+        key, at = self.keys.current_id, microseconds(self._clock())
+        head = genuine(found, self.keys)
         rows, previous = [], head.seal
         for seq, note in enumerate(notes, head.seq + 1):
             entry = self._entry(seq, at, note, whose)
@@ -192,9 +193,8 @@ def _head_statement(dialect: str, lock: bool) -> Select[Any]:
     return statement.with_for_update() if lock else statement
 
 
-def genuine_head(connection: Connection, keys: KeyRing, *, lock: bool = False) -> Head:
-    """Return the head as it was sealed; raises :class:`AuditBroken`."""
-    head = read_head(connection, lock=lock)
+def genuine(head: Head | None, keys: KeyRing) -> Head:
+    """Return a head that is as it was sealed; raises :class:`AuditBroken` for any other."""
     fault = "head_missing" if head is None else fault_of_head(keys, head)
     if head is None or fault is not None:
         why = "is sealed under a key that is not here" if fault == "head_key" else "is missing or was changed"
