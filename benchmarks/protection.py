@@ -49,7 +49,7 @@ PARTS: dict[str, tuple[str, ...]] = {
         "flask_limiter:Limiter._Limiter__inject_headers",
         "konectom.api.limits:_Counter.count_refused",
     ),
-    "consent": ("konectom.workflows.ingest:require_consent",),
+    "consent": ("konectom.workflows.collecting:_read", "konectom.workflows.collecting:Agreed.require"),
     "sealing": ("konectom.workflows.ingest:patient_key", "konectom.workflows.ingest:sealed_upload"),
     "audit": (
         "konectom.storage.audit:Trail.keep",

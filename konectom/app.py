@@ -7,7 +7,7 @@ from contextlib import suppress
 import structlog
 from flask import Flask
 
-from konectom import __version__, logs
+from konectom import __version__, dashboard, logs
 from konectom.api import access, body, errors, headers, limits, noting, openapi, requests
 from konectom.api.assessments import assessments
 from konectom.api.audit import audit
@@ -19,10 +19,16 @@ from konectom.api.following import following
 from konectom.api.health import health
 from konectom.api.identity import identity
 from konectom.api.json import OrjsonProvider
+from konectom.api.logins import logins
 from konectom.api.observations import observations
 from konectom.api.patients import patients
+from konectom.api.rights import rights
 from konectom.api.sessions import sessions
+from konectom.api.sites import sites
 from konectom.api.studies import studies
+from konectom.api.teams import teams
+from konectom.api.tokens import tokens
+from konectom.api.users import users
 from konectom.errors import MigrationNeeded, StoreUnavailable
 from konectom.settings import Settings, load_settings, require_safe
 from konectom.workflows.services import Services
@@ -57,7 +63,7 @@ def create_app(settings: Settings | None = None, *, services: Services | None = 
         services.require_keys()
     requests.init_app(app)
     headers.init_app(app, settings)
-    access.init_app(app)
+    access.init_app(app, but=frozenset({"dashboard"}))
     noting.init_app(app)
     limits.init_app(app, settings)
     body.init_app(app)
@@ -72,12 +78,16 @@ def create_app(settings: Settings | None = None, *, services: Services | None = 
         observations,
         studies,
         following,
+        rights,
         assessments,
         audit,
         devices,
         consents,
     ):
         api.register_blueprint(resource, url_prefix=API_PREFIX)
+    for resource in (sites, teams, users, logins, tokens):
+        api.register_blueprint(resource, url_prefix=API_PREFIX)
     api.register_blueprint(health)
     app.register_blueprint(docs)
+    dashboard.init_app(app, services)
     return app

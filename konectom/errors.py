@@ -32,6 +32,7 @@
     │       └── AudioUndecodable        audio_undecodable
     ├── AccessError
     │   ├── NotAuthenticated       401  not_authenticated
+    │   │   └── SecondFactorNeeded 401  second_factor_needed
     │   │   ├── EnrolmentRefused        enrolment_refused
     │   │   ├── RenewalRefused          renewal_refused
     │   │   └── RenewalSuperseded       renewal_superseded
@@ -44,6 +45,7 @@
     │   ├── DigestConflict              session_digest_conflict
     │   ├── SessionIdTaken              session_id_taken
     │   ├── AlreadyExists               already_exists
+    │   ├── LastAdministrator           last_administrator
     │   ├── EnrolmentUsed               enrolment_used
     │   └── ObservationConflict         observation_conflict
     └── OperationError             the operator has to act
@@ -262,6 +264,12 @@ class NotAuthenticated(AccessError):
     code, status, title = "not_authenticated", 401, "Not authenticated"
 
 
+class SecondFactorNeeded(NotAuthenticated):
+    """The password is right; a code of the second factor is needed besides."""
+
+    code, title = "second_factor_needed", "Second factor needed"
+
+
 class EnrolmentRefused(NotAuthenticated):
     """The enrolment code cannot be used: unknown, expired, void, or used by another phone."""
 
@@ -336,6 +344,12 @@ class AlreadyExists(ConflictError):
     """Something of that name exists already."""
 
     code, title = "already_exists", "Already exists"
+
+
+class LastAdministrator(ConflictError):
+    """Nobody would be left who can administer the installation."""
+
+    code, title = "last_administrator", "Last administrator"
 
 
 class EnrolmentUsed(ConflictError):

@@ -116,6 +116,38 @@ def _address(default: str, help: str, *schemes: str, secret: bool = False) -> Se
     return Setting("address", parse, default, help, secret=secret)
 
 
+def _text(help: str, *, secret: bool = False) -> Setting[str]:
+    def parse(text: str) -> str:
+        if len(text) > 500 or not text.isprintable():
+            raise ValueError("must be one line of at most 500 characters")
+        return text.strip()
+
+    return Setting("text", parse, "", help, secret=secret)
+
+
+def _origin(default: str, help: str) -> Setting[str]:
+    def parse(text: str) -> str:
+        if not re.fullmatch(r"https?://([A-Za-z0-9.-]+|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?/?", text):
+            raise ValueError("must be https:// or http://, a host and perhaps a port, and nothing behind it")
+        address = text.rstrip("/").lower()
+        # As browsers write an origin: without the port that goes without saying (RFC 6454, section 6.1).
+        return address.removesuffix(":443" if address.startswith("https") else ":80")
+
+    return Setting("address", parse, default, help)
+
+
+def _issuer(help: str) -> Setting[str]:
+    # What travels to and from the provider decides who comes in: only to this very machine may it go in the clear.
+    allowed = r"https://[^\s?#@]+|http://(localhost|127\.0\.0\.1|\[::1\])(:[0-9]{1,5})?(/[^\s?#@]*)?"
+
+    def parse(text: str) -> str:
+        if text and not re.fullmatch(allowed, text):
+            raise ValueError("must begin with https://, and have neither query nor fragment")
+        return text
+
+    return Setting("address", parse, "", help)
+
+
 class Settings:
     """The settings of one installation: an attribute for each. Made by :func:`load_settings`."""
 
@@ -146,12 +178,10 @@ class Settings:
         "Where the keys are: `file://FILE`, `env://VARIABLE`, or an installed provider's address. See security.md.",
         secret=True,
     )
-    public_url = _address(
+    public_url = _origin(
         "http://127.0.0.1:8000",
-        "Where phones and browsers reach this installation; it stands in enrolment codes. Outside of development it "
-        "must begin with https://, and requests must name its host.",
-        "http",
-        "https",
+        "Where phones and browsers reach this installation: scheme, host and port, no path; it stands in enrolment "
+        "codes. Outside of development it must begin with https://, and requests must name its host.",
     )
     max_body_bytes = _count("33_554_432", "Largest request body, as it comes over the network.")
     max_inflated_bytes = _count("134_217_728", "Largest request body once decompressed.")
@@ -169,6 +199,26 @@ class Settings:
     device_access_lifetime = _duration("1 h", "How long a phone's access token is valid; the phone renews it itself.")
     device_renewal_lifetime = _duration("180 d", "How long after its last renewal a phone can still renew.")
     service_token_lifetime = _duration("90 d", "How long a program's token is valid, where its maker does not say.")
+    login_idle = _duration("30 min", "How long a member of staff stays logged in without asking for anything.")
+    login_lifetime = _duration("12 h", "How long a login of a member of staff is valid at most.")
+    invitation_lifetime = _duration("7 d", "How long the code is valid with which a member of staff sets a password.")
+    require_second_factor = _choice(
+        "yes",
+        "Whether staff with a password here may do no more than see to their account until a second factor is set up.",
+        "yes",
+        "no",
+    )
+    break_glass_lifetime = _duration("4 h", "How long a clinician reaches a patient after breaking the glass.")
+    oidc_issuer = _issuer("The OpenID Connect provider at which staff sign in: its issuer, as it calls itself.")
+    oidc_client_id = _text("Under which name the provider knows this server.")
+    oidc_client_secret = _text("With what this server shows the provider that it is it.", secret=True)
+    oidc_name = _text("What staff call the provider; it stands on the button of the page of sign-in.")
+    oidc_trust_second_factor = _choice(
+        "yes",
+        "Whether a second factor that the provider says it has asked for stands in for the one that is asked for here.",
+        "yes",
+        "no",
+    )
     read_time_limit = _duration("60 s", "How long one question to the database may take; exports have their own limit.")
     export_time_limit = _duration("30 min", "How long one question to the database may take for an export.")
     upload_time_limit = _duration("10 min", "How long the body of an upload may take to come.")
@@ -272,7 +322,19 @@ def load_settings(environ: Mapping[str, str] | None = None, **overrides: Any) ->
         values[each.name] = each.read(text)
     if values["page_size"] > values["page_size_max"]:
         raise SettingInvalid(f"{PREFIX}PAGE_SIZE must not exceed {PREFIX}PAGE_SIZE_MAX", setting="page_size")
+    _check_provider(values)
     return Settings(values)
+
+
+def _check_provider(values: Mapping[str, Any]) -> None:
+    """Raise :class:`SettingInvalid` where the OpenID provider is told by halves."""
+    needed = ("oidc_issuer", "oidc_client_id", "oidc_client_secret")
+    absent = [name for name in needed if not values[name]]
+    if absent and (len(absent) < len(needed) or values["oidc_name"]):
+        raise SettingInvalid(
+            f"{PREFIX}{absent[0].upper()} is not set: an OpenID provider needs its issuer, an id and a secret",
+            setting=absent[0],
+        )
 
 
 def require_safe(settings: Settings, environ: Mapping[str, str] | None = None) -> None:
@@ -315,11 +377,16 @@ def describe() -> list[dict[str, Any]]:
 
 def settings_page() -> str:
     """Return ``docs/settings.md``; write it with ``python -m konectom.settings > docs/settings.md``."""
-    rows = [_PAGE_ROW.format(**row, note=" *Secret.*" if row["secret"] else "") for row in describe()]
+    rows = [_page_row(row) for row in describe()]
     return _PAGE_HEAD + "".join(rows)
 
 
-_PAGE_ROW = "| `{variable}` | {type} | `{default}` | {help}{note} |\n"
+def _page_row(row: Mapping[str, Any]) -> str:
+    default = f"`{row['default']}`" if row["default"] else "none"
+    note = " *Secret.*" if row["secret"] else ""
+    return f"| `{row['variable']}` | {row['type']} | {default} | {row['help']}{note} |\n"
+
+
 _PAGE_HEAD = """# Settings
 
 Each is an environment variable. An empty one counts as not set. A variable that begins with `KONECTOM_` and

@@ -3,7 +3,7 @@
 import os
 import shutil
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,7 @@ from konectom.storage import migrate
 from konectom.workflows.enrolments import enrol_device
 from konectom.workflows.people import create_patient, create_study
 from konectom.workflows.services import Services
+from tests.people import QUICK, Staff
 from tests.probe import probe_of
 
 # Continuous integration draws the same examples each time: what it says of a change is of the change. Elsewhere every
@@ -97,7 +98,7 @@ def settings(tmp_path: Path, set_up: Callable[[Path], Settings]) -> Settings:
 
 @pytest.fixture
 def services(settings: Settings, clock: Clock) -> Iterator[Services]:
-    services = Services.open(settings, clock=clock)
+    services = replace(Services.open(settings, clock=clock), passwords=QUICK)
     yield services
     services.close()
 
@@ -125,6 +126,11 @@ class People:
 @pytest.fixture
 def people(services: Services) -> People:
     return People(services)
+
+
+@pytest.fixture
+def staff_members(services: Services) -> Staff:
+    return Staff(services)
 
 
 @pytest.fixture

@@ -43,7 +43,8 @@ THIEVES = 0.2
 @pytest.fixture
 def hourly(settings: Any, clock: Any) -> Any:
     """Services whose tokens have the lifetimes that are the default."""
-    services = Services.open(load_settings({}, data_dir=settings.data_dir), clock=clock)
+    hourly = load_settings({}, data_dir=settings.data_dir, mode="development", rate_limits="off")
+    services = Services.open(hourly, clock=clock)
     yield services
     services.close()
 
@@ -125,12 +126,13 @@ class Run:
     thief: Thief | None = None
     uploads: dict[str, Any] = field(default_factory=dict)
     waiting: list[tuple[str, Any]] = field(default_factory=list)
-    begun: dict[str, Any] = field(default_factory=dict)
+    robbed: bool = False
 
     def __post_init__(self) -> None:
         self.patient = self.ward.people.patient(self.ward.study)
         self.network = Network(self.ward.serve, self.dice, self.seen)
         self.phone = Phone(self.network)
+        self.robbed = self.dice.random() < THIEVES
         self.scan()
 
     def scan(self) -> None:
@@ -172,7 +174,7 @@ class Run:
             self.step_before_enrolment()
         else:
             self.step_when_enrolled()
-        if not self.phone.needs_code and self.may_be_robbed() and self.dice.random() < 0.2:
+        if self.robbed and self.thief is None and not self.phone.needs_code and self.dice.random() < 0.2:
             self.seen["thieves"] += 1
             self.thief = Thief.of(self.phone, self.ward.serve, self.dice)
         if self.thief is not None and self.dice.random() < 0.3:
@@ -208,9 +210,6 @@ class Run:
             self.ward.services.clock.forward(days=181)
         elif fate < 0.985:
             revoke_device(self.ward.services, UUID(self.phone.disk["device"]), reason="lost")
-
-    def may_be_robbed(self) -> bool:
-        return self.begun.setdefault("robbed", self.dice.random() < THIEVES) and self.thief is None
 
     def clock_of_the_phone(self) -> datetime | None:
         return self.ward.now if self.dice.random() < 0.5 else None

@@ -30,7 +30,8 @@ from konectom.storage.models import (
     Site,
     User,
 )
-from konectom.workflows.enrolments import enrol_device, revoke_device
+from konectom.workflows.devices import revoke_device
+from konectom.workflows.enrolments import enrol_device
 from konectom.workflows.ingest import ingest_session
 from konectom.workflows.observations import enter_observation
 from konectom.workflows.people import create_patient, create_study
@@ -268,6 +269,8 @@ def _staff(world: World, here: UUID, there: UUID, sites: dict[Any, UUID]) -> Non
                 with services.db.write() as db:
                     db.add(CareMember(team_id=place.ids["team_id"], user_id=user_id, since=now))
                 care.add(place.patient)
+            if (role, where) == ("clinician", "there"):
+                of_there = user_id
             world.callers.append(Who(f"{role} {where}", role, token, study, site, care=frozenset(care)))
     place, late = world.places["same site"], world.places["other site"]
     user_id, token = user(services, "clinician", study=here)
@@ -278,8 +281,12 @@ def _staff(world: World, here: UUID, there: UUID, sites: dict[Any, UUID]) -> Non
     world.callers.append(
         Who("clinician who broke the glass", "clinician", token, here, care=frozenset({place.patient}))
     )
+    clinicians = {here: user_id, there: of_there}
+    with services.db.read() as db:
+        grants = {row.user_id: row.id for row in db.query(GrantRow)}
     for each in world.places.values():
-        each.ids["user_id"] = user_id
+        clinician = clinicians.get(each.study, user_id)
+        each.ids.update(user_id=clinician, grant_id=grants[clinician])
 
 
 def _programs(world: World, here: UUID, there: UUID) -> None:

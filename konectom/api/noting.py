@@ -30,7 +30,6 @@ READS = ("GET", "HEAD")
 REFUSALS = (403, 404)
 SELECTS = (
     "study",
-    "patient",
     "measure",
     "assessment",
     "version",
@@ -41,7 +40,10 @@ SELECTS = (
     "format",
     "limit",
 )
-"""Parameters of a query that say what was selected. Others may hold what somebody wrote, and stay out of the audit."""
+"""Parameters of a query that say what was selected. Others may hold what somebody wrote, and stay out of the audit.
+
+Not ``patient``: of whom the answer is stands there anyhow, and of whom it is not has no place in another's audit.
+"""
 
 LONGEST = 200
 NOTED_EVERY = timedelta(minutes=1)

@@ -12,7 +12,7 @@ from konectom.api.contract import Resource
 from konectom.api.json import encode
 from konectom.api.schemas.exports import DictionaryQuery, FeaturesQuery
 from konectom.api.schemas.pages import PageQuery
-from konectom.api.schemas.people import NewStudy, Study, StudyPage
+from konectom.api.schemas.people import NewStudy, Study, StudyChange, StudyPage
 from konectom.api.schemas.reliability import Reliability, ReliabilityQuery
 from konectom.api.tables import BYTES, MEDIA_TYPES, ROWS, download, form_wanted
 from konectom.errors import AlreadyExists, AssessmentUnknown, FieldInvalid, FieldMissing, NotFound
@@ -22,6 +22,7 @@ from konectom.workflows.export import dictionary_csv, feature_dictionary, featur
 from konectom.workflows.people import create_study, get_study, list_studies
 from konectom.workflows.reliability import reliability_of_study
 from konectom.workflows.reliability_design import split
+from konectom.workflows.study_terms import edit_study
 
 TABLE_FORMS: tuple[Form, ...] = ("csv", "parquet")
 DICTIONARY_FORMS = ("csv", "json")
@@ -58,6 +59,16 @@ def post_study(**facts: Any) -> Any:
 def get_study_by_id(study_id: UUID) -> Any:
     """Show a study."""
     return get_study(services(), study_id)
+
+
+@studies.route("/studies/<uuid:study_id>", methods=["PATCH"])
+@permits("study.edit")
+@studies.body(StudyChange)
+@studies.answers(200, Study)
+@studies.refuses(NotFound, FieldMissing, FieldInvalid)
+def patch_study(study_id: UUID, **changes: Any) -> Any:
+    """Change where a study keeps consent, and until when it keeps its patients' data."""
+    return edit_study(services(), study_id, **changes)
 
 
 @studies.route("/studies/<uuid:study_id>/features")

@@ -13,6 +13,7 @@ MEDIA_TYPES = {
     "csv": "text/csv",
     "parquet": "application/vnd.apache.parquet",
     "json": "application/json",
+    "zip": "application/zip",
     "ndjson": "application/x-ndjson",
 }
 

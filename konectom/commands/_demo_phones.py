@@ -54,7 +54,7 @@ class Phone:
         answer = client.post(path, orjson.dumps(told), JSON)
         if answer.status != 200:
             raise ServerFailed(f"the server refused a phone: {answer.status} {answer.body}")
-        self._token, self._renewal = answer.body["access"]["token"], renewal
+        self._token, self._renewal = str(answer.body["access"]["token"]), renewal
         self._expires_at = datetime.fromisoformat(answer.body["access"]["expires_at"])
 
 

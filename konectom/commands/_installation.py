@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from konectom.workflows.services import Services
 
 
-OF_NO_PATIENT = ("audit", "db", "demo", "keys", "retention", "serve", "study", "token", "user")
+OF_NO_PATIENT = ("audit", "db", "demo", "keys", "retention", "serve", "site", "study", "token", "user")
 """Commands that show nothing of patients. Of all others the audit is told before they show anything."""
 
 
@@ -156,6 +156,41 @@ def _patient(services: Services, name: str, study: str | None) -> dict[str, Any]
     if len(found) > 1:
         raise FieldInvalid(f"{len(found)} studies have a patient {name!r}; say which with --study")
     return found[0]
+
+
+def user_named(services: Services, name: str) -> dict[str, Any]:
+    """Return the user of this login or id; raises :class:`NotFound`."""
+    from konectom.workflows.users import get_user, list_users
+
+    identifier = _uuid(name)
+    if identifier is not None:
+        return get_user(services, identifier)
+    found: list[dict[str, Any]] = list_users(services, login=name)["items"]
+    if not found:
+        raise NotFound(f"there is no user {name!r}")
+    return found[0]
+
+
+def site_named(services: Services, name: str, study_id: UUID | None) -> dict[str, Any]:
+    """Return the site of this code or id in a study; raises :class:`NotFound`."""
+    from konectom.workflows.sites import list_sites
+
+    if study_id is None:
+        raise FieldInvalid("say with --study of which study the site is")
+    for site in every_row(list_sites, services, study_id=study_id):
+        if name in (site["code"], site["id"]):
+            return site
+    raise NotFound(f"there is no site {name!r} in this study")
+
+
+def team_named(services: Services, name: str, study_id: UUID) -> dict[str, Any]:
+    """Return the care team of this name or id in a study; raises :class:`NotFound`."""
+    from konectom.workflows.teams import list_teams
+
+    for team in every_row(list_teams, services, study_id=study_id):
+        if name in (team["name"], team["id"]):
+            return team
+    raise NotFound(f"there is no care team {name!r} in this study")
 
 
 def identifier_of(text: str, noun: str) -> UUID:

@@ -93,8 +93,11 @@ def print_json(value: Any) -> None:
 
 
 @contextmanager
-def whole_file(path: str | None) -> Iterator[BinaryIO]:
-    """Yield where to write: standard output for None or ``-``, else a file that gets its name when complete."""
+def whole_file(path: str | None, *, private: bool = False) -> Iterator[BinaryIO]:
+    """Yield where to write: standard output for None or ``-``, else a file that gets its name when complete.
+
+    A ``private`` one is readable by its owner only.
+    """
     if path in (None, "-"):
         yield sys.stdout.buffer
         sys.stdout.buffer.flush()
@@ -108,9 +111,10 @@ def whole_file(path: str | None) -> Iterator[BinaryIO]:
     try:
         with os.fdopen(descriptor, "wb") as file:
             yield file
-        umask = os.umask(0)
-        os.umask(umask)
-        Path(name).chmod(0o666 & ~umask)
+        if not private:
+            umask = os.umask(0)
+            os.umask(umask)
+            Path(name).chmod(0o666 & ~umask)
         Path(name).replace(target)
     except BaseException:
         Path(name).unlink(missing_ok=True)

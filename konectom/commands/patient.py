@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
-from typing import Any
+from contextlib import closing
+from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 import click
 
-from konectom.commands._installation import every_row, installation, patient_named, study_named
-from konectom.commands._output import format_option, show_one, show_rows
+from konectom.commands._installation import every_row, identifier_of, installation, patient_named, study_named
+from konectom.commands._output import Refusal, format_option, print_json, show_one, show_rows, whole_file
+
+if TYPE_CHECKING:
+    from konectom.workflows.certificates import Verified
 
 COLUMNS = ("code", "id", "birth_year", "sex", "created_at", "restricted_at")
 
 
 @click.group("patient")
 def command() -> None:
-    """Create and list patients, and say whose data are not to be used."""
+    """Create and list patients, restrict the use of their data, hand them out, erase them."""
 
 
 @command.command("create")
@@ -81,3 +85,84 @@ def resume(patient: str, study: str | None, reason: str | None, data_types: tupl
         patient_id = UUID(patient_named(services, patient, study)["id"])
         resume_patient(services, patient_id, data_types=data_types or None, reason=reason)
     click.echo(f"resumed {' '.join(data_types) or 'all'} of patient {patient}")
+
+
+@command.command("archive", epilog="Example: konectom patient archive MS-001 --study pilot -o MS-001.zip")
+@click.argument("patient")
+@click.option("--study", metavar="STUDY", help="The patient's study (code or id), where several use the code.")
+@click.option("--output", "-o", required=True, metavar="PATH", help="File to write, readable by its owner only.")
+def archive(patient: str, study: str | None, output: str) -> None:
+    """Write all that is kept of PATIENT (code or id) into one ZIP file, for the patient.
+
+    It holds the identity and the uploads as they came, not sealed: hand it over on a safe way, and keep no copy.
+    """
+    from konectom.workflows.archive import patient_archive
+
+    with installation() as services:
+        patient_id = UUID(patient_named(services, patient, study)["id"])
+        with whole_file(output, private=True) as out, closing(patient_archive(services, patient_id)) as pieces:
+            for piece in pieces:
+                out.write(piece)
+
+
+@command.command("erase", epilog='Example: konectom patient erase MS-001 --study pilot --reason "asked for in writing"')
+@click.argument("patient")
+@click.option("--study", metavar="STUDY", help="The patient's study (code or id), where several use the code.")
+@click.option("--reason", required=True, help="Why. Stays in the certificate, so it must not name the patient.")
+@click.option("--yes", is_flag=True, help="Do not ask for the patient's code once more.")
+def erase(patient: str, study: str | None, reason: str, yes: bool) -> None:
+    """Erase PATIENT (code or id), for good, and print the certificate as JSON.
+
+    The patient's key goes first, then every row and every upload. What is kept is the certificate, and who did what in
+    the audit; both know the patient by a random id alone. See docs/rights.md. Erasing by id again prints the same
+    certificate.
+    """
+    from konectom.errors import NotFound
+    from konectom.workflows.erasure import erase_patient
+
+    with installation(changes=True) as services:
+        try:
+            found = patient_named(services, patient, study)
+        except NotFound:
+            patient_id = identifier_of(patient, "patient")  # of one who was erased only the id is known
+        else:
+            patient_id = UUID(found["id"])
+            if not yes and click.prompt(f"Type the code of patient {patient_id} to erase it") != found["code"]:
+                raise Refusal("that is not the patient's code; nothing was erased")
+        erased = erase_patient(services, patient_id, reason=reason)
+    print_json(erased["certificate"])
+    tell_residue(erased["residue"])
+
+
+@command.command("certificate")
+@click.argument("identifier", metavar="ID")
+@click.option("--verify", is_flag=True, help="Check the seal, and that nothing of the patient is here.")
+def certificate(identifier: str, verify: bool) -> None:
+    """Print the certificate of an erasure, by its ID or by the id that the patient had, as JSON."""
+    from konectom.workflows.certificates import get_certificate, verify_certificate
+
+    with installation(changes=True) as services:
+        of = identifier_of(identifier, "certificate")
+        found = get_certificate(services, of)
+        print_json(found["certificate"])
+        tell_residue(found["residue"])
+        if verify:
+            _tell_verified(verify_certificate(services, of))
+
+
+def tell_residue(residue: dict[str, Any]) -> None:
+    """Say on standard error what an erasure has still to remove, and how that is done."""
+    if residue["objects"] or residue["database"]:
+        left = [f"{residue['objects']} sealed objects"] if residue["objects"] else []
+        left += ["what the database's freed room may hold"] if residue["database"] else []
+        click.echo(f"konectom: still to be removed: {', '.join(left)}; run: konectom retention finish", err=True)
+
+
+def _tell_verified(verified: Verified) -> None:
+    if not verified.sealed:
+        raise Refusal("the certificate is not as this installation sealed it")
+    if verified.rows:
+        raise Refusal(f"there are rows of the patient: {', '.join(verified.rows)}")
+    if not verified.holds:
+        raise Refusal("the erasure is not finished; run: konectom retention finish")
+    click.echo("the seal is right, and nothing of the patient is here", err=True)

@@ -118,3 +118,6 @@ class Scope:
 
 EVERYTHING = Scope(everything=True)
 """For the operator's commands, and for the server's own work."""
+
+NOTHING = Scope()
+"""For who does not have the permission."""

@@ -161,6 +161,7 @@ def open_engine(url: str, *, foreign_keys: bool = True, within: timedelta | None
         for pragma in (
             f"busy_timeout = {BUSY_TIMEOUT_MS}",
             "journal_mode = WAL",
+            "secure_delete = ON",  # what a row held is overwritten when it goes
             "synchronous = FULL",
             "fullfsync = ON",  # only macOS needs telling that a flush means the disk's cache too
             f"foreign_keys = {'ON' if foreign_keys else 'OFF'}",

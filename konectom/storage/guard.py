@@ -1,8 +1,8 @@
 """What keeps rows as they were written: sessions that refuse to change immutable rows, or to write at all.
 
 The audit's own rows are written by :mod:`konectom.storage.audit` alone. Rows of which the audit tells are not changed
-or removed many at once, where it could not tell of each. Only the erasure of a patient may, which says so beforehand
-(``session.info["erasing"]``) and tells the audit what it removed.
+or removed many at once, where it could not tell of each. Only the erasure of a patient removes such rows, and some of
+those that are immutable: its session says so (:data:`ERASING`), and it tells the audit what it removed.
 """
 
 from __future__ import annotations
@@ -13,10 +13,10 @@ from sqlalchemy import event
 from sqlalchemy.orm import ORMExecuteState, Session
 
 from konectom.storage.digests import model_of
-from konectom.storage.models import IMMUTABLE, AuditHead, AuditRow, Base, Erasure
+from konectom.storage.models import ERASABLE, IMMUTABLE, AuditHead, AuditRow, Base
 
-KEPT_FOR_EVER = (AuditRow, AuditHead, Erasure)
-"""Rows of these outlast even the erasure of a patient."""
+ERASING = "erasing"
+"""What the session of an erasure says in its ``info`` while it removes rows."""
 
 
 class RowImmutable(TypeError):
@@ -66,12 +66,12 @@ def _before_statement(state: ORMExecuteState) -> None:
         return
     if model in IMMUTABLE and not (state.is_delete and _may_erase(session, model)):
         raise _refusal(table)
-    if model.AUDITED and not _may_erase(session, model):
+    if model.AUDITED and not (state.is_delete and _may_erase(session, model)):
         raise RowAudited(f"rows of {table} are changed and removed one by one, so that the audit tells of each")
 
 
 def _may_erase(session: Session, model: type[Base]) -> bool:
-    return bool(session.info.get("erasing")) and model not in KEPT_FOR_EVER
+    return bool(session.info.get(ERASING)) and (model in ERASABLE or model not in IMMUTABLE)
 
 
 def _refusal(table: str) -> RowImmutable:

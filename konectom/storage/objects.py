@@ -39,7 +39,7 @@ class ObjectStore(Protocol):
         """Tell whether the object is kept here."""
 
     def delete(self, digest: str) -> None:
-        """Remove the object, if it is here. Only for one that nothing refers to, and that nothing can come to."""
+        """Remove the object, if it is here, durably. Only for one that nothing refers to, nor can come to refer to."""
 
     def ping(self) -> None:
         """Raise :class:`StoreUnavailable` unless objects can be written."""
@@ -62,8 +62,10 @@ class FileObjectStore:
                 return False
             if size is not None:
                 log.error("object.damaged", digest=digest, size_bytes=size, expected_bytes=len(data))
-            _make_directory(place.parent)
-            return self._write(place, data, replace=size is not None)
+            while True:
+                _make_directory(place.parent)
+                with contextlib.suppress(FileNotFoundError):  # another who deletes the object took it for a leftover
+                    return self._write(place, data, replace=size is not None)
 
     def _write(self, place: Path, data: bytes, *, replace: bool) -> bool:
         coming = self.root / "incoming"
@@ -99,9 +101,14 @@ class FileObjectStore:
         return _size(self._place(digest)) is not None
 
     def delete(self, digest: str) -> None:
-        """Remove the object, if it is here; its directories stay."""
+        """Remove the object, if it is here, and what writes of it that were cut off left; its directories stay."""
+        place = self._place(digest)
         with _telling():
-            self._place(digest).unlink(missing_ok=True)
+            for leftover in (self.root / "incoming").glob(f"{digest}.*"):
+                leftover.unlink(missing_ok=True)
+            if place.parent.is_dir():
+                place.unlink(missing_ok=True)
+                _flush_directory(place.parent)  # also where another removed it and did not come to flush that
 
     def ping(self) -> None:
         """Raise :class:`StoreUnavailable` unless the directory can be written and has room."""

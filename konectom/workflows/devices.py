@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import select
+from sqlalchemy import bindparam, select
 
 from konectom.errors import FieldInvalid, NotAuthenticated, NotFound
 from konectom.security.principal import Grant, Principal
@@ -18,22 +18,25 @@ REASONS = ("lost", "stolen", "replaced", "ended", "other")
 """Why staff shut a phone out: a word, since free text could say more of a patient than a log should hold."""
 
 
+# Made once: putting the question together takes longer than the answer.
+_HOLDER = (
+    select(
+        DeviceCredential.device_id,
+        DeviceCredential.revoked_at,
+        DeviceCredential.access_expires_at,
+        Patient.id,
+        Patient.study_id,
+    )
+    .join(Device, Device.id == DeviceCredential.device_id)
+    .join(Patient, Patient.id == Device.patient_id)
+    .where(DeviceCredential.access_hash == bindparam("access_hash"))
+)
+
+
 def authenticate_device(services: Services, token: str) -> Principal:
     """Return the phone that holds ``token``; raises :class:`NotAuthenticated`. Nothing is written."""
-    statement = (
-        select(
-            DeviceCredential.device_id,
-            DeviceCredential.revoked_at,
-            DeviceCredential.access_expires_at,
-            Patient.id,
-            Patient.study_id,
-        )
-        .join(Device, Device.id == DeviceCredential.device_id)
-        .join(Patient, Patient.id == Device.patient_id)
-        .where(DeviceCredential.access_hash == hash_of(token))
-    )
     with services.db.read() as db:
-        found = db.execute(statement).one_or_none()
+        found = db.connection().execute(_HOLDER, {"access_hash": hash_of(token)}).one_or_none()
     if found is None:
         raise NotAuthenticated("the token is not known, or was renewed")
     device_id, revoked_at, expires_at, patient_id, study_id = found

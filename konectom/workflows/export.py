@@ -27,7 +27,13 @@ from konectom.workflows.people import find_study
 from konectom.workflows.services import Services
 from konectom.workflows.withheld import NOTHING, Withheld, withheld_in_study
 
-__all__ = ["dictionary_csv", "feature_dictionary", "feature_table"]
+__all__ = [
+    "dictionary_csv",
+    "dictionary_of_patient",
+    "feature_dictionary",
+    "feature_table",
+    "values_of_patient",
+]
 
 ROWS = 200
 """Results that are in memory at one time."""
@@ -66,6 +72,20 @@ def feature_dictionary(services: Services, study_id: UUID) -> list[dict[str, Any
             current.setdefault(row.assessment, {})[row.version] = entries_of(db, row)
         wide = {name: Wide.of(versions) for name, versions in current.items()}
         return dictionary_rows([(row.version, entries_of(db, row)) for row in stored], wide)
+
+
+def values_of_patient(db: Session, study: Study, patient_id: UUID) -> Iterator[bytes]:
+    """Return every current value of one patient as CSV, a piece at a time, also what is shown to nobody else."""
+    whose = Patient.id == patient_id
+    known = {row.id: entries_of(db, row) for row in _catalogues(db, study.id, IS_CURRENT, whose)}
+    batches = _value_batches(db, study, whose, known, withholding=False)
+    return table("csv", (*FACTS, *VALUE_FACTS), (VALUE,), batches, {})
+
+
+def dictionary_of_patient(db: Session, study: Study, patient_id: UUID) -> list[dict[str, Any]]:
+    """Return a row for each column and measure that :func:`values_of_patient` has."""
+    stored = _catalogues(db, study.id, IS_CURRENT, Patient.id == patient_id)
+    return dictionary_rows([(row.version, entries_of(db, row)) for row in stored])
 
 
 def _pieces(
@@ -141,9 +161,11 @@ def _wide_batches(
         yield Batch([_facts(study, row) for row, _ in rows], wide.rows(vectors))
 
 
-def _value_batches(db: Session, study: Study, whose: ColumnElement[bool], known: dict[int, Entries]) -> Iterator[Batch]:
+def _value_batches(
+    db: Session, study: Study, whose: ColumnElement[bool], known: dict[int, Entries], *, withholding: bool = True
+) -> Iterator[Batch]:
     told = {number: [value_facts(entry) for entry in entries] for number, entries in known.items()}
-    for rows in _results(db, study, whose, IS_CURRENT):
+    for rows in _results(db, study, whose, IS_CURRENT, withholding=withholding):
         for row, features in rows:
             present = np.flatnonzero(np.isfinite(features))
             facts = _facts(study, row)
@@ -157,10 +179,10 @@ Shown = tuple[Any, FloatArray]
 
 
 def _results(
-    db: Session, study: Study, whose: ColumnElement[bool], *chosen: ColumnElement[bool]
+    db: Session, study: Study, whose: ColumnElement[bool], *chosen: ColumnElement[bool], withholding: bool = True
 ) -> Iterator[Sequence[Shown]]:
     """Yield those patients' results, some at a time, one by one: so the database never sorts the vectors of all."""
-    withheld = withheld_in_study(db, study.id)
+    withheld = withheld_in_study(db, study.id) if withholding else {}
     statement = (
         select(
             SessionRow.id,

@@ -197,11 +197,11 @@ def _refuse_if_nothing_usable(outcomes: Sequence[Extracted | Rejected | Failed])
 
 
 def _tell(upload: Upload, session: Session, outcomes: Sequence[Extracted | Rejected | Failed]) -> None:
-    bound = log.bind(session=str(upload.session_id))
-    bound.info("session.stored", format=session.format, recordings=len(outcomes), size_bytes=len(upload.body))
+    # Without the session's id: the log outlives an erasure. The request's leads to it, by the audit.
+    log.info("session.stored", format=session.format, recordings=len(outcomes), size_bytes=len(upload.body))
     for index, each in enumerate(outcomes):
         if isinstance(each, Rejected):
-            bound.warning("recording.rejected", index=index, code=each.error["code"])
+            log.warning("recording.rejected", index=index, code=each.error["code"])
         elif isinstance(each, Failed):
             name = each.recording.assessment
-            bound.error("recording.failed", index=index, assessment=name, exc_info=each.fault)
+            log.error("recording.failed", index=index, assessment=name, exc_info=each.fault)

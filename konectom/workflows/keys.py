@@ -9,13 +9,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any, NamedTuple
-from uuid import UUID
 
 from sqlalchemy import Table, func, select, text
 from sqlalchemy.orm import Session
 
 from konectom.errors import KeyInUse, MigrationNeeded
 from konectom.security.keys import key_id_of
+from konectom.security.totp import TOTP_PURPOSE
 from konectom.storage.models import AuditRow, PatientKey, User
 from konectom.workflows.patient_keys import rewrap_patient_key
 
@@ -166,14 +166,10 @@ def _rewrap_totp(services: Services, db: Session) -> int:
     current, done = services.keys.current_id, 0
     for row in db.scalars(select(User).where(User.totp_sealed.is_not(None)).with_for_update()):
         if row.totp_sealed is not None and key_id_of(row.totp_sealed) != current and done < BATCH:
-            secret = services.keys.unseal_small(_totp_purpose(row.id), row.totp_sealed)
-            row.totp_sealed = services.keys.seal_small(_totp_purpose(row.id), secret)
+            secret = services.keys.unseal_small(TOTP_PURPOSE, row.totp_sealed, bound_to=row.id.bytes)
+            row.totp_sealed = services.keys.seal_small(TOTP_PURPOSE, secret, bound_to=row.id.bytes)
             done += 1
     return done
-
-
-def _totp_purpose(user_id: UUID) -> bytes:
-    return b"totp:" + user_id.bytes
 
 
 SEALED = (

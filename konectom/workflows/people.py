@@ -43,7 +43,7 @@ def create_study(services: Services, *, code: str, name: str = "", consent: str 
     """
     row = Study(
         id=uuid4(),
-        code=_code(code),
+        code=checked_code(code),
         name=checked_text(name, "name"),
         consent=_one_of(consent, "consent", CONSENT) or CONSENT[0],
         created_at=services.clock(),
@@ -91,7 +91,12 @@ def create_patient(
     """
     now = services.clock()
     row = Patient(
-        id=uuid4(), study_id=study_id, site_id=site_id, code=_code(code), created_at=now, **_facts(facts, now.year)
+        id=uuid4(),
+        study_id=study_id,
+        site_id=site_id,
+        code=checked_code(code),
+        created_at=now,
+        **_facts(facts, now.year),
     )
     get_study(services, study_id)
     with services.db.read() as db:
@@ -190,6 +195,7 @@ def show_study(row: Study) -> dict[str, Any]:
         "code": row.code,
         "name": row.name,
         "consent": row.consent,
+        "retain_until": None if row.retain_until is None else row.retain_until.isoformat(),
         "created_at": told(row.created_at),
     }
 
@@ -221,7 +227,8 @@ def _kept(
     return answer
 
 
-def _code(code: str) -> str:
+def checked_code(code: str) -> str:
+    """Return a code as it is; raises :class:`FieldInvalid` at ``/code``."""
     if not CODE.fullmatch(code):
         raise FieldInvalid(
             "a code is 1 to 64 letters, digits, points, hyphens or underscores, the first a letter or digit",

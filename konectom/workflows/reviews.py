@@ -59,7 +59,7 @@ def review_each(services: Services, patients: Iterable[UUID]) -> Iterator[Review
         except OperationError:
             raise
         except Exception as fault:
-            _LOG.exception("review.failed", patient=str(patient_id))
+            _LOG.exception("review.failed")  # whose it is, whoever asked for the review is told
             yield Reviewed(patient_id, fault)
         else:
             yield Reviewed(patient_id)

@@ -35,6 +35,10 @@ class IssuedToken:
     def __repr__(self) -> str:
         return f"IssuedToken({self.token[:3]}…, {self.token_id})"
 
+    def as_dict(self) -> dict[str, Any]:
+        """Return it as it stands on the wire."""
+        return {"id": str(self.token_id), "token": self.token, "expires_at": told(self.expires_at)}
+
 
 def issue_service_token(
     services: Services,

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from konectom.security.keys import Keychain
+from konectom.security.passwords import Passwords
 from konectom.settings import Settings
 from konectom.storage.audit import Trail
 from konectom.storage.database import Database
@@ -24,7 +25,7 @@ def system_clock() -> datetime:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Services:
-    """The settings, the database, the raw bytes, the keys, and what time it is.
+    """The settings, the database, the raw bytes, the keys, what time it is, and how passwords are kept.
 
     May be shared by threads and survives a fork.
     """
@@ -34,6 +35,7 @@ class Services:
     objects: ObjectStore
     keys: Keychain
     clock: Clock = system_clock
+    passwords: Passwords = field(default_factory=Passwords)
 
     @classmethod
     def open(cls, settings: Settings, *, clock: Clock = system_clock) -> Services:

@@ -6,6 +6,7 @@ from konectom.errors import NotAuthenticated
 from konectom.security.principal import Principal
 from konectom.security.secrets import kind_of
 from konectom.workflows.devices import authenticate_device
+from konectom.workflows.logins import authenticate_login
 from konectom.workflows.service_tokens import authenticate_service
 from konectom.workflows.services import Services
 
@@ -17,4 +18,6 @@ def authenticate(services: Services, token: str) -> Principal:
             return authenticate_device(services, token)
         case "service":
             return authenticate_service(services, token)
+        case "login":
+            return authenticate_login(services, token)
     raise NotAuthenticated("the token is not known")

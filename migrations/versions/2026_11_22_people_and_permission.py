@@ -16,6 +16,7 @@ NEW = (
     "care_team",
     "consent_form",
     "erasure",
+    "residue",
     "invitation",
     "login",
     "recovery_code",
@@ -58,12 +59,16 @@ def upgrade() -> None:
     with op.batch_alter_table("session") as session:
         session.create_foreign_key("fk_session_object_blob", "blob", ["object"], ["object"])
         session.create_index("ix_session_object", ["object"])
+        session.create_index("ix_session_device_id", ["device_id"])
+    op.create_index("ix_score_session_id", "score", ["session_id"])
 
 
 def downgrade() -> None:
     _refuse_uploads("their sealed bytes could not be read any more")
+    op.drop_index("ix_score_session_id", "score")
     with op.batch_alter_table("session") as session:
         session.drop_index("ix_session_object")
+        session.drop_index("ix_session_device_id")
         session.drop_constraint("fk_session_object_blob", type_="foreignkey")
         session.drop_column("object")
     with op.batch_alter_table("blob") as blob:
@@ -199,6 +204,13 @@ def _make() -> None:
         sa.UniqueConstraint("patient_id", name="uq_erasure_patient_id"),
     )
     op.create_index("ix_erasure_study_id_erased_at_id", "erasure", ["study_id", "erased_at", "id"])
+    op.create_table(
+        "residue",
+        sa.Column("erasure_id", sa.Uuid(), nullable=False),
+        sa.Column("object", sa.String(), nullable=False),
+        sa.ForeignKeyConstraint(["erasure_id"], ["erasure.id"], name="fk_residue_erasure_id_erasure"),
+        sa.PrimaryKeyConstraint("erasure_id", "object", name="pk_residue"),
+    )
     op.create_table(
         "invitation",
         sa.Column("id", sa.Uuid(), nullable=False),

@@ -15,6 +15,7 @@ from sqlalchemy import text
 from konectom.app import create_app
 from konectom.errors import KeysInvalid, KeysMissing
 from konectom.security.keys import Keychain
+from konectom.security.totp import TOTP_PURPOSE
 from konectom.settings import load_settings
 from konectom.storage import migrate
 from konectom.storage.models import PatientKey, SessionRow, User
@@ -200,9 +201,9 @@ def test_sealing_anew_goes_on_where_it_was_broken_off(konectom, services, people
 
 def test_second_factors_are_sealed_anew_too(konectom, services):
     user_id = uuid4()
-    purpose = b"totp:" + user_id.bytes
+    purpose = {"purpose": TOTP_PURPOSE, "bound_to": user_id.bytes}
     with services.db.write() as db:
-        sealed = services.keys.seal_small(purpose, b"twenty bytes of TOTP")
+        sealed = services.keys.seal_small(data=b"twenty bytes of TOTP", **purpose)
         facts = {"login": "ada", "name": "Ada", "failures": 0, "created_at": services.clock()}
         db.add(User(id=user_id, totp_sealed=sealed, **facts))
     old = current(konectom)
@@ -211,7 +212,9 @@ def test_second_factors_are_sealed_anew_too(konectom, services):
     konectom("keys", "rewrap")
     konectom("keys", "retire", old)
     with services.db.read() as db:
-        assert services.keys.unseal_small(purpose, db.get(User, user_id).totp_sealed) == b"twenty bytes of TOTP"
+        assert (
+            services.keys.unseal_small(sealed=db.get(User, user_id).totp_sealed, **purpose) == b"twenty bytes of TOTP"
+        )
 
 
 def test_a_list_tells_all_but_the_secrets(konectom, key_path, people):

@@ -4,9 +4,6 @@ from uuid import UUID
 
 import pytest
 
-from konectom.errors import NotAuthenticated
-from konectom.workflows.tokens import authenticate
-
 
 def test_studies_are_made_and_listed(konectom):
     made = konectom.json("study", "create", "pilot", "--name", "A pilot")
@@ -43,7 +40,7 @@ def test_a_study_that_does_not_exist_is_told(konectom):
 
 @pytest.mark.parametrize("name", ["nonsense", "7c9e6679-7425-40de-944b-e07fc1f90ae7"])
 def test_revoking_what_does_not_exist_is_refused(konectom, name):
-    konectom("user", "revoke", name, status=1)
+    konectom("token", "revoke", name, status=1)
 
 
 def test_a_code_of_two_studies_needs_the_study(konectom, people):
@@ -53,21 +50,3 @@ def test_a_code_of_two_studies_needs_the_study(konectom, people):
     assert "--study" in konectom("device", "enrol", "--patient", "P1", status=1).stderr
     made = konectom.json("device", "enrol", "--patient", "P1", "--study", "two")
     assert UUID(made["patient"]) == wanted
-
-
-def test_a_user_gets_a_token_for_one_study(konectom, services, people, clock):
-    study = people.study("pilot")
-    made = konectom.json("user", "create", "ada", "--study", "pilot", "--days", 5)
-    principal = authenticate(services, made["token"])
-    assert (principal.kind, principal.study_id, principal.name) == ("staff", study, "ada")
-    (listed,) = konectom.json("user", "list")
-    assert (listed["id"], listed["name"], listed["revoked_at"]) == (made["id"], "ada", None)
-    konectom("user", "revoke", made["id"])
-    with pytest.raises(NotAuthenticated):
-        authenticate(services, made["token"])
-
-
-def test_the_list_of_users_leaves_out_phones(konectom, people):
-    people.patient(code="P1")
-    konectom("device", "create", "--patient", "P1")
-    assert konectom.json("user", "list") == []

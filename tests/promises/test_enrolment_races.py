@@ -12,7 +12,6 @@ import pytest
 
 from konectom.errors import EnrolmentRefused, FieldInvalid, RenewalRefused
 from konectom.security.secrets import new_secret
-from konectom.settings import load_settings
 from konectom.workflows.enrolments import create_enrolment, enrol_device, exchange
 from konectom.workflows.renewals import renew
 from konectom.workflows.services import Services
@@ -85,7 +84,7 @@ def new_secrets(count: int) -> list[str]:
 
 
 def test_over_a_real_server(settings, people, tmp_path):
-    services = Services.open(load_settings({}, data_dir=settings.data_dir))
+    services = Services.open(settings)
     patient = people.patient()
     seen: Counter[str] = Counter()
     with serving(settings, workers=2) as server:

@@ -27,7 +27,7 @@ from tests.ward import Run, Ward, client, hourly, ward
 __all__ = ["client", "hourly", "ward"]
 
 RUNS = 1000
-STEPS = (5, 10)
+STEPS = (3, 6)
 EACH = (
     "requests dropped",
     "answers dropped",

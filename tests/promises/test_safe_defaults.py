@@ -179,7 +179,8 @@ class TestSecretsStaySecret:
         url = {"database_url": f"postgresql+psycopg://user:{self.MARK}@127.0.0.1:1/name",
                "rate_limit_storage": f"redis://user:{self.MARK}@127.0.0.1:1/0",
                "keys_url": f"env://{self.MARK}"}  # fmt: skip
-        return {each.variable: url.get(each.name, self.MARK) for each in SETTINGS if each.secret}
+        provider = {"KONECTOM_OIDC_ISSUER": "https://id.example.org", "KONECTOM_OIDC_CLIENT_ID": "konectom"}
+        return provider | {each.variable: url.get(each.name, self.MARK) for each in SETTINGS if each.secret}
 
     def test_whatever_sounds_like_a_secret_is_declared_one(self):
         sounds = ("password", "secret", "token_key", "credential")

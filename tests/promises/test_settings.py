@@ -117,7 +117,8 @@ def test_secrets_are_not_shown():
     with pytest.raises(SettingInvalid) as refused:
         load_settings({}, database_url="postgres://user:hunter2@host/name")
     assert "hunter2" not in refused.value.detail
-    assert [each.name for each in SETTINGS if each.secret] == ["database_url", "keys_url", "rate_limit_storage"]
+    secrets = [each.name for each in SETTINGS if each.secret]
+    assert secrets == ["database_url", "keys_url", "oidc_client_secret", "rate_limit_storage"]
 
 
 def test_settings_cannot_be_changed_and_go_from_process_to_process():

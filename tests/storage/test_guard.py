@@ -28,6 +28,7 @@ def stored(services, patient, probe):
         erased = {"patient_id": uuid4(), "erased_at": services.clock(), "certificate": {}}
         db.add(Erasure(id=uuid4(), study_id=study, **erased))
         db.add(NoiseRow(id=uuid4(), study_id=study, measure_id=measure, computed_at=services.clock(), told={}))
+        db.add(Erasure(id=uuid4(), study_id=study, patient_id=uuid4(), erased_at=services.clock(), certificate={}))
     return services.db
 
 

@@ -16,7 +16,8 @@ from konectom.workflows.tokens import authenticate
 @pytest.fixture
 def services(settings, clock):
     """Services with the lifetimes that are the default."""
-    services = Services.open(load_settings({}, data_dir=settings.data_dir), clock=clock)
+    default = load_settings({}, data_dir=settings.data_dir, mode="development")
+    services = Services.open(default, clock=clock)
     yield services
     services.close()
 

@@ -91,6 +91,7 @@ def test_a_new_code_makes_the_unused_one_void(services, people, patient, clock, 
 
 def test_the_list_tells_what_became_of_codes_and_not_the_codes(services, patient, clock, code):
     device = exchange(services, code=code, renewal=secret())["device"]
+    clock.forward(days=1)
     second = create_enrolment(services, patient_id=patient)
     clock.forward(days=8)
     items = list_enrolments(services, patient_id=patient)["items"]

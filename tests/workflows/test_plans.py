@@ -56,7 +56,7 @@ def plans(services):
 
 
 def test_questions_are_answered_from_an_index(services, people_of_a_study, plans, probe):
-    study, patient, _, session_id = people_of_a_study
+    study, patient, session_id = people_of_a_study
     phone = enrolments.enrol_device(services, patient_id=patient)
     code = enrolments.create_enrolment(services, patient_id=patient)["code"]
     schedules.create_schedule(services, study, assessment="probe", start="2026-11-02")

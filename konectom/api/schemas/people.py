@@ -32,7 +32,20 @@ class Study(Described):
     code = fields.String(required=True, metadata=CODE)
     name = fields.String(required=True)
     consent = fields.String(required=True, validate=validate.OneOf(people.CONSENT), metadata=CONSENT)
+    retain_until = fields.Date(
+        required=True,
+        allow_none=True,
+        metadata={"description": "The last day on which the patients' data are kept; null where none is set."},
+    )
     created_at = fields.AwareDateTime(required=True)
+
+
+class StudyChange(Schema):
+    """What of a study is to be another; what is not named stays."""
+
+    reason = fields.String(required=True, metadata={"example": "ten years after the end", "maxLength": 500})
+    consent = fields.String(validate=validate.OneOf(people.CONSENT), metadata=CONSENT)
+    retain_until = fields.Date(allow_none=True, metadata={"example": "2036-12-31"})
 
 
 class StudyPage(Page):

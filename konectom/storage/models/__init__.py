@@ -32,6 +32,7 @@ from konectom.storage.models.people import (
     Identity,
     Patient,
     PatientKey,
+    Residue,
     Site,
     Study,
 )
@@ -39,7 +40,11 @@ from konectom.storage.models.people import (
 IMMUTABLE = (AuditRow, Blob, CatalogueRow, Erasure, ResultRow, MeasureRow, ScoreRow, NoiseRow)
 """Rows of these are written once and never changed."""
 
+ERASABLE = (Blob, ResultRow, ScoreRow)
+"""Of these, rows go with the patient who is erased."""
+
 __all__ = [
+    "ERASABLE",
     "IMMUTABLE",
     "NAMES",
     "SECRET",
@@ -73,6 +78,7 @@ __all__ = [
     "RecordingRow",
     "RecoveryCode",
     "Renewal",
+    "Residue",
     "ResultRow",
     "Review",
     "Schedule",

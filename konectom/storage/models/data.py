@@ -41,7 +41,7 @@ class SessionRow(Base):
 
     id: Mapped[UUID] = mapped_column(primary_key=True)
     patient_id: Mapped[UUID] = mapped_column(ForeignKey("patient.id"))
-    device_id: Mapped[UUID | None] = mapped_column(ForeignKey("device.id"))
+    device_id: Mapped[UUID | None] = mapped_column(ForeignKey("device.id"), index=True)
     digest: Mapped[str]
     object: Mapped[str] = mapped_column(ForeignKey("blob.object"), index=True)
     media_type: Mapped[str | None]
@@ -128,7 +128,8 @@ class ScoreRow(Base):
     """
 
     __tablename__ = "score"
-    __table_args__ = ({"sqlite_with_rowid": False},)
+    # Without the index a session that is erased would be looked for among the scores of all.
+    __table_args__ = (Index(None, "session_id"), {"sqlite_with_rowid": False})
     AUDITED = False  # it follows from the session
 
     patient_id: Mapped[UUID] = mapped_column(ForeignKey("patient.id"), primary_key=True)

@@ -116,9 +116,10 @@ class ConsentForm(Base):
 
 
 class Consent(Base):
-    """A patient's decision on one type of data: ``given``, ``refused``, ``withdrawn`` or ``restricted``.
+    """A patient's decision on one type of data, ``given``, ``refused`` or ``withdrawn``; or that it is ``restricted``.
 
-    Decisions are added, never changed, but for ``ended_at``: the one without it holds.
+    Rows are added, never changed, but for ``ended_at``: of a type, one decision without it holds, and a restriction
+    beside it as long as it has none. ``entered_at`` tells their order: no two of a patient have the same.
     """
 
     __tablename__ = "consent"
@@ -142,9 +143,23 @@ class Erasure(Base):
 
     __tablename__ = "erasure"
     __table_args__ = (Index(None, "study_id", "erased_at", "id"),)
+    AUDITED = False  # the entry of the erasure holds its digest
 
     id: Mapped[UUID] = mapped_column(primary_key=True)
     study_id: Mapped[UUID] = mapped_column(ForeignKey("study.id"))
     patient_id: Mapped[UUID] = mapped_column(unique=True)
     erased_at: Mapped[datetime]
     certificate: Mapped[Json]
+
+
+class Residue(Base):
+    """What an erasure still has to remove when its rows are gone: an object, by name.
+
+    Without a name: what freed room in the database may still hold.
+    """
+
+    __tablename__ = "residue"
+    AUDITED = False  # the entry of the erasure counts what was to be removed
+
+    erasure_id: Mapped[UUID] = mapped_column(ForeignKey("erasure.id"), primary_key=True)
+    object: Mapped[str] = mapped_column(primary_key=True)

@@ -1,0 +1,195 @@
+"""Erasing a patient, for good: the key first, then every row, then the objects; what is left is a certificate.
+
+All rows go in one transaction, which also writes the certificate, an entry of the audit, and down what is still to be
+removed when it is over (:class:`~konectom.storage.models.Residue`): the objects, and what freed room of the database
+may still hold. That is then removed, and crossed off only when it is gone. So a crash before the end of the transaction
+leaves the patient as he or she was; one after it leaves a list that :func:`finish_erasures` works off, whoever calls
+it. Meanwhile the objects are there and nobody reads them: the key under which they are sealed went with the rows.
+
+What is kept is the patient's id, a random number: in the certificate, and in the audit with who did what and when.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from typing import Any, TypeVar
+from uuid import UUID, uuid4
+
+import structlog
+from sqlalchemy import delete, func, select
+from sqlalchemy.exc import OperationalError
+from sqlalchemy.orm import Session
+
+from konectom.errors import FieldInvalid, NotFound, StoreUnavailable
+from konectom.storage.audit import note
+from konectom.storage.belonging import rows_of, tables_of_patients
+from konectom.storage.compaction import compact
+from konectom.storage.guard import ERASING
+from konectom.storage.models import AuditRow, Blob, Erasure, Patient, PatientKey, Residue, SessionRow
+from konectom.workflows.certificates import Removed, certified, digest_of, show_certificate
+from konectom.workflows.services import Services
+
+T = TypeVar("T")
+log = structlog.get_logger()
+
+AT_ONCE = 500
+"""Names in one statement."""
+
+DATABASE = ""
+"""Names the freed room of the database among the residues."""
+
+MOST_REASON = 500
+LEAST_CODE = 3
+"""Characters of a code that is looked for in the reason: a shorter one is also part of plain speech."""
+
+
+def erase_patient(
+    services: Services, patient_id: UUID, *, reason: str, code: str | None = None, finish: bool = True
+) -> dict[str, Any]:
+    """Erase a patient and return the certificate; of one who was erased before, the certificate of then.
+
+    ``code`` is the patient's, where somebody was asked to tell it once more. ``finish`` also removes what lies outside
+    of the rows; without it, :func:`finish_erasures` has to be called. Raises :class:`NotFound` for a patient who never
+    was here, :class:`FieldInvalid` at ``/reason`` and ``/code``.
+    """
+    reason = checked_reason(reason)
+    with services.db.write() as db:
+        row = _certificate_of(db, patient_id) or _erase(services, db, patient_id, reason, code)
+        erasure_id = row.id
+    if finish:
+        finish_erasures(services)
+    with services.db.read() as db:
+        return show_certificate(db, db.get_one(Erasure, erasure_id))
+
+
+def finish_erasures(services: Services) -> bool:
+    """Remove what erasures have left outside of the rows; tell whether all of it is gone.
+
+    It is not where the object store cannot be reached, the database is written or has no room to be rewritten, or
+    somebody still reads an older state of it. Then it is for the next call.
+    """
+    with services.db.read() as db:
+        left = [(row.erasure_id, row.object) for row in db.scalars(select(Residue))]
+    gone = list(_remove_objects(services, (each for each in left if each[1] != DATABASE)))
+    _cross_off(services, gone)
+    rewritten = [each for each in left if each[1] == DATABASE]
+    if rewritten and _compact(services):
+        _cross_off(services, rewritten)
+        gone += rewritten
+    return len(gone) == len(left)
+
+
+def checked_reason(reason: str) -> str:
+    """Return why somebody does something for which a reason is asked; raises :class:`FieldInvalid`."""
+    if not reason.strip() or len(reason) > MOST_REASON or "\0" in reason:
+        raise FieldInvalid(f"say why, in at most {MOST_REASON} characters", at="/reason")
+    return reason.strip()
+
+
+def _certificate_of(db: Session, patient_id: UUID) -> Erasure | None:
+    return db.scalars(select(Erasure).where(Erasure.patient_id == patient_id)).one_or_none()
+
+
+def _erase(services: Services, db: Session, patient_id: UUID, reason: str, code: str | None) -> Erasure:
+    # Whoever is adding something to the patient is waited for; whoever comes later finds no patient. In the same order
+    # as uploads do: the key first.
+    db.get(PatientKey, patient_id, with_for_update=True)
+    patient = db.get(Patient, patient_id, with_for_update=True)
+    if patient is None:
+        done = _certificate_of(db, patient_id)  # by another, who was waited for just now
+        if done is None:
+            raise NotFound("there is no such patient")
+        return done
+    if code not in (None, patient.code):
+        raise FieldInvalid("this is not the patient's code", at="/code")
+    if len(patient.code) >= LEAST_CODE and re.search(rf"(?<!\w){re.escape(patient.code)}(?!\w)", reason, re.IGNORECASE):
+        raise FieldInvalid("the reason is kept when the patient is gone; it must not name the patient", at="/reason")
+    study_id = patient.study_id
+    db.expunge_all()
+    db.info[ERASING] = True
+    try:
+        removed = _remove_rows(db, patient_id)
+    finally:
+        del db.info[ERASING]
+    row = Erasure(id=uuid4(), study_id=study_id, patient_id=patient_id, erased_at=services.clock(), certificate={})
+    audited = db.scalar(select(func.count()).select_from(AuditRow).where(AuditRow.patient_id == patient_id))
+    row.certificate = certified(services, row, reason, removed.told, audited or 0)
+    db.add(row)
+    db.flush()
+    names = (DATABASE, *removed.objects)
+    db.add_all([Residue(erasure_id=row.id, object=name) for name in names])
+    note(
+        db,
+        entity="patient",
+        entity_id=str(patient_id),
+        study_id=study_id,
+        patient_id=patient_id,
+        detail={"erasure": str(row.id), "certificate": digest_of(row.certificate)},
+    )
+    log.info("patient.erased", erasure=str(row.id), objects=len(removed.objects))
+    return row
+
+
+@dataclass(frozen=True, slots=True)
+class _RowsRemoved:
+    """What was removed, and the names of the objects that have to follow."""
+
+    told: Removed
+    objects: Sequence[str]
+
+
+def _remove_rows(db: Session, patient_id: UUID) -> _RowsRemoved:
+    key = db.scalar(select(PatientKey.key).where(PatientKey.patient_id == patient_id))
+    objects = db.scalars(select(SessionRow.object).where(SessionRow.patient_id == patient_id).distinct()).all()
+    counts: dict[str, int] = {}
+    tables = sorted(tables_of_patients(), key=lambda table: table is not PatientKey.__table__)
+    for table in tables:
+        counts[str(table.name)] = db.execute(table.delete().where(rows_of(table, patient_id))).rowcount  # type: ignore[attr-defined]
+    sizes: dict[str, int] = {}
+    for names in _some(objects):
+        referred = select(SessionRow.id).where(SessionRow.object == Blob.object).exists()
+        unused = Blob.object.in_(names) & ~referred
+        sizes |= {row.object: row.size_bytes for row in db.execute(select(Blob.object, Blob.size_bytes).where(unused))}
+    for names in _some(sizes):
+        db.execute(delete(Blob).where(Blob.object.in_(names)), execution_options={"synchronize_session": False})
+    counts[str(Blob.__tablename__)] = len(sizes)
+    return _RowsRemoved(Removed(counts, len(sizes), sum(sizes.values()), key), tuple(sizes))
+
+
+def _remove_objects(services: Services, left: Iterable[tuple[UUID, str]]) -> Iterator[tuple[UUID, str]]:
+    """Remove objects and yield each that is gone, up to the first that cannot be reached."""
+    for erasure_id, name in left:
+        try:
+            services.objects.delete(name)
+        except StoreUnavailable as error:
+            log.error("erasure.unfinished", erasure=str(erasure_id), reason=error.detail)
+            return
+        yield erasure_id, name
+
+
+def _compact(services: Services) -> bool:
+    tables = [*tables_of_patients(), Blob.__table__, Residue.__table__]
+    try:
+        clean = compact(services.db.url, tables)  # type: ignore[arg-type]
+    except OperationalError as error:
+        log.error("erasure.unfinished", reason=f"the database cannot be rewritten: {error.orig}")
+        return False
+    if not clean:
+        log.warning("erasure.unfinished", reason="somebody reads an older state of the database")
+    return clean
+
+
+def _cross_off(services: Services, gone: Sequence[tuple[UUID, str]]) -> None:
+    for erasure_id in dict.fromkeys(erasure_id for erasure_id, _ in gone):
+        for names in _some([name for of, name in gone if of == erasure_id]):
+            with services.db.write() as db:
+                db.execute(delete(Residue).where(Residue.erasure_id == erasure_id, Residue.object.in_(names)))
+
+
+def _some(names: Iterable[T]) -> Iterator[list[T]]:
+    rest = iter(names)
+    while some := list(islice(rest, AT_ONCE)):
+        yield some

@@ -1,0 +1,168 @@
+"""Proving who one is with a password and a second factor, at a cost and with an answer that tell nobody who exists.
+
+Each try is counted before it is judged, so that tries at the same instant cannot outrun the count. After
+:data:`FREE_TRIES` the account is locked for a minute, then for twice as long after each further try, up to an hour.
+Tries while it is locked are neither counted nor looked at: they do not lengthen the lock. One that is right begins the
+count anew. Whether there is no such account, or it is disabled, or locked, or the password or the code is wrong, the
+answer is the same, and so is its cost: a password is verified each time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import TypeVar
+from uuid import UUID
+
+from sqlalchemy import ColumnElement, select
+from sqlalchemy.orm import Session
+
+from konectom.errors import FieldInvalid, NotAuthenticated, SecondFactorNeeded
+from konectom.security.secrets import hash_of
+from konectom.security.totp import TOTP_PURPOSE, is_totp_code, plain_recovery_code, step_of
+from konectom.storage.audit import note
+from konectom.storage.models import RecoveryCode, User
+from konectom.workflows.services import Services
+
+T = TypeVar("T")
+Act = Callable[[Session, User], T]
+
+FREE_TRIES = 5
+FIRST_LOCK = timedelta(minutes=1)
+LONGEST_LOCK = timedelta(hours=1)
+REFUSED = "login, password or code is wrong, or the account cannot be used now"
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class _Try:
+    """One try: of whom, what is kept of the password, and whether the account can be used now."""
+
+    user_id: UUID | None = None
+    password_hash: str | None = None
+    admitted: bool = False
+
+
+def with_proof(
+    services: Services,
+    who: ColumnElement[bool],
+    password: str | None,
+    act: Act[T],
+    *,
+    code: str | None = None,
+    ask_code: bool = True,
+) -> T:
+    """Return what ``act`` does with the one user that ``who`` finds, in the transaction that admits the proof.
+
+    Raises :class:`NotAuthenticated` with one wording, whatever the reason, and :class:`SecondFactorNeeded` where all is
+    right but that a code is missing. With ``ask_code`` false a second factor is not asked for; without a password
+    (None: the caller knows already that it is right, or asked an OpenID provider) it always is.
+    """
+    tried = _count_try(services, who)
+    right = services.passwords.verify(tried.password_hash, password or "") or password is None
+    if not right or not tried.admitted:
+        raise NotAuthenticated(REFUSED)
+    rehashed = _up_to_date(services, tried.password_hash, password)
+    with services.db.write() as db:
+        user = db.get_one(User, tried.user_id, with_for_update=True)
+        has_second = user.totp_confirmed_at is not None
+        if user.disabled_at is not None or user.password_hash != tried.password_hash:
+            raise NotAuthenticated(REFUSED)
+        if password is None and not has_second:
+            raise NotAuthenticated(REFUSED)
+        must_have_code = has_second and (ask_code or password is None)
+        if not must_have_code or _is_right_code(services, db, user, code):
+            user.failures, user.locked_until, user.password_hash = 0, None, rehashed
+            return act(db, user)
+        # Nothing was guessed, so nothing is counted; nor is anything forgotten that was guessed before.
+        user.failures, user.locked_until = max(user.failures - 1, 0), None
+    raise SecondFactorNeeded("send the password again with a code: six digits of the app, or a recovery code")
+
+
+def with_own_proof(
+    services: Services,
+    user_id: UUID,
+    password: str | None,
+    act: Act[T],
+    *,
+    code: str | None = None,
+    ask_code: bool = False,
+) -> T:
+    """Do as :func:`with_proof` for a user who is logged in; raises :class:`FieldInvalid` at ``/password``.
+
+    Whoever has no password here, but comes in through an OpenID provider, proves no more than the code.
+    """
+    with services.db.read() as db:
+        has_password = db.get_one(User, user_id).password_hash is not None
+    if not has_password and not ask_code:
+        with services.db.write() as db:
+            return act(db, db.get_one(User, user_id, with_for_update=True))
+    told = (password or "") if has_password else None
+    try:
+        return with_proof(services, User.id == user_id, told, act, code=code, ask_code=ask_code)
+    except NotAuthenticated:
+        also = " or the code" if ask_code else ""
+        raise FieldInvalid(f"the password{also} is wrong, or was tried too often", at="/password") from None
+
+
+def lock_after(failures: int) -> timedelta | None:
+    """Return how long an account is locked after so many tries in a row that were wrong."""
+    if failures < FREE_TRIES:
+        return None
+    doublings = min(failures - FREE_TRIES, 10)
+    return min(FIRST_LOCK * (1 << doublings), LONGEST_LOCK)
+
+
+def _count_try(services: Services, who: ColumnElement[bool]) -> _Try:
+    now = services.clock()
+    with services.db.write() as db:
+        user = db.scalars(select(User).where(who).with_for_update()).one_or_none()
+        # Told whether there is such a user or not, so that the one costs as much as the other. What was entered as the
+        # login is not: people enter passwords there.
+        entity_id = "" if user is None else str(user.id)
+        note(db, entity="user", entity_id=entity_id, detail={"event": "proof tried"})
+        if user is None:
+            return _Try()
+        tried = _Try(user.id, user.password_hash, user.disabled_at is None and not _is_locked(user, now))
+        if tried.admitted:
+            user.failures += 1
+            lock = lock_after(user.failures)
+            user.locked_until = None if lock is None else now + lock
+    return tried
+
+
+def _up_to_date(services: Services, kept: str | None, password: str | None) -> str | None:
+    """Return what is kept of a password that is right: made anew where the parameters have changed since."""
+    if kept is None or password is None or not services.passwords.is_outdated(kept):
+        return kept
+    return services.passwords.hash(password)
+
+
+def _is_locked(user: User, now: datetime) -> bool:
+    return user.locked_until is not None and user.locked_until > now
+
+
+def _is_right_code(services: Services, db: Session, user: User, code: str | None) -> bool:
+    """Tell whether a code came; raises :class:`NotAuthenticated` where it is wrong. What is used, is used up."""
+    if not code:
+        return False
+    now = services.clock()
+    if is_totp_code(code):
+        if user.totp_sealed is None:
+            raise NotAuthenticated(REFUSED)
+        secret = services.keys.unseal_small(TOTP_PURPOSE, user.totp_sealed, bound_to=user.id.bytes)
+        step = step_of(secret, code, now, after=user.totp_step)
+        if step is None:
+            raise NotAuthenticated(REFUSED)
+        user.totp_step = step
+        return True
+    asked = select(RecoveryCode).where(
+        RecoveryCode.user_id == user.id,
+        RecoveryCode.code_hash == hash_of(plain_recovery_code(code)),
+        RecoveryCode.used_at.is_(None),
+    )
+    row = db.scalars(asked).one_or_none()
+    if row is None:
+        raise NotAuthenticated(REFUSED)
+    row.used_at = now
+    return True

@@ -1,0 +1,264 @@
+"""Members of staff: made, invited, disabled, known again when they come from an OpenID provider."""
+
+from concurrent.futures import ThreadPoolExecutor
+from uuid import UUID, uuid4
+
+import pytest
+from sqlalchemy import select
+
+from konectom.errors import AlreadyExists, FieldInvalid, LastAdministrator, NotAuthenticated, NotFound
+from konectom.security.secrets import hash_of
+from konectom.storage.models import Invitation
+from konectom.workflows.invitations import REFUSED, accept_invitation
+from konectom.workflows.logins import log_in, open_login
+from konectom.workflows.tokens import authenticate
+from konectom.workflows.users import (
+    create_user,
+    disable_user,
+    enable_user,
+    get_user,
+    invite_user,
+    list_users,
+    user_of_subject,
+)
+from tests.people import PASSWORD
+
+ISSUER = "https://login.hospital.example"
+
+
+def test_a_user_is_made_and_sets_a_password_that_nobody_else_knows(services):
+    user, invitation = create_user(services, login=" Ada.Lovelace@Example.org ", name="Ada Lovelace")
+    assert user["login"] == "ada.lovelace@example.org"
+    assert user["password_set_at"] is None
+    assert accept_invitation(services, code=invitation.code, password=PASSWORD) == {
+        "login": "ada.lovelace@example.org",
+        "name": "Ada Lovelace",
+    }
+    assert get_user(services, UUID(user["id"]))["password_set_at"] == "2026-11-21T09:00:00+00:00"
+    assert log_in(services, login="ADA.lovelace@example.org ", password=PASSWORD).user_id == UUID(user["id"])
+
+
+def test_before_that_nothing_opens(services):
+    create_user(services, login="ada")
+    for password in (PASSWORD, "", "None"):
+        with pytest.raises(NotAuthenticated):
+            log_in(services, login="ada", password=password)
+
+
+def test_a_login_is_given_once(services):
+    create_user(services, login="ada")
+    with pytest.raises(AlreadyExists):
+        create_user(services, login="Ada")
+
+
+@pytest.mark.parametrize("login", ["", " ", "a b", "ädä", "-ada", "a" * 201, "ada\0", "ada\n.b", "аda"])
+def test_a_login_is_plain(services, login):
+    with pytest.raises(FieldInvalid) as refused:
+        create_user(services, login=login)
+    assert refused.value.at == "/login"
+
+
+def test_only_the_hash_of_an_invitation_is_kept_and_it_is_not_printed_by_accident(services):
+    _, invitation = create_user(services, login="ada")
+    with services.db.read() as db:
+        (row,) = db.scalars(select(Invitation))
+    assert row.code_hash == hash_of(invitation.code)
+    assert invitation.code[3:] not in repr(invitation)
+
+
+def test_an_invitation_is_used_once(services):
+    _, invitation = create_user(services, login="ada")
+    accept_invitation(services, code=invitation.code, password=PASSWORD)
+    with pytest.raises(NotAuthenticated, match=REFUSED):
+        accept_invitation(services, code=invitation.code, password="another password entirely")
+    log_in(services, login="ada", password=PASSWORD)
+
+
+def test_an_invitation_used_by_many_at_once_sets_one_password(services):
+    _, invitation = create_user(services, login="ada")
+    passwords = [f"password number {number} of many" for number in range(6)]
+
+    def accept(password):
+        try:
+            accept_invitation(services, code=invitation.code, password=password)
+        except NotAuthenticated:
+            return False
+        return True
+
+    with ThreadPoolExecutor(6) as pool:
+        accepted = list(pool.map(accept, passwords))
+    assert sum(accepted) == 1
+    log_in(services, login="ada", password=passwords[accepted.index(True)])
+
+
+def test_a_password_that_is_refused_leaves_the_invitation(services):
+    _, invitation = create_user(services, login="grace.hopper", name="Grace Hopper")
+    with pytest.raises(FieldInvalid) as refused:
+        accept_invitation(services, code=invitation.code, password="Grace.Hopper.1906")
+    assert refused.value.at == "/password"
+    accept_invitation(services, code=invitation.code, password=PASSWORD)
+
+
+def test_an_invitation_expires(services, clock):
+    _, invitation = create_user(services, login="ada")
+    clock.now = invitation.expires_at
+    with pytest.raises(NotAuthenticated, match=REFUSED):
+        accept_invitation(services, code=invitation.code, password=PASSWORD)
+
+
+@pytest.mark.parametrize("code", ["", "ki_", "ki_" + "x" * 43, "ku_" + "x" * 43, "\ud800", "ki_" + "x" * 100_000])
+def test_another_code_is_no_invitation(services, code):
+    create_user(services, login="ada")
+    with pytest.raises(NotAuthenticated, match=REFUSED):
+        accept_invitation(services, code=code, password=PASSWORD)
+
+
+def test_a_new_invitation_ends_the_one_before_and_with_the_password_all_logins(services, staff_members, clock):
+    user, first = create_user(services, login="ada")
+    user_id = UUID(user["id"])
+    second = invite_user(services, user_id)
+    with pytest.raises(NotAuthenticated):
+        accept_invitation(services, code=first.code, password=PASSWORD)
+    accept_invitation(services, code=second.code, password=PASSWORD)
+    staff_members.grant(user_id, "administrator")
+    opened = log_in(services, login="ada", password=PASSWORD)
+
+    third = invite_user(services, user_id)
+    authenticate(services, opened.token)  # the old password holds until the new one is set
+    accept_invitation(services, code=third.code, password="quite another password")
+    with pytest.raises(NotAuthenticated):
+        authenticate(services, opened.token)
+    with pytest.raises(NotAuthenticated):
+        log_in(services, login="ada", password=PASSWORD)
+    log_in(services, login="ada", password="quite another password")
+
+
+def test_an_invitation_that_removes_the_second_factor_leaves_no_password_that_would_open_alone(
+    services, staff_members, clock
+):
+    user = UUID(staff_members.with_password("ada")["id"])
+    staff_members.second_factor(user)
+    opened = open_login(services, user)
+    invitation = invite_user(services, user, remove_second_factor=True)
+    with pytest.raises(NotAuthenticated):
+        authenticate(services, opened.token)
+    with pytest.raises(NotAuthenticated):
+        log_in(services, login="ada", password=PASSWORD)
+    accept_invitation(services, code=invitation.code, password=PASSWORD)
+    assert log_in(services, login="ada", password=PASSWORD).needs_second_factor
+
+
+def test_who_is_disabled_is_out_at_once_and_for_as_long(services, staff_members):
+    user = UUID(staff_members.with_password("ada")["id"])
+    opened = open_login(services, user)
+    invitation = invite_user(services, user)
+    assert disable_user(services, user)["disabled_at"] == "2026-11-21T09:00:00+00:00"
+    disable_user(services, user)
+    with pytest.raises(NotAuthenticated):
+        authenticate(services, opened.token)
+    with pytest.raises(NotAuthenticated):
+        log_in(services, login="ada", password=PASSWORD)
+    with pytest.raises(NotAuthenticated):
+        open_login(services, user)
+    with pytest.raises(NotAuthenticated):
+        accept_invitation(services, code=invitation.code, password="quite another password")
+
+    assert enable_user(services, user)["disabled_at"] is None
+    log_in(services, login="ada", password=PASSWORD)
+    with pytest.raises(NotAuthenticated):
+        authenticate(services, opened.token)
+    with pytest.raises(NotAuthenticated):
+        accept_invitation(services, code=invitation.code, password="quite another password")
+
+
+def test_the_last_administrator_who_can_come_in_is_not_disabled(services, staff_members):
+    first = UUID(staff_members.with_password("first", role="administrator")["id"])
+    with pytest.raises(LastAdministrator):
+        disable_user(services, first)
+    invited = staff_members.user("invited")
+    staff_members.grant(invited, "administrator")
+    with pytest.raises(LastAdministrator):
+        disable_user(services, first)
+    disable_user(services, invited)
+    second = UUID(staff_members.with_password("second", role="administrator")["id"])
+    disable_user(services, first)
+    with pytest.raises(LastAdministrator):
+        disable_user(services, second)
+
+
+def test_two_administrators_who_disable_each_other_at_once_leave_one(services, staff_members):
+    both = [UUID(staff_members.with_password(role="administrator")["id"]) for _ in range(2)]
+
+    def disable(user):
+        try:
+            disable_user(services, user)
+        except LastAdministrator:
+            return 0
+        return 1
+
+    with ThreadPoolExecutor(2) as pool:
+        assert sum(pool.map(disable, both)) == 1
+
+
+def test_nobody_is_found_who_is_not_there(services):
+    for call in (get_user, disable_user, enable_user, invite_user):
+        with pytest.raises(NotFound):
+            call(services, uuid4())
+
+
+def test_users_are_listed_by_login_without_what_opens(services, staff_members):
+    for login in ("grace", "ada", "edith"):
+        staff_members.with_password(login)
+    listed = list_users(services, limit=2)
+    assert [row["login"] for row in listed["items"]] == ["ada", "edith"]
+    assert [row["login"] for row in list_users(services, cursor=listed["next"])["items"]] == ["grace"]
+    assert [row["login"] for row in list_users(services, login="Grace")["items"]] == ["grace"]
+    assert set(listed["items"][0]) == {
+        "id", "login", "name", "created_at", "disabled_at", "password_set_at", "second_factor_at", "issuer",
+        "locked_until",
+    }  # fmt: skip
+
+
+def test_a_subject_is_linked_by_a_verified_address_once_and_then_known_by_itself(services, staff_members):
+    user = staff_members.user("ada@example.org")
+
+    def of(subject="s-1", email="Ada@example.org", verified=True, issuer=ISSUER):
+        return user_of_subject(services, issuer=issuer, subject=subject, email=email, email_verified=verified)
+
+    for unverified in (False, None, "true", 1):
+        with pytest.raises(NotAuthenticated):
+            of(verified=unverified)
+    with pytest.raises(NotAuthenticated):
+        of(email="somebody@example.org")
+    with pytest.raises(NotAuthenticated):
+        of(email=None)
+    assert of() == user
+    assert of(email=None, verified=False) == user
+    assert of(email="new.address@example.org") == user
+    with pytest.raises(NotAuthenticated):
+        of(subject="s-2")  # the address was given to somebody else
+    with pytest.raises(NotAuthenticated):
+        of(issuer="https://evil.example")
+    disable_user(services, user)
+    with pytest.raises(NotAuthenticated):
+        of()
+
+
+def test_a_disabled_user_is_not_linked(services, staff_members):
+    disable_user(services, staff_members.user("ada@example.org"))
+    with pytest.raises(NotAuthenticated):
+        user_of_subject(services, issuer=ISSUER, subject="s", email="ada@example.org", email_verified=True)
+
+
+def test_two_subjects_with_one_address_at_once_link_one(services, staff_members):
+    staff_members.user("ada@example.org")
+
+    def link(subject):
+        try:
+            user_of_subject(services, issuer=ISSUER, subject=subject, email="ada@example.org", email_verified=True)
+        except NotAuthenticated:
+            return 0
+        return 1
+
+    with ThreadPoolExecutor(4) as pool:
+        assert sum(pool.map(link, "abcd")) == 1
