@@ -3,7 +3,7 @@
 import orjson
 import pytest
 import structlog
-from sqlalchemy import select
+from sqlalchemy import select, update
 
 from konectom.errors import FieldInvalid, KeyDestroyed, NotFound, SealBroken
 from konectom.storage.models import Identity, PatientKey
