@@ -21,7 +21,7 @@ from konectom.security.chain import (
     fault_of_entry,
     fault_of_head,
 )
-from konectom.storage.audit import genuine, read_head
+from konectom.storage.audit_head import genuine, read_head
 from konectom.storage.audit_rows import Stored, stored_entries, stored_seal
 from konectom.storage.digests import PATIENT, audited_models, installations_digest, plan_of
 from konectom.storage.models import Base, Erasure
