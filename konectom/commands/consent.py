@@ -53,7 +53,7 @@ def create(version: str, study: str, title: str, file: str, data_types: tuple[st
     from konectom.workflows.consent_forms import create_consent_form
 
     facts: dict[str, Any] = {"version": version, "title": title, "text": _text(file), "data_types": data_types}
-    with installation() as services:
+    with installation(changes=True) as services:
         study_id = UUID(study_named(services, study)["id"])
         made = create_consent_form(services, study_id, **facts)
     show_one(made if form == "json" else _told(made), FORM, form)
@@ -80,7 +80,7 @@ def retire(version: str, study: str) -> None:
     """Let nobody agree to VERSION any more. Who agreed to it before still does."""
     from konectom.workflows.consent_forms import list_consent_forms, retire_consent_form
 
-    with installation() as services:
+    with installation(changes=True) as services:
         study_id = UUID(study_named(services, study)["id"])
         rows = every_row(list_consent_forms, services, study_id=study_id, retired=True)
         found = [row["id"] for row in rows if row["version"] == version]
@@ -111,7 +111,7 @@ def record(
     from konectom.workflows.consents import record_consent
 
     decision: dict[str, Any] = {"state": state, "form": version, "data_types": data_types or None}
-    with installation() as services:
+    with installation(changes=True) as services:
         patient_id = _patient(services, patient, study)
         _show(record_consent(services, patient_id, **decision, decided_at=_instant(decided_at)).consents, form)
 
@@ -126,7 +126,7 @@ def withdraw(patient: str, study: str | None, data_types: tuple[str, ...], decid
     """Withdraw the consent of PATIENT (code or id): nothing is collected any more. What is there stays in use."""
     from konectom.workflows.consents import withdraw_consent
 
-    with installation() as services:
+    with installation(changes=True) as services:
         patient_id = _patient(services, patient, study)
         at = _instant(decided_at)
         _show(withdraw_consent(services, patient_id, data_types=data_types or None, decided_at=at), form)

@@ -64,7 +64,7 @@ def restrict(patient: str, study: str | None, reason: str, data_types: tuple[str
     """Stop the use of what is kept of PATIENT (code or id): nobody is shown it, and nothing is added."""
     from konectom.workflows.restrictions import restrict_patient
 
-    with installation() as services:
+    with installation(changes=True) as services:
         patient_id = UUID(patient_named(services, patient, study)["id"])
         restrict_patient(services, patient_id, reason=reason, data_types=data_types or None)
     click.echo(f"restricted {' '.join(data_types) or 'all'} of patient {patient}")
@@ -81,7 +81,7 @@ def resume(patient: str, study: str | None, reason: str | None, data_types: tupl
     """Use what is kept of PATIENT (code or id) again."""
     from konectom.workflows.restrictions import resume_patient
 
-    with installation() as services:
+    with installation(changes=True) as services:
         patient_id = UUID(patient_named(services, patient, study)["id"])
         resume_patient(services, patient_id, data_types=data_types or None, reason=reason)
     click.echo(f"resumed {' '.join(data_types) or 'all'} of patient {patient}")

@@ -16,7 +16,7 @@ from konectom.errors import StoreUnavailable
 @click.option("--workers", type=click.IntRange(min=1), help="Processes. [default: one per processor, at most 4]")
 @click.option("--threads", type=click.IntRange(min=1), help="Threads in each process. [default: 8]")
 def command(host: str | None, port: int, workers: int | None, threads: int | None) -> None:
-    """Serve the REST interface, until it is told to stop.
+    """Serve the REST interface and the pages, until it is told to stop.
 
     The database must have been set up (konectom db upgrade) and the keys be there, else it does not start. Nor does it
     start, outside of development (KONECTOM_MODE), with settings or files that are not fit for patients' data. TLS is

@@ -7,17 +7,15 @@ several writers stand one after the other without gaps. What is rolled back, who
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from contextvars import ContextVar
 from dataclasses import dataclass, field, fields, replace
 from datetime import datetime, timedelta
-from functools import cache
 from typing import Any, Protocol
 from uuid import UUID
 
 import orjson
-from sqlalchemy import ColumnElement, Connection, LargeBinary, Select, Text, cast, event, insert, select, update
+from sqlalchemy import Connection, event, insert, select
 from sqlalchemy import inspect as inspected
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import ORMExecuteState, Session, SessionTransaction
@@ -28,25 +26,21 @@ from konectom.security.acting import Acting, acting
 from konectom.security.chain import (
     Change,
     Entry,
-    Head,
     canonical_json,
-    fault_of_head,
     seal_entry,
     seal_head,
 )
+from konectom.storage.audit_head import genuine, read_head, write_head
 from konectom.storage.digests import model_of, plan_of
-from konectom.storage.models import AuditHead, AuditRow, Base
+from konectom.storage.models import AuditRow, Base
 from konectom.storage.types import EPOCH, microseconds
 from konectom.storage.whose import KeyRing, Whose
 
 TRAIL, NOTED, WAITING, SAVEPOINTS = "trail", "noted", "noted_waiting", "noted_savepoints"
 """Where a session keeps its trail, what is to be told, what is being flushed, and how much was told at savepoints."""
 
-HEAD_ID = 1
-
-# Made once: to put a statement together costs SQLAlchemy more than SQLite takes to run it.
 _INSERT = insert(AuditRow)
-_UPDATE_HEAD = update(AuditHead).where(AuditHead.id == HEAD_ID)
+"""Made once: to put a statement together costs SQLAlchemy more than SQLite takes to run it."""
 
 
 class Tally:
@@ -105,9 +99,10 @@ class Trail:
 
         Raises :class:`AuditBroken` where the head is not the one that was sealed last: to go on would hide it.
         """
-        key, at = self.keys.current_id, microseconds(self._clock())
         whose = Whose.of(connection, self.keys, notes)
-        head = genuine_head(connection, self.keys, lock=True)
+        found = read_head(connection, lock=True)
+        key, at = self.keys.current_id, microseconds(self._clock())
+        head = genuine(found, self.keys)
         rows, previous = [], head.seal
         for seq, note in enumerate(notes, head.seq + 1):
             entry = self._entry(seq, at, note, whose)
@@ -166,46 +161,6 @@ def note(
     _notes(db).append(
         Note(who=who, change=change, entity=entity, entity_id=entity_id, facts=facts, detail=detail or {})
     )
-
-
-def read_head(connection: Connection, *, lock: bool = False) -> Head | None:
-    """Return the head, None where it is missing; ``lock`` keeps others from changing it before this one ends.
-
-    What no writer would have put there is told as something that no seal fits.
-    """
-    row = connection.execute(_head_statement(connection.dialect.name, lock)).one_or_none()
-    if row is None:
-        return None
-    seq, seal, key, head_seal = (
-        each if isinstance(each, str) else bytes(each).decode(errors="replace") for each in row
-    )
-    return Head(int(seq) if re.fullmatch("[0-9]{1,18}", seq) else -1, seal, key, head_seal)
-
-
-@cache
-def _head_statement(dialect: str, lock: bool) -> Select[Any]:
-    # SQLite gives out whatever bytes somebody put in, unless they are asked for as text.
-    as_stored = LargeBinary if dialect == "sqlite" else Text
-    columns = AuditHead.__table__.columns
-    wanted: list[ColumnElement[Any]] = [cast(columns[name], as_stored) for name in ("seq", "seal", "key", "head_seal")]
-    statement: Select[Any] = select(*wanted).where(columns["id"] == HEAD_ID)
-    return statement.with_for_update() if lock else statement
-
-
-def genuine_head(connection: Connection, keys: KeyRing, *, lock: bool = False) -> Head:
-    """Return the head as it was sealed; raises :class:`AuditBroken`."""
-    head = read_head(connection, lock=lock)
-    fault = "head_missing" if head is None else fault_of_head(keys, head)
-    if head is None or fault is not None:
-        why = "is sealed under a key that is not here" if fault == "head_key" else "is missing or was changed"
-        raise AuditBroken(f"the head of the audit {why}; see: konectom audit verify")
-    return head
-
-
-def write_head(connection: Connection, head: Head) -> None:
-    """Replace the head of the chain."""
-    values = {"seq": head.seq, "seal": head.seal, "key": head.key, "head_seal": head.head_seal}
-    connection.execute(_UPDATE_HEAD, values)
 
 
 def audit(session_class: type[Session]) -> None:

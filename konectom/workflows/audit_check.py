@@ -21,7 +21,7 @@ from konectom.security.chain import (
     fault_of_entry,
     fault_of_head,
 )
-from konectom.storage.audit import genuine_head, read_head
+from konectom.storage.audit_head import genuine, read_head
 from konectom.storage.audit_rows import Stored, stored_entries, stored_seal
 from konectom.storage.digests import PATIENT, audited_models, installations_digest, plan_of
 from konectom.storage.models import Base, Erasure
@@ -155,7 +155,7 @@ def anchor_of(services: Services) -> Anchor:
     Raises :class:`~konectom.errors.AuditBroken` where the head is not as it was sealed.
     """
     with services.db.read() as db:
-        head = genuine_head(db.connection(), services.keys)
+        head = genuine(read_head(db.connection()), services.keys)
     return Anchor(head.seq, head.seal)
 
 

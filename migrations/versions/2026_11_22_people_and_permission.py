@@ -60,12 +60,14 @@ def upgrade() -> None:
         session.create_foreign_key("fk_session_object_blob", "blob", ["object"], ["object"])
         session.create_index("ix_session_object", ["object"])
         session.create_index("ix_session_device_id", ["device_id"])
-    op.create_index("ix_score_session_id", "score", ["session_id"])
+    with op.batch_alter_table("score", table_kwargs={"sqlite_with_rowid": False}) as score:
+        score.drop_constraint("fk_score_session_id_session", type_="foreignkey")
 
 
 def downgrade() -> None:
     _refuse_uploads("their sealed bytes could not be read any more")
-    op.drop_index("ix_score_session_id", "score")
+    with op.batch_alter_table("score", table_kwargs={"sqlite_with_rowid": False}) as score:
+        score.create_foreign_key("fk_score_session_id_session", "session", ["session_id"], ["id"])
     with op.batch_alter_table("session") as session:
         session.drop_index("ix_session_object")
         session.drop_index("ix_session_device_id")

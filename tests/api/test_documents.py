@@ -102,7 +102,7 @@ def test_no_answer_forbids_new_fields(document):
         *("NewLogin", "NewPassword", "OwnPassword", "OwnProof", "Confirmation"),
         *("NewSite", "NewTeam", "NewBreakGlass"),
     }
-    sent |= {"Exchange", "Renew", "DeviceFacts", "StudyChange", "NewErasure"}
+    sent |= {"Exchange", "Renew", "DeviceFacts", "NewErasure", "StudyChange"}
     assert closed == (sent | {"Fault", "UploadedEvent", "RecordingError", "Problem"}) & closed
     assert sent <= closed
 

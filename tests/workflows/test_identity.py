@@ -3,7 +3,7 @@
 import orjson
 import pytest
 import structlog
-from sqlalchemy import select
+from sqlalchemy import select, update
 
 from konectom.errors import FieldInvalid, KeyDestroyed, NotFound, SealBroken
 from konectom.storage.models import Identity, PatientKey
@@ -80,9 +80,10 @@ def test_patients_do_not_share_seals_even_where_they_share_names(services, peopl
 def test_a_key_in_anothers_row_opens_nothing(services, people):
     first, second = people.patient(), people.patient()
     set_identity(services, first, **ADA)
-    with services.db.write() as db:
-        db.get(PatientKey, second).sealed = db.get(PatientKey, first).sealed
-        db.get(Identity, first).patient_id = second
+    with services.db.engine.begin() as connection:
+        key = select(PatientKey.sealed).where(PatientKey.patient_id == first).scalar_subquery()
+        connection.execute(update(PatientKey).where(PatientKey.patient_id == second).values(sealed=key))
+        connection.execute(update(Identity).values(patient_id=second))
     with pytest.raises(SealBroken):
         get_identity(services, second)
 

@@ -125,17 +125,18 @@ class ScoreRow(Base):
 
     A trend is one range of the primary key, and the table is kept in that order where the database can (SQLite).
     ``index`` is the recording's in its session, ``flags`` the codes of its quality flags, apart by a space.
+    ``session_id`` is no foreign key: to be checked when a session goes it would need an index as large as the table.
+    Scores go with their patient.
     """
 
     __tablename__ = "score"
-    # Without the index a session that is erased would be looked for among the scores of all.
-    __table_args__ = (Index(None, "session_id"), {"sqlite_with_rowid": False})
+    __table_args__ = ({"sqlite_with_rowid": False},)
     AUDITED = False  # it follows from the session
 
     patient_id: Mapped[UUID] = mapped_column(ForeignKey("patient.id"), primary_key=True)
     measure_id: Mapped[int] = mapped_column(ForeignKey("measure.id"), primary_key=True)
     at: Mapped[datetime] = mapped_column(Microseconds, primary_key=True)
-    session_id: Mapped[UUID] = mapped_column(ForeignKey("session.id"), primary_key=True)
+    session_id: Mapped[UUID] = mapped_column(primary_key=True)
     index: Mapped[int] = mapped_column(primary_key=True)
     catalogue_id: Mapped[int] = mapped_column(ForeignKey("catalogue.id"), primary_key=True)
     utc_offset_s: Mapped[int]

@@ -1,0 +1,56 @@
+"""The head of the audit's chain: how many entries there are, and the seal of the last."""
+
+from __future__ import annotations
+
+import re
+from functools import cache
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, LargeBinary, Select, Text, cast, select, update
+
+from konectom.errors import AuditBroken
+from konectom.security.chain import Head, Keys, fault_of_head
+from konectom.storage.models import AuditHead
+
+HEAD_ID = 1
+
+_UPDATE = update(AuditHead).where(AuditHead.id == HEAD_ID)
+
+
+def read_head(connection: Connection, *, lock: bool = False) -> Head | None:
+    """Return the head, None where it is missing; ``lock`` keeps others from changing it before this one ends.
+
+    What no writer would have put there is told as something that no seal fits.
+    """
+    row = connection.execute(_head_statement(connection.dialect.name, lock)).one_or_none()
+    if row is None:
+        return None
+    seq, seal, key, head_seal = (
+        each if isinstance(each, str) else bytes(each).decode(errors="replace") for each in row
+    )
+    return Head(int(seq) if re.fullmatch("[0-9]{1,18}", seq) else -1, seal, key, head_seal)
+
+
+@cache
+def _head_statement(dialect: str, lock: bool) -> Select[Any]:
+    # SQLite gives out whatever bytes somebody put in, unless they are asked for as text.
+    as_stored = LargeBinary if dialect == "sqlite" else Text
+    columns = AuditHead.__table__.columns
+    wanted: list[ColumnElement[Any]] = [cast(columns[name], as_stored) for name in ("seq", "seal", "key", "head_seal")]
+    statement: Select[Any] = select(*wanted).where(columns["id"] == HEAD_ID)
+    return statement.with_for_update() if lock else statement
+
+
+def genuine(head: Head | None, keys: Keys) -> Head:
+    """Return a head that is as it was sealed; raises :class:`AuditBroken` for any other."""
+    fault = "head_missing" if head is None else fault_of_head(keys, head)
+    if head is None or fault is not None:
+        why = "is sealed under a key that is not here" if fault == "head_key" else "is missing or was changed"
+        raise AuditBroken(f"the head of the audit {why}; see: konectom audit verify")
+    return head
+
+
+def write_head(connection: Connection, head: Head) -> None:
+    """Replace the head of the chain."""
+    values = {"seq": head.seq, "seal": head.seal, "key": head.key, "head_seal": head.head_seal}
+    connection.execute(_UPDATE, values)
