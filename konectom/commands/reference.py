@@ -20,8 +20,8 @@ by [settings](settings.md): `KONECTOM_DATA_DIR` at the least. `extract`, `catalo
 
 ## First steps
 
-A database, a study, a patient and a code for the patient's phone, a program, an administrator, and a server to try it
-out, without patients:
+To try it out, without data of real people: a database, a study, a patient and a code for the patient's phone, a token
+for a program, an administrator, and a server:
 
 ```
 export KONECTOM_MODE=development KONECTOM_DATA_DIR=./konectom-data
@@ -34,21 +34,21 @@ konectom user create ada --administrator
 konectom serve
 ```
 
-Three things are shown once and never again: the code with which the app on the phone gets a token of its own (`ke_…`, also as
-a QR code), the program's token (`ks_…`), and the code with which the administrator sets a password at `/invitation` (`ki_…`).
-[http.md](http.md) says what they open. An administrator sees no patient: other roles are given by `konectom user grant`, and
-[permissions.md](permissions.md) says who may do what.
+Three things are shown once and never again: the code with which the app on the phone gets a token of its own (`ke_…`,
+also as a QR code), the program's token (`ks_…`), and the code with which the administrator sets a password at
+`/invitation` (`ki_…`). [http.md](http.md) says what they open. An administrator sees no patient's data: other roles are
+given by `konectom user grant`, and [permissions.md](permissions.md) says who may do what.
 
-`--consent-elsewhere` says that consent is kept on paper. Without it nothing is collected that a patient has not agreed to, in
-the app or as it is entered here ([consent.md](consent.md)):
+`--consent-elsewhere` says that consent is kept on paper. Without it nothing is collected that a patient has not agreed
+to, in the app or as it is entered here ([consent.md](consent.md)):
 
 ```
 konectom consent form create 2026-1 --study pilot --title "Pilot study" --text consent.txt --data-type touch
 konectom consent record P-001 --study pilot --state given --form 2026-1
 ```
 
-Without a database `konectom serve` does not start, and says so; nor, outside of `KONECTOM_MODE=development`, with anything
-that is not fit for patients' data: [http.md](http.md#for-operators) says what it needs then.
+Without a database `konectom serve` does not start, and says so; nor, outside of `KONECTOM_MODE=development`, with
+anything that is not fit for patients' data: [http.md](http.md#for-operators) says what it needs then.
 """
 
 

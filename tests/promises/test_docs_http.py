@@ -57,6 +57,7 @@ def test_the_examples_work_in_their_order(callers, people, staff_members, clock)
         "$DEVICE_TOKEN": phone.token,
         "$STAFF_TOKEN": staff.token,
         "$ADMINISTRATOR_TOKEN": staff_members.member("administrator").token,
+        "$MANAGER_TOKEN": staff_members.member("study_manager", study).token,
         "$PATIENT": str(phone.patient),
         "$STUDY": str(study),
     }
