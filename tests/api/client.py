@@ -17,9 +17,12 @@ from flask.testing import FlaskClient
 from werkzeug.exceptions import HTTPException
 from werkzeug.test import TestResponse
 
+from konectom import logs
+from konectom.api.noting import Refusals
 from konectom.api.schemas.problem import Problem
 from konectom.app import create_app
 from konectom.errors import error_class
+from konectom.settings import SETTINGS
 from konectom.workflows.enrolments import enrol_device
 from konectom.workflows.service_tokens import ALL, issue_service_token
 from konectom.workflows.services import Services
@@ -138,9 +141,26 @@ class Callers:
         return Caller(self.client, issued.token, study=study, credential=issued.token_id)
 
 
+WHERE = {"data_dir", "database_url", "object_store_url", "keys_url"}
+_APPS: dict[frozenset[tuple[str, str]], Flask] = {}
+
+
+def app_for(services: Services) -> Flask:
+    """An application that works with these services: made once for equal settings, since that takes its time."""
+    settings = services.settings
+    kind = frozenset((each.name, repr(getattr(settings, each.name))) for each in SETTINGS if each.name not in WHERE)
+    if kind not in _APPS:
+        _APPS[kind] = create_app(services=services)
+    app = _APPS[kind]
+    logs.configure(settings.log_format)
+    app.extensions["konectom"] = services
+    app.extensions["konectom_refusals"] = Refusals()
+    return app
+
+
 @pytest.fixture
 def app(services: Services) -> Iterator[Flask]:
-    app = create_app(services=services)
+    app = app_for(services)
     app.test_client_class = CheckedClient
     yield app
     structlog.reset_defaults()

@@ -13,6 +13,7 @@ from konectom.api.access import public
 from konectom.api.body import METADATA_WITHIN
 from konectom.api.contract import MAX_DEPTH
 from konectom.api.deadlines import DEADLINES, Deadlines
+from konectom.app import create_app
 from konectom.settings import load_settings
 from tests.api.client import first_error
 
@@ -90,9 +91,10 @@ def test_and_the_form_of_a_page(app, staff, trickle, monkeypatch):
     assert first_error(answer)[:2] == (408, "body_stalled")
 
 
-def test_a_form_is_read_whole(app, anybody):
+def test_a_form_is_read_whole(services):
+    app = create_app(services=services)
     app.add_url_rule("/form", "form", public(lambda: request.form["login"]), methods=["POST"])
-    assert anybody.client.post("/form", data={"login": "ada"}).text == "ada"
+    assert app.test_client().post("/form", data={"login": "ada"}).text == "ada"
 
 
 def test_a_connection_is_not_shut_once_the_body_is_there(phone):

@@ -10,9 +10,9 @@ import pytest
 import structlog
 from flask import Flask
 
-from konectom.app import create_app
 from konectom.settings import Settings
 from konectom.workflows.services import Services
+from tests.api.client import app_for
 from tests.dashboard.browser import ORIGIN, Browser
 from tests.people import PASSWORD
 
@@ -28,7 +28,7 @@ def services(services: Services) -> Services:
 
 @pytest.fixture
 def app(services: Services) -> Iterator[Flask]:
-    yield create_app(services=services)
+    yield app_for(services)
     structlog.reset_defaults()
 
 

@@ -155,10 +155,10 @@ class TestPermissions:
             "dashboard.sign_out",
         }
 
-    def test_a_page_that_says_nothing_is_closed(self, app, person, enter):
-        app._got_first_request = False  # views are added before the first request only
+    def test_a_page_that_says_nothing_is_closed(self, services, person, enter):
+        app = create_app(services=services)
         app.add_url_rule("/forgotten", "dashboard.forgotten", lambda: "everything")
-        browser = enter(person())
+        browser = enter(person(), Browser(app))
         assert browser.open("/forgotten").status_code == 403
 
     def test_no_page_is_shown_without_a_login(self, app, browser):
