@@ -58,6 +58,6 @@ def acting_as(who: Acting) -> Iterator[None]:
 
 @contextmanager
 def because(why: str) -> Iterator[None]:
-    """Give the reason for what is done for a while."""
-    with acting_as(replace(acting(), why=why)):
+    """Give the reason for what is done for a while; an empty one leaves what was given before."""
+    with acting_as(replace(acting(), why=why or acting().why)):
         yield

@@ -33,7 +33,8 @@ AT_ONCE = 1000
 
 COLUMNS = (
     *("seq", "at", "actor_kind", "actor_id", "actor_name", "action", "change", "study", "patient", "entity"),
-    *("entity_id", "before", "after", "why", "why_destroyed", "request_id", "address", "detail", "key", "seal"),
+    *("entity_id", "before", "after", "why", "why_destroyed", "why_withheld", "request_id", "address", "detail"),
+    *("key", "seal"),
 )
 """Of the CSV form."""
 
@@ -100,31 +101,42 @@ def note_export(services: Services, which: Which, form: str) -> None:
 
 
 def list_audit(
-    services: Services, scope: Scope, which: Which, *, cursor: str | None = None, limit: int | None = None
+    services: Services,
+    scope: Scope,
+    which: Which,
+    *,
+    reasons: bool = True,
+    cursor: str | None = None,
+    limit: int | None = None,
 ) -> dict[str, Any]:
-    """Return a page of entries, newest last."""
+    """Return a page of entries, newest last; without ``reasons`` those about patients are withheld."""
     asked = Asked.of(services.settings, cursor, limit)
     with services.db.read() as db:
         found = page(db, _statement(db, scope, which), (AuditRow.seq,), BY_NUMBER, lambda row: {"row": row}, asked)
-        return found | {"items": _shown(services, db, [each["row"] for each in found["items"]])}
+        return found | {"items": _shown(services, db, [each["row"] for each in found["items"]], reasons)}
 
 
 def last_entries(services: Services, scope: Scope, which: Which, most: int) -> list[dict[str, Any]]:
     """Return the newest entries, newest last."""
     with services.db.read() as db:
         statement = _statement(db, scope, which).order_by(AuditRow.seq.desc()).limit(most)
-        return _shown(services, db, db.scalars(statement).all()[::-1])
+        return _shown(services, db, db.scalars(statement).all()[::-1], reasons=True)
 
 
-def export_audit(services: Services, scope: Scope, which: Which, form: Form = "ndjson") -> Generator[bytes, None, None]:
-    """Yield all entries that are asked for, newest last: one JSON object a line, or CSV. Close it when done."""
+def export_audit(
+    services: Services, scope: Scope, which: Which, form: Form = "ndjson", *, reasons: bool = True
+) -> Generator[bytes, None, None]:
+    """Yield all entries that are asked for, newest last: one JSON object a line, or CSV. Close it when done.
+
+    Without ``reasons`` those about patients are withheld.
+    """
     yield b"" if form == "ndjson" else _csv([dict.fromkeys(COLUMNS)], head=True)
     after = 0
     with services.db.read() as db:
         statement = _statement(db, scope, which).order_by(AuditRow.seq).limit(AT_ONCE)
         while rows := db.scalars(statement.where(AuditRow.seq > after)).all():
             after = rows[-1].seq
-            shown = _shown(services, db, rows)
+            shown = _shown(services, db, rows, reasons)
             yield _csv(shown) if form == "csv" else b"".join(orjson.dumps(each) + b"\n" for each in shown)
             db.expunge_all()
 
@@ -184,15 +196,20 @@ def _by_study(db: Session, patients: Iterable[UUID]) -> dict[UUID | None, list[U
     return found
 
 
-def _shown(services: Services, db: Session, rows: Sequence[AuditRow]) -> list[dict[str, Any]]:
-    """Return entries as they stand on the wire; a reason whose key was destroyed is told to have been."""
+def _shown(services: Services, db: Session, rows: Sequence[AuditRow], reasons: bool) -> list[dict[str, Any]]:
+    """Return entries as they stand on the wire; a reason whose key was destroyed, or is withheld, is told to have been.
+
+    What is said about a patient is for those who see to patients: administrators see who did what, and not that.
+    """
     whose = {row.patient_id for row in rows if row.why is not None and row.patient_id is not None}
-    keys = keys_of_patients(db.connection(), services.keys, whose) if whose else {}
-    return [_show(row, None if row.patient_id is None else keys.get(row.patient_id)) for row in rows]
+    keys = keys_of_patients(db.connection(), services.keys, whose) if whose and reasons else {}
+    return [_show(row, keys, withheld=row.patient_id is not None and not reasons) for row in rows]
 
 
-def _show(row: AuditRow, patient_key: bytes | None) -> dict[str, Any]:
-    why = None if row.why is None else unseal_why(patient_key, row.why)
+def _show(row: AuditRow, keys: Mapping[UUID, bytes], *, withheld: bool) -> dict[str, Any]:
+    withheld = withheld and row.why is not None
+    patient_key = None if row.patient_id is None else keys.get(row.patient_id)
+    why = None if row.why is None or withheld else unseal_why(patient_key, row.why)
     return {
         "seq": row.seq,
         "at": told(row.at),
@@ -206,7 +223,8 @@ def _show(row: AuditRow, patient_key: bytes | None) -> dict[str, Any]:
         "before": row.before,
         "after": row.after,
         "why": why,
-        "why_destroyed": row.why is not None and why is None,
+        "why_destroyed": row.why is not None and why is None and not withheld,
+        "why_withheld": withheld,
         "request_id": row.request_id,
         "address": row.address,
         "detail": row.detail,

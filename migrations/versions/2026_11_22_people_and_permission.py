@@ -2,6 +2,7 @@
 
 import sqlalchemy as sa
 from alembic import op
+from alembic.util import CommandError
 
 revision = "0003"
 down_revision = "0002"
@@ -110,7 +111,7 @@ def downgrade() -> None:
 
 def _refuse_uploads(why: str) -> None:
     if op.get_bind().execute(sa.text("SELECT count(*) FROM blob")).scalar():
-        raise RuntimeError(f"this database holds uploads, and cannot be changed over: {why}")
+        raise CommandError(f"this database holds uploads, and cannot be changed over: {why}")
 
 
 def _make() -> None:

@@ -7,11 +7,14 @@ import orjson
 import pytest
 
 from konectom.api import access
+from konectom.security.acting import because
 from konectom.security.principal import EVERYTHING, Grant, Principal
 from konectom.workflows.audit import Which, list_audit
 from konectom.workflows.audit_check import verify
+from konectom.workflows.people import edit_patient
 from tests.api.client import Caller, first_error
 from tests.probe import session_body
+from tests.world import user
 
 
 @pytest.fixture
@@ -283,3 +286,19 @@ def test_an_export_of_the_audit_is_itself_an_entry(mona, people):
     table = monitor.get("/audit/export?format=csv")
     assert table.mimetype == "text/csv"
     assert table.text.splitlines()[0].startswith("seq,at,")
+
+
+def test_what_was_said_about_a_patient_is_not_for_administrators(app, callers, services, people):
+    study = people.study()
+    patient = people.patient(study)
+    reason = f"fell on the ward {uuid4().hex}"
+    with because(reason):
+        edit_patient(services, patient, birth_year=1950)
+    tokens = {
+        role: user(services, role, study=where)[1] for role, where in (("administrator", None), ("monitor", study))
+    }
+    for path in ("/audit", "/audit/export"):
+        seen = {role: Caller(callers.client, token).get(path).text for role, token in tokens.items()}
+        assert reason in seen["monitor"]
+        assert reason not in seen["administrator"]
+        assert '"why_withheld":true' in seen["administrator"]

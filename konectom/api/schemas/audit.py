@@ -63,6 +63,9 @@ class AuditEntry(Described):
     why_destroyed = fields.Boolean(
         required=True, metadata={"description": "A reason was given; nobody can read it since the patient's erasure."}
     )
+    why_withheld = fields.Boolean(
+        required=True, metadata={"description": "A reason about a patient was given; administrators are not told it."}
+    )
     request_id = fields.String(required=True)
     address = fields.String(required=True, metadata={"description": "Network address of staff and programs."})
     detail = fields.Dict(required=True)
