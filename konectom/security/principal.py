@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Literal
 from uuid import UUID
 
-from konectom.security.matrix import Role, reach_of
+from konectom.security.matrix import MATRIX, Role, reach_of
 
 Kind = Literal["device", "user", "service"]
 
@@ -58,7 +58,8 @@ class Principal:
             case "own":
                 return Scope(patient_id=self.patient_id)
             case "care":
-                return Scope(care=frozenset({(grant.study_id, grant.site_id)}), carer_id=self.id)
+                place = (grant.study_id, grant.site_id)
+                return Scope(care=frozenset({place}), carer_id=self.id, emergency=MATRIX[permission].emergency)
             case "study":
                 if grant.study_id is None:
                     return Scope(everything=True)
@@ -73,13 +74,15 @@ Place = tuple[UUID | None, UUID | None]
 class Scope:
     """How far a question may reach: everything, places, patients in the care of somebody, or one patient.
 
-    What lies outside is answered as if it did not exist. :func:`konectom.storage.scopes.patients_in` turns it into SQL.
+    In the care of somebody is also, with ``emergency``, for whom he or she broke the glass. What lies outside is
+    answered as if it did not exist. :func:`konectom.storage.scopes.patients_in` turns it into SQL.
     """
 
     everything: bool = False
     places: frozenset[Place] = frozenset()
     care: frozenset[Place] = frozenset()
     carer_id: UUID | None = None
+    emergency: bool = False
     patient_id: UUID | None = None
 
     @classmethod
@@ -91,6 +94,7 @@ class Scope:
             places=frozenset().union(*(each.places for each in scopes)),
             care=frozenset().union(*(each.care for each in scopes)),
             carer_id=next((each.carer_id for each in scopes if each.carer_id is not None), None),
+            emergency=any(each.emergency for each in scopes),
             patient_id=next((each.patient_id for each in scopes if each.patient_id is not None), None),
         )
 
