@@ -251,8 +251,8 @@ outside of the reach is answered as if it did not exist. This is the only place 
 (`konectom/security/matrix.py`, from which this page is made).
 
 * `own`: a phone its own patient; a member of staff the own account
-* `care`: patients of the care teams to which the clinician belongs; `care, emergency`: also, for some hours, one patient
-  after breaking the glass with a reason. What changes something, or takes a copy of everything, is the care team's alone
+* `care`: patients of the care teams to which the clinician belongs; `care, emergency`: for some hours also one patient
+  after breaking the glass with a reason. What changes something, or copies everything, is for the care team alone
 * `study`: the study in which the role was granted, or the one site of it; for a program, its token's study, or all
 * `everything`: the whole installation
 

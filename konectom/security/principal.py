@@ -105,7 +105,18 @@ class Scope:
             return None
         return frozenset(study for study, _ in self.places | self.care if study is not None)
 
-    def reaches_site(self, study_id: UUID, site_id: UUID | None) -> bool:
+    def covers(self, other: Scope) -> bool:
+        """Tell whether all that lies within ``other`` also lies within this one, whoever is there."""
+        same_carer = not other.care or (self.carer_id == other.carer_id and self.emergency >= other.emergency)
+        return self.everything or (
+            not other.everything
+            and all(self.reaches_site(*place) for place in other.places)
+            and self.care >= other.care
+            and same_carer
+            and other.patient_id in (None, self.patient_id)
+        )
+
+    def reaches_site(self, study_id: UUID | None, site_id: UUID | None) -> bool:
         """Tell whether a patient who is made at this site of the study (None: at none) lies within."""
         places = {(study_id, site_id), (study_id, None), (None, None)}
         return self.everything or bool(self.places & places)
