@@ -178,6 +178,7 @@ _DECLARED = (
         "See certificates of erasure.",
         {"administrator": "everything", "study_manager": "study", "monitor": "study"},
         data="none",
+        whole=True,
     ),
     # Who cares for whom.
     _permission(

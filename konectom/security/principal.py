@@ -105,6 +105,13 @@ class Scope:
             return None
         return frozenset(study for study, _ in self.places | self.care if study is not None)
 
+    def sites_of(self, study_id: UUID) -> frozenset[UUID] | None:
+        """Return the sites of a study to which it is bound, None where it reaches into all of it."""
+        if self.everything:
+            return None
+        sites = {site for study, site in self.places | self.care if study in (None, study_id)}
+        return None if None in sites else frozenset(site for site in sites if site is not None)
+
     def covers(self, other: Scope) -> bool:
         """Tell whether all that lies within ``other`` also lies within this one, whoever is there."""
         same_carer = not other.care or (self.carer_id == other.carer_id and self.emergency >= other.emergency)
