@@ -70,7 +70,10 @@ class Place:
 
 @dataclass(frozen=True)
 class Who:
-    """A caller: the role, where it was granted, and of which patients the caller takes care."""
+    """A caller: the role, where it was granted, and of which patients the caller takes care.
+
+    ``emergency`` are those for whom he or she broke the glass, which opens what is declared to be for emergencies.
+    """
 
     name: str
     role: str
@@ -79,6 +82,7 @@ class Who:
     site: UUID | None = None
     patient: UUID | None = None
     care: frozenset[UUID] = frozenset()
+    emergency: frozenset[UUID] = frozenset()
     permissions: frozenset[str] | None = None
 
     def has(self, permission: str) -> str | None:
@@ -97,7 +101,8 @@ class Who:
             case "study":
                 return self.study in (None, place.study) and self.site in (None, place.site)
             case "care":
-                return self.study == place.study and self.site in (None, place.site) and place.patient in self.care
+                seen = self.care | self.emergency if MATRIX[permission].emergency else self.care
+                return self.study == place.study and self.site in (None, place.site) and place.patient in seen
         return False
 
     def reaches_study(self, permission: str, place: Place) -> bool:
@@ -279,7 +284,7 @@ def _staff(world: World, here: UUID, there: UUID, sites: dict[Any, UUID]) -> Non
             at = now - timedelta(hours=2)
             db.add(BreakGlass(id=uuid4(), user_id=user_id, patient_id=who, at=at, expires_at=now + ends))
     world.callers.append(
-        Who("clinician who broke the glass", "clinician", token, here, care=frozenset({place.patient}))
+        Who("clinician who broke the glass", "clinician", token, here, emergency=frozenset({place.patient}))
     )
     clinicians = {here: user_id, there: of_there}
     with services.db.read() as db:

@@ -102,6 +102,17 @@ def scope() -> Scope:
     return reached
 
 
+def sees_reasons() -> bool:
+    """Tell whether the caller may see what was said about patients: not who runs the installation as a whole."""
+    return not scope().everything
+
+
+def also_permits(permission: str) -> bool:
+    """Tell whether the caller has another permission, too, for all that the view's own reaches."""
+    reached = principal().reach(permission)
+    return reached is not None and reached.covers(scope())
+
+
 def study_in_scope(study: UUID, at: str) -> UUID:
     """Return the study named at ``at``; raises :class:`NotFound` where it lies outside of the caller's scope."""
     permission = permission_at_hand()

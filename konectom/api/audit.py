@@ -7,7 +7,7 @@ from uuid import UUID
 
 from flask import Response
 
-from konectom.api.access import permits, scope, services, study_in_scope
+from konectom.api.access import permits, scope, sees_reasons, services, study_in_scope
 from konectom.api.contract import Resource
 from konectom.api.schemas.audit import AuditExportQuery, AuditPage, AuditQuery
 from konectom.api.tables import BYTES, download, form_wanted
@@ -26,7 +26,7 @@ audit = Resource("audit", __name__, description="Who did and saw what.")
 @audit.refuses(NotFound, FieldInvalid)
 def get_audit(cursor: str | None = None, limit: int | None = None, **asked: Any) -> Any:
     """List entries, newest last."""
-    return list_audit(services(), scope(), _which(**asked), reasons=_reasons(), cursor=cursor, limit=limit)
+    return list_audit(services(), scope(), _which(**asked), reasons=sees_reasons(), cursor=cursor, limit=limit)
 
 
 @audit.route("/audit/export")
@@ -39,12 +39,7 @@ def get_audit_export(format: str | None = None, **asked: Any) -> Response:
     """Take entries away, newest last; that is itself an entry."""
     form, which = form_wanted(format, EXPORT_FORMS), _which(**asked)
     note_export(services(), which, form)
-    return download(export_audit(services(), scope(), which, form, reasons=_reasons()), form, "audit")
-
-
-def _reasons() -> bool:
-    """Tell whether the caller may see what was said about patients: not who runs the installation as a whole."""
-    return not scope().everything
+    return download(export_audit(services(), scope(), which, form, reasons=sees_reasons()), form, "audit")
 
 
 def _which(study: UUID | None = None, **asked: Any) -> Which:

@@ -7,7 +7,7 @@ from uuid import UUID
 
 from flask import url_for
 
-from konectom.api.access import permits, principal, scope, services, study_in_scope
+from konectom.api.access import also_permits, permits, scope, services, study_in_scope
 from konectom.api.contract import Resource
 from konectom.api.schemas.people import NewPatient, Patient, PatientChange, PatientPage, PatientsQuery
 from konectom.api.schemas.sessions import SessionPage, SessionsQuery
@@ -80,8 +80,8 @@ def get_patient_sessions(patient_id: UUID, **query: Any) -> Any:
 @patients.refuses(PatientRestricted, NotFound, FieldInvalid)
 def get_patient_trends(patient_id: UUID, **query: Any) -> Any:
     """Follow a patient's scores over time: points, windows, baseline, noise, change, slope, confirmed changes."""
-    # What clinicians and laboratories found is not for whoever holds the phone.
-    return patient_trends(services(), patient_id, observed=principal().kind != "device", **query)
+    # What clinicians and laboratories found is not for whoever holds the phone, nor for every program.
+    return patient_trends(services(), patient_id, observed=also_permits("observation.read"), **query)
 
 
 @patients.route("/patients/<uuid:patient_id>/summary")
@@ -91,4 +91,4 @@ def get_patient_trends(patient_id: UUID, **query: Any) -> Any:
 @patients.refuses(PatientRestricted, NotFound, FieldInvalid)
 def get_patient_summary(patient_id: UUID, **query: Any) -> Any:
     """Show a patient in one line per score: now, baseline, change, and the verdict in words."""
-    return patient_summary(services(), patient_id, **query)
+    return patient_summary(services(), patient_id, observed=also_permits("observation.read"), **query)

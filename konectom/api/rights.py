@@ -7,7 +7,7 @@ from uuid import UUID
 
 from flask import Response
 
-from konectom.api.access import permits, services
+from konectom.api.access import permits, sees_reasons, services
 from konectom.api.contract import Resource
 from konectom.api.schemas.rights import Erasure, ErasurePage, ErasuresQuery, NewErasure
 from konectom.api.tables import BYTES, MEDIA_TYPES, download
@@ -45,7 +45,7 @@ def post_patient_erasure(patient_id: UUID, code: str, reason: str) -> Any:
 @rights.refuses(NotFound, FieldInvalid)
 def get_study_erasures(study_id: UUID, **query: Any) -> Any:
     """List the certificates of a study's erasures, in the order of the erasures."""
-    return list_certificates(services(), study_id, **query)
+    return list_certificates(services(), study_id, reasons=sees_reasons(), **query)
 
 
 @rights.route("/studies/<uuid:study_id>/erasures/<uuid:erasure_id>")
@@ -54,4 +54,4 @@ def get_study_erasures(study_id: UUID, **query: Any) -> Any:
 @rights.refuses(NotFound)
 def get_study_erasure(study_id: UUID, erasure_id: UUID) -> Any:
     """Show a certificate of erasure."""
-    return get_certificate(services(), erasure_id, study_id=study_id)
+    return get_certificate(services(), erasure_id, study_id=study_id, reasons=sees_reasons())

@@ -7,7 +7,7 @@ from uuid import UUID
 
 from flask import Response, url_for
 
-from konectom.api.access import permits, scope, services
+from konectom.api.access import also_permits, permits, scope, services
 from konectom.api.contract import Resource
 from konectom.api.json import encode
 from konectom.api.schemas.exports import DictionaryQuery, FeaturesQuery
@@ -15,7 +15,7 @@ from konectom.api.schemas.pages import PageQuery
 from konectom.api.schemas.people import NewStudy, Study, StudyChange, StudyPage
 from konectom.api.schemas.reliability import Reliability, ReliabilityQuery
 from konectom.api.tables import BYTES, MEDIA_TYPES, ROWS, download, form_wanted
-from konectom.errors import AlreadyExists, AssessmentUnknown, FieldInvalid, FieldMissing, NotFound
+from konectom.errors import AlreadyExists, AssessmentUnknown, FieldInvalid, FieldMissing, NotFound, NotPermitted
 from konectom.exports.reliability import reliability_csv
 from konectom.exports.tables import Form
 from konectom.workflows.export import dictionary_csv, feature_dictionary, feature_table
@@ -102,12 +102,13 @@ def get_study_dictionary(study_id: UUID, format: str | None = None) -> Response:
 @studies.query(ReliabilityQuery)
 @studies.answers(200, Reliability)
 @studies.also_answers(200, BYTES, content_type="text/csv")
-@studies.refuses(NotFound, FieldMissing, FieldInvalid)
+@studies.refuses(NotPermitted, NotFound, FieldMissing, FieldInvalid)
 def get_study_reliability(
     study_id: UUID, measure: str, verdict: str | None = None, format: str | None = None, **words: Any
 ) -> Any:
     """Tell how reliable scores are: repeatability, measurement error, agreement, known groups, correlations."""
     form = form_wanted(format, RELIABILITY_FORMS)
     words |= {name: split(words[name]) for name in ("periods", "labels", "groups", "references") if name in words}
-    found = reliability_of_study(services(), study_id, split(measure), words, verdict=verdict, scope=scope())
+    may = {"scope": scope(), "observed": also_permits("observation.read")}
+    found = reliability_of_study(services(), study_id, split(measure), words, verdict=verdict, **may)
     return download(reliability_csv(found.scores), form, "reliability") if form == "csv" else found.as_dict()

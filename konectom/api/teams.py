@@ -24,9 +24,9 @@ teams = Resource("teams", __name__, description="Who works in a study, and who c
 @teams.answers(200, TeamPage)
 @teams.refuses(NotFound, FieldInvalid)
 def get_study_teams(study_id: UUID, **query: Any) -> Any:
-    """List a study's care teams by name, with their members, and those patients that the caller may see."""
+    """List a study's care teams by name, or those of a site, with members, and patients that the caller may see."""
     seen = principal().reach("patient.read") or NOTHING
-    return list_teams(services(), study_id, patients=seen, **query)
+    return list_teams(services(), study_id, scope=scope(), patients=seen, **query)
 
 
 @teams.route("/studies/<uuid:study_id>/teams", methods=["POST"])
@@ -81,8 +81,8 @@ def delete_team_patient(study_id: UUID, team_id: UUID, patient_id: UUID) -> Any:
 @teams.answers(200, MemberPage)
 @teams.refuses(NotFound, FieldInvalid)
 def get_study_members(study_id: UUID, **query: Any) -> Any:
-    """List who works in a study, and as what."""
-    return list_members(services(), study_id, **query)
+    """List who works in a study, and as what; for who is bound to a site, whom it concerns."""
+    return list_members(services(), study_id, scope=scope(), **query)
 
 
 @teams.route("/studies/<uuid:study_id>/break-glass", methods=["POST"])

@@ -21,6 +21,7 @@ from konectom.commands._output import Refusal, format_option, print_json, show_o
 if TYPE_CHECKING:
     from konectom.workflows.certificates import Verified
 
+REASONS = ("asked_by_patient", "withdrawn", "retention", "entered_in_error", "other")
 COLUMNS = ("code", "id", "birth_year", "sex", "created_at", "restricted_at")
 
 
@@ -114,10 +115,10 @@ def archive(patient: str, study: str | None, output: str) -> None:
                 out.write(piece)
 
 
-@command.command("erase", epilog='Example: konectom patient erase MS-001 --study pilot --reason "asked for in writing"')
+@command.command("erase", epilog="Example: konectom patient erase MS-001 --study pilot --reason asked_by_patient")
 @click.argument("patient")
 @click.option("--study", metavar="STUDY", help="The patient's study (code or id), where several use the code.")
-@click.option("--reason", required=True, help="Why. Stays in the certificate, so it must not name the patient.")
+@click.option("--reason", type=click.Choice(REASONS), required=True, help="Why. Stays in the certificate.")
 @click.option("--yes", is_flag=True, help="Do not ask for the patient's code once more.")
 def erase(patient: str, study: str | None, reason: str, yes: bool) -> None:
     """Erase PATIENT (code or id), for good, and print the certificate as JSON.

@@ -10,6 +10,7 @@ import click
 
 from konectom.commands._installation import installation, study_named
 from konectom.commands._output import Refusal, console, format_option, progress, show_rows
+from konectom.commands.patient import REASONS
 
 if TYPE_CHECKING:
     from konectom.workflows.services import Services
@@ -36,9 +37,15 @@ def list_(everything: bool, form: str) -> None:
         show_rows(overdue_studies(services, overdue_only=not everything), COLUMNS, form)
 
 
-@command.command("erase", epilog='Example: konectom retention erase pilot --reason "ten years after its end"')
+@command.command("erase", epilog="Example: konectom retention erase pilot")
 @click.argument("study")
-@click.option("--reason", required=True, help="Why. Stays in the certificates.")
+@click.option(
+    "--reason",
+    type=click.Choice(REASONS),
+    default="retention",
+    show_default=True,
+    help="Why. Stays in the certificates.",
+)
 @click.option("--yes", is_flag=True, help="Do not ask for the study's code once more.")
 def erase(study: str, reason: str, yes: bool) -> None:
     """Erase every patient of STUDY (code or id), whose date of retention is over, with a certificate each.

@@ -3,8 +3,8 @@
 A permission is what a view, a page or a command asks for. :data:`MATRIX` says for each role how far it reaches:
 
 * ``own`` — a phone its own patient; a member of staff his or her own account
-* ``care`` — patients of the care teams to which the member of staff belongs, and, after breaking the glass in an
-  emergency, for some hours the one patient
+* ``care`` — patients of the care teams to which the member of staff belongs; for what is read in an emergency, after
+  breaking the glass, also the one patient for some hours
 * ``study`` — the study (or the site of it) in which the role was granted; for a program, the study of its token
 * ``everything`` — the whole installation
 
@@ -47,7 +47,8 @@ class Permission:
     """What may be done, by whom, how far.
 
     ``data`` says whether a patient's data are seen or changed by it; ``whole``, that it concerns a study as a whole: a
-    role that was granted at one site of it does not reach so far.
+    role that was granted at one site of it does not reach so far; ``emergency``, that whoever broke the glass for a
+    patient has it too. That is only for reading: nothing that is done with it lasts longer than the emergency.
     """
 
     name: str
@@ -55,10 +56,13 @@ class Permission:
     data: Data
     reach: Reaches
     whole: bool
+    emergency: bool
 
 
-def _permission(name: str, means: str, reach: Reaches, *, data: Data = "patient", whole: bool = False) -> Permission:
-    return Permission(name, means, data, {role: reach[role] for role in ROLES if role in reach}, whole)
+def _permission(
+    name: str, means: str, reach: Reaches, *, data: Data = "patient", whole: bool = False, emergency: bool = False
+) -> Permission:
+    return Permission(name, means, data, {role: reach[role] for role in ROLES if role in reach}, whole, emergency)
 
 
 _EVERY_STAFF: Reaches = {
@@ -99,10 +103,17 @@ _DECLARED = (
     _permission("consent_form.read", "See what patients are asked to agree to.", _EVERY_STAFF, data="none"),
     _permission("consent_form.edit", "Make and retire consent forms.", _RUN, data="none", whole=True),
     # Patients and their phones.
-    _permission("patient.read", "See a patient's pseudonym and what norms need.", {**_STUDY_DATA, "device": "own"}),
+    _permission(
+        "patient.read",
+        "See a patient's pseudonym and what norms need.",
+        {**_STUDY_DATA, "device": "own"},
+        emergency=True,
+    ),
     _permission("patient.create", "Make a patient.", _RUN),
     _permission("patient.edit", "Change what norms need, and the site.", _RUN),
-    _permission("identity.read", "See who a patient is.", {"study_manager": "study", "clinician": "care"}),
+    _permission(
+        "identity.read", "See who a patient is.", {"study_manager": "study", "clinician": "care"}, emergency=True
+    ),
     _permission("identity.edit", "Say who a patient is.", {"study_manager": "study", "clinician": "care"}),
     _permission(
         "device.read",
@@ -113,21 +124,27 @@ _DECLARED = (
     _permission("device.revoke", "Shut a phone out.", _CARE),
     # Sessions and scores.
     _permission("session.upload", "Hand over a session.", {**_CARE, "device": "own"}),
-    _permission("session.read", "See sessions and what came of them.", {**_STUDY_DATA, "device": "own"}),
-    _permission("trend.read", "Follow scores over time.", {**_STUDY_DATA, "device": "own"}),
-    _permission("summary.read", "See a patient in one line per score.", _STUDY_DATA),
-    _permission("observation.read", "See what clinicians and laboratories found.", _STUDY_DATA),
+    _permission(
+        "session.read", "See sessions and what came of them.", {**_STUDY_DATA, "device": "own"}, emergency=True
+    ),
+    _permission("trend.read", "Follow scores over time.", {**_STUDY_DATA, "device": "own"}, emergency=True),
+    _permission("summary.read", "See a patient in one line per score.", _STUDY_DATA, emergency=True),
+    _permission("observation.read", "See what clinicians and laboratories found.", _STUDY_DATA, emergency=True),
     _permission("observation.enter", "Enter and take back what was found.", _CARE),
     _permission("observation.import", "Import a study's observations.", _RUN),
-    _permission("schedule.read", "See what is due.", _STUDY_DATA),
+    _permission("schedule.read", "See what is due.", _STUDY_DATA, emergency=True),
     _permission("schedule.edit", "Say what is due.", _RUN, whole=True),
     _permission(
-        "adherence.read", "See what is due for a patient, and what was done.", {**_STUDY_DATA, "device": "own"}
+        "adherence.read",
+        "See what is due for a patient, and what was done.",
+        {**_STUDY_DATA, "device": "own"},
+        emergency=True,
     ),
     _permission(
         "alert.read",
         "See what to look at.",
         {"study_manager": "study", "clinician": "care", "monitor": "study", "service": "study"},
+        emergency=True,
     ),
     _permission("alert.acknowledge", "Say that an alert was seen.", _CARE),
     # Tables for research.
@@ -146,6 +163,7 @@ _DECLARED = (
         "consent.read",
         "See a patient's consent.",
         {"study_manager": "study", "clinician": "care", "monitor": "study", "service": "study", "device": "own"},
+        emergency=True,
     ),
     _permission(
         "consent.record", "Record a patient's decision, also that it is withdrawn.", {**_CARE, "device": "own"}
@@ -164,6 +182,7 @@ _DECLARED = (
         "See certificates of erasure.",
         {"administrator": "everything", "study_manager": "study", "monitor": "study"},
         data="none",
+        whole=True,
     ),
     # Who cares for whom.
     _permission(
@@ -220,9 +239,14 @@ def permissions_page() -> str:
     lines = [_PAGE_HEAD, f"| permission | means |{head}\n", f"|---|---|{'---|' * len(ROLES)}\n"]
     for each in _DECLARED:
         whole = " \\*" if each.whole else ""
-        reaches = "".join(f" {each.reach.get(role, '')} |" for role in ROLES)
+        reaches = "".join(f" {_told(each, role)} |" for role in ROLES)
         lines.append(f"| `{each.name}`{whole} | {each.means} |{reaches}\n")
     return "".join(lines)
+
+
+def _told(permission: Permission, role: Role) -> str:
+    reach = permission.reach.get(role, "")
+    return f"{reach}, emergency" if reach == "care" and permission.emergency else reach
 
 
 _PAGE_HEAD = """# Who may do what
@@ -232,8 +256,8 @@ outside of the reach is answered as if it did not exist. This is the only place 
 (`konectom/security/matrix.py`, from which this page is made).
 
 * `own`: a phone its own patient; a member of staff the own account
-* `care`: patients of the care teams to which the clinician belongs, and for some hours one patient after breaking the
-  glass, with a reason, in an emergency
+* `care`: patients of the care teams to which the clinician belongs; `care, emergency`: for some hours also one patient
+  after breaking the glass with a reason. What changes something, or copies everything, is for the care team alone
 * `study`: the study in which the role was granted, or the one site of it; for a program, its token's study, or all
 * `everything`: the whole installation
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Literal
 from uuid import UUID
 
-from konectom.security.matrix import WITHOUT_ROLE, Role, reach_of
+from konectom.security.matrix import MATRIX, WITHOUT_ROLE, Role, reach_of
 
 Kind = Literal["device", "user", "service"]
 
@@ -60,7 +60,8 @@ class Principal:
             case "own":
                 return Scope(patient_id=self.patient_id)
             case "care":
-                return Scope(care=frozenset({(grant.study_id, grant.site_id)}), carer_id=self.id)
+                place = (grant.study_id, grant.site_id)
+                return Scope(care=frozenset({place}), carer_id=self.id, emergency=MATRIX[permission].emergency)
             case "study":
                 if grant.study_id is None:
                     return Scope(everything=True)
@@ -75,13 +76,15 @@ Place = tuple[UUID | None, UUID | None]
 class Scope:
     """How far a question may reach: everything, places, patients in the care of somebody, or one patient.
 
-    What lies outside is answered as if it did not exist. :func:`konectom.storage.scopes.patients_in` turns it into SQL.
+    In the care of somebody is also, with ``emergency``, for whom he or she broke the glass. What lies outside is
+    answered as if it did not exist. :func:`konectom.storage.scopes.patients_in` turns it into SQL.
     """
 
     everything: bool = False
     places: frozenset[Place] = frozenset()
     care: frozenset[Place] = frozenset()
     carer_id: UUID | None = None
+    emergency: bool = False
     patient_id: UUID | None = None
 
     @classmethod
@@ -93,6 +96,7 @@ class Scope:
             places=frozenset().union(*(each.places for each in scopes)),
             care=frozenset().union(*(each.care for each in scopes)),
             carer_id=next((each.carer_id for each in scopes if each.carer_id is not None), None),
+            emergency=any(each.emergency for each in scopes),
             patient_id=next((each.patient_id for each in scopes if each.patient_id is not None), None),
         )
 
@@ -103,7 +107,25 @@ class Scope:
             return None
         return frozenset(study for study, _ in self.places | self.care if study is not None)
 
-    def reaches_site(self, study_id: UUID, site_id: UUID | None) -> bool:
+    def sites_of(self, study_id: UUID) -> frozenset[UUID] | None:
+        """Return the sites of a study to which it is bound, None where it reaches into all of it."""
+        if self.everything:
+            return None
+        sites = {site for study, site in self.places | self.care if study in (None, study_id)}
+        return None if None in sites else frozenset(site for site in sites if site is not None)
+
+    def covers(self, other: Scope) -> bool:
+        """Tell whether all that lies within ``other`` also lies within this one, whoever is there."""
+        same_carer = not other.care or (self.carer_id == other.carer_id and self.emergency >= other.emergency)
+        return self.everything or (
+            not other.everything
+            and all(self.reaches_site(*place) for place in other.places)
+            and self.care >= other.care
+            and same_carer
+            and other.patient_id in (None, self.patient_id)
+        )
+
+    def reaches_site(self, study_id: UUID | None, site_id: UUID | None) -> bool:
         """Tell whether a patient who is made at this site of the study (None: at none) lies within."""
         places = {(study_id, site_id), (study_id, None), (None, None)}
         return self.everything or bool(self.places & places)

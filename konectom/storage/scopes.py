@@ -20,7 +20,7 @@ def patients_in(scope: Scope, now: datetime) -> ColumnElement[bool]:
         parts.append(Patient.id == scope.patient_id)
     parts += [_at(place) for place in scope.places]
     if scope.care and scope.carer_id is not None:
-        cared_for = _in_the_care_of(scope.carer_id, now)
+        cared_for = _in_the_care_of(scope.carer_id, now if scope.emergency else None)
         parts += [and_(_at(place), cared_for) for place in scope.care]
     return or_(*parts) if parts else false()
 
@@ -38,11 +38,17 @@ def _at(place: Place) -> ColumnElement[bool]:
     return here if site_id is None else and_(here, Patient.site_id == site_id)
 
 
-def _in_the_care_of(user_id: UUID, now: datetime) -> ColumnElement[bool]:
+def _in_the_care_of(user_id: UUID, emergency: datetime | None) -> ColumnElement[bool]:
+    """Return the condition that a team of the user cares for a patient, or that he or she broke the glass for it.
+
+    The latter only where ``emergency`` says as of when.
+    """
     by_team = (
         select(CarePatient.patient_id)
         .join(CareMember, CareMember.team_id == CarePatient.team_id)
         .where(CareMember.user_id == user_id)
     )
-    by_emergency = select(BreakGlass.patient_id).where(BreakGlass.user_id == user_id, BreakGlass.expires_at > now)
-    return or_(Patient.id.in_(by_team), Patient.id.in_(by_emergency))
+    if emergency is None:
+        return Patient.id.in_(by_team)
+    open_now = BreakGlass.user_id == user_id, BreakGlass.expires_at > emergency
+    return or_(Patient.id.in_(by_team), Patient.id.in_(select(BreakGlass.patient_id).where(*open_now)))

@@ -74,11 +74,12 @@ def digest_of(certificate: Mapping[str, Any]) -> str:
     return hashlib.sha256(_bytes_of(certificate)).hexdigest()
 
 
-def show_certificate(db: Session, row: Erasure) -> dict[str, Any]:
-    """Return a certificate, and beside it what the erasure has still to remove."""
+def show_certificate(db: Session, row: Erasure, *, reasons: bool = True) -> dict[str, Any]:
+    """Return a certificate, and beside it what the erasure has still to remove; without ``reasons``, not why."""
     left = db.scalars(select(Residue.object).where(Residue.erasure_id == row.id)).all()
     residue = {"objects": sum(name != "" for name in left), "database": "" in left}
-    return {"certificate": row.certificate, "residue": residue}
+    shown = row.certificate if reasons else row.certificate | {"reason": None}
+    return {"certificate": shown, "residue": residue}
 
 
 def list_certificates(
@@ -86,6 +87,7 @@ def list_certificates(
     study_id: UUID,
     *,
     patient: UUID | None = None,
+    reasons: bool = True,
     cursor: str | None = None,
     limit: int | None = None,
 ) -> dict[str, Any]:
@@ -96,16 +98,18 @@ def list_certificates(
     asked = Asked.of(services.settings, cursor, limit)
     with services.db.read() as db:
         order = (Erasure.erased_at, Erasure.id)
-        return page(db, statement, order, BY_TIME_AND_ID, lambda row: show_certificate(db, row), asked)
+        return page(db, statement, order, BY_TIME_AND_ID, lambda row: show_certificate(db, row, reasons=reasons), asked)
 
 
-def get_certificate(services: Services, of: UUID, *, study_id: UUID | None = None) -> dict[str, Any]:
+def get_certificate(
+    services: Services, of: UUID, *, study_id: UUID | None = None, reasons: bool = True
+) -> dict[str, Any]:
     """Return the certificate that has this id, or is of the patient who had it; raises :class:`NotFound`."""
     with services.db.read() as db:
         row = _find(db, of)
         if study_id not in (None, row.study_id):
             raise NotFound("there is no such certificate")
-        return show_certificate(db, row)
+        return show_certificate(db, row, reasons=reasons)
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 
 from konectom.errors import AlreadyExists, FieldInvalid, FieldMissing, LastAdministrator, NotFound
 from konectom.security.matrix import STAFF_ROLES, STUDY_ROLES
+from konectom.security.principal import EVERYTHING, Scope
 from konectom.storage.models import CareMember, CareTeam, GrantRow, Site, User
 from konectom.workflows.pages import BY_TIME_AND_ID, Asked, page, told
 from konectom.workflows.people import find_study
@@ -77,14 +78,25 @@ def list_grants(
 
 
 def list_members(
-    services: Services, study_id: UUID, *, cursor: str | None = None, limit: int | None = None
+    services: Services,
+    study_id: UUID,
+    *,
+    scope: Scope = EVERYTHING,
+    cursor: str | None = None,
+    limit: int | None = None,
 ) -> dict[str, Any]:
-    """Return a page of who works in a study, and as what."""
+    """Return a page of who works in a study, and as what; for who is bound to a site, of whom it concerns.
+
+    Those are the people of that site, and those of the whole study.
+    """
     held = (
         select(GrantRow)
         .join(User)
         .where(GrantRow.study_id == study_id, GrantRow.ended_at.is_(None), User.disabled_at.is_(None))
     )
+    sites = scope.sites_of(study_id)
+    if sites is not None:
+        held = held.where(or_(GrantRow.site_id.is_(None), GrantRow.site_id.in_(sites)))
     with services.db.read() as db:
         users = {user.id: user for user in db.scalars(select(User).where(User.id.in_(held.with_only_columns(User.id))))}
 

@@ -37,7 +37,7 @@ from konectom.storage.scopes import patients_in
 from konectom.storage.types import US_PER_DAY
 from konectom.workflows.people import find_study
 from konectom.workflows.policies import policy_of
-from konectom.workflows.reliability_design import DEFAULT_LABELS, design_of
+from konectom.workflows.reliability_design import DEFAULT_LABELS, design_of, refuse_observed
 from konectom.workflows.services import Services
 from konectom.workflows.withheld import keys_shown
 
@@ -91,14 +91,15 @@ def reliability_of_study(
     *,
     verdict: str | None = None,
     scope: Scope = EVERYTHING,
+    observed: bool = True,
 ) -> StudyReliability:
     """Return the reliability of a study's scores, of its patients within ``scope``.
 
     ``measures`` are keys of scores, or quantities for all of their scores; ``words`` are those of :func:`design_of`,
     and ``verdict`` the least that counts. What they leave open is as the study's policy has it, so that what is
     compared is what its trends compare. Values are those of each recording's newest result; ``versions`` tells where
-    assessments of several versions computed them. Raises :class:`NotFound`, and :class:`FieldInvalid` for what is no
-    score or no design.
+    assessments of several versions computed them. Raises :class:`NotFound`, :class:`FieldInvalid` for what is no
+    score or no design, and, without ``observed``, :class:`~konectom.errors.NotPermitted` where clinicians found it.
     """
     whose = and_(Patient.study_id == study_id, patients_in(scope, services.clock()))
     with services.db.read(within=services.settings.export_time_limit) as db:
@@ -107,15 +108,17 @@ def reliability_of_study(
         known = _known_keys(db)
         wanted = _keys(known, measures)
         design = _design(policy, words, wanted)
+        if not observed:
+            refuse_observed(wanted, design)
         for key in design.every_reference:
             if key not in known:
                 raise FieldInvalid(f"there is no score {key!r}", at="/query/references")
         attributes = _attributes(db, whose)
-        observed = stored_values(db, whose, design.every_reference)
+        references = stored_values(db, whose, design.every_reference)
         scores: list[ScoreReliability] = []
         versions: dict[str, tuple[int, ...]] = {}
         for key in wanted:  # one at a time: memory holds the values of one score and the references
-            others = [row for row in observed if row.key != key]
+            others = [row for row in references if row.key != key]
             rows = stored_values(db, whose, (key,))
             versions[key] = tuple(sorted({row.version for row in rows if row.verdict in verdicts}))
             scores += study_reliability(_table([*rows, *others], verdicts, attributes), design, (key,))

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from konectom.errors import FieldInvalid
+from konectom.errors import FieldInvalid, NotPermitted
 from konectom.scoring.reliability.design import (
     ByAttribute,
     ByThreshold,
@@ -21,6 +21,7 @@ from konectom.scoring.reliability.design import (
     Values,
     Windows,
 )
+from konectom.workflows.histories import OBSERVED
 
 REPEATS = ("windows", "values", "periods", "labels")
 """How repeats can be declared."""
@@ -69,6 +70,15 @@ def design_of(
         )
     except FieldInvalid as error:
         raise FieldInvalid(error.detail, at=f"/query{error.at or ''}") from None
+
+
+def refuse_observed(keys: Iterable[str], design: Design) -> None:
+    """Raise :class:`NotPermitted` where scores or what they are compared with are what clinicians have found."""
+    places = {"measure": keys, "references": design.references, "groups": design.every_reference}
+    for at, named in places.items():
+        if any(key.startswith(OBSERVED) for key in named):
+            told = "what clinicians and laboratories found needs the permission observation.read"
+            raise NotPermitted(told, at=f"/query/{at}")
 
 
 def split(text: str) -> list[str]:

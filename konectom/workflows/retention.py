@@ -11,7 +11,7 @@ from sqlalchemy import func, select
 
 from konectom.errors import FieldInvalid
 from konectom.storage.models import Patient, Study
-from konectom.workflows.erasure import checked_reason, erase_patient
+from konectom.workflows.erasure import erase_patient, require_reason
 from konectom.workflows.people import find_study
 from konectom.workflows.services import Services
 
@@ -59,12 +59,12 @@ def patients_overdue(services: Services, study_id: UUID) -> list[UUID]:
         return list(db.scalars(chosen.order_by(Patient.created_at, Patient.id)))
 
 
-def erase_study(services: Services, study_id: UUID, *, reason: str) -> Iterator[dict[str, Any]]:
+def erase_study(services: Services, study_id: UUID, *, reason: str = "retention") -> Iterator[dict[str, Any]]:
     """Erase the patients of a study whose time is over, and yield each certificate.
 
     What was interrupted goes on where it is called again: who was erased is no longer among the patients. What lies
     outside of the rows is left to :func:`~konectom.workflows.erasure.finish_erasures`, once for all of them.
     """
-    checked_reason(reason)
+    require_reason(reason)
     for patient_id in patients_overdue(services, study_id):
         yield erase_patient(services, patient_id, reason=reason, finish=False)

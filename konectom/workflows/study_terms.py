@@ -8,9 +8,10 @@ from uuid import UUID
 
 from konectom.errors import FieldInvalid
 from konectom.security.acting import because
-from konectom.workflows.erasure import checked_reason
 from konectom.workflows.people import CONSENT, find_study, show_study
 from konectom.workflows.services import Services
+
+MOST_REASON = 500
 
 
 def edit_study(services: Services, study_id: UUID, *, reason: str, **changes: Any) -> dict[str, Any]:
@@ -19,7 +20,7 @@ def edit_study(services: Services, study_id: UUID, *, reason: str, **changes: An
     What is not named stays; without a date nothing is overdue, with one in the past all is. Raises
     :class:`FieldInvalid`, :class:`~konectom.errors.NotFound`.
     """
-    reason = checked_reason(reason)
+    reason = _checked(reason)
     consent, until = changes.get("consent"), changes.get("retain_until")
     if "consent" in changes and consent not in CONSENT:
         raise FieldInvalid(f"consent must be one of {', '.join(CONSENT)}", at="/consent")
@@ -31,3 +32,9 @@ def edit_study(services: Services, study_id: UUID, *, reason: str, **changes: An
             setattr(row, name, changes[name])
         db.flush()
         return show_study(row)
+
+
+def _checked(reason: str) -> str:
+    if not reason.strip() or len(reason) > MOST_REASON or "\0" in reason:
+        raise FieldInvalid(f"say why, in at most {MOST_REASON} characters", at="/reason")
+    return reason.strip()

@@ -23,16 +23,19 @@ from konectom.workflows.withheld import shown_patient
 _IN_FUTURE = FATES.index("in_future")
 
 
-def patient_summary(services: Services, patient_id: UUID, *, end: datetime | None = None) -> dict[str, Any]:
+def patient_summary(
+    services: Services, patient_id: UUID, *, end: datetime | None = None, observed: bool = True
+) -> dict[str, Any]:
     """Return one line for each score that the patient has, how schedules were kept, and how many alerts are open.
 
     All of it is as of ``end`` (None: now). Alerts are those that reviews have found: this makes none.
+    Without ``observed``, scores that clinicians and laboratories found are left out.
     """
     now = services.clock()
     as_of = min(end, now) if end else now
     with services.db.read() as db:
         patient, withheld = shown_patient(db, patient_id)
-        tracks = follow_patient(db, patient, now=now, end=end, withheld=withheld)
+        tracks = follow_patient(db, patient, now=now, end=end, withheld=withheld, observed=observed)
         kept = [_schedule(row, each.adherence) for row, each in adherence_of(db, patient, as_of, withheld)]
         alerts = count_open(db, patient.id, as_of)
     return {

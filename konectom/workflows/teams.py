@@ -39,15 +39,22 @@ def list_teams(
     services: Services,
     study_id: UUID,
     *,
+    scope: Scope = EVERYTHING,
     patients: Scope = EVERYTHING,
     cursor: str | None = None,
     limit: int | None = None,
 ) -> dict[str, Any]:
-    """Return a page of a study's care teams, by name, with members and those patients that lie in ``patients``."""
+    """Return a page of a study's care teams, by name, with members and those patients that lie in ``patients``.
+
+    A ``scope`` that is bound to a site sees the teams that have a patient there.
+    """
     with services.db.read() as db:
         find_study(db, study_id)
         asked = Asked.of(services.settings, cursor, limit)
         statement = select(CareTeam).where(CareTeam.study_id == study_id)
+        if scope.sites_of(study_id) is not None:
+            there = select(CarePatient.team_id).join(Patient).where(patients_in(scope, services.clock()))
+            statement = statement.where(CareTeam.id.in_(there))
         found = page(db, statement, (CareTeam.name, CareTeam.id), BY_TEXT_AND_ID, _show_team, asked)
         teams = [UUID(team["id"]) for team in found["items"]]
         members, cared_for = _members(db, teams), _patients(services, db, teams, patients)

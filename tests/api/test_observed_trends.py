@@ -3,6 +3,8 @@
 import pytest
 
 from konectom.scoring.progression import DEFINITIONS
+from konectom.workflows.service_tokens import issue_service_token
+from tests.api.client import Caller, first_error
 
 HEADER = "patient,code,at,component,value,unit,id,source,note"
 
@@ -273,3 +275,34 @@ def test_who_can_no_longer_walk_is_not_told_as_unchanged(load, trend, staff, ada
     assert (alert["kind"], alert["key"], alert["evidence"]["flag"]) == ("item_alarm", "obs.t25fw", "unable")
     load("t25fw 2025-10-14 trial_1 9.0 s")
     assert trend("obs.t25fw.time")["verdict"]["code"] != "unable"
+
+
+@pytest.fixture
+def program(callers, services, ada):
+    """Makes a program of the study that may do these things."""
+
+    def program(*permissions):
+        issued = issue_service_token(services, name="x", permissions=permissions, study_id=ada[0])
+        return Caller(callers.client, issued.token)
+
+    return program
+
+
+def test_a_program_sees_what_clinicians_found_only_if_its_token_says_so(program, load, ada):
+    load("edss 2025-01-14 step 3", "t25fw 2025-01-14 trial_1 5 s")
+    study, patient = ada
+    for permission, path, name in (("trend.read", "trends", "trends"), ("summary.read", "summary", "scores")):
+        narrow, wide = program(permission), program(permission, "observation.read")
+        assert narrow.get(f"/patients/{patient}/{path}").json[name] == []
+        assert {each["key"] for each in wide.get(f"/patients/{patient}/{path}").json[name]} >= {"obs.edss.step"}
+    assert program("trend.read").get(f"/patients/{patient}/trends?measure=obs.edss.step").json["trends"] == []
+    narrow, wide = program("reliability.read"), program("reliability.read", "observation.read")
+    for query, at in (
+        ("measure=obs.edss.step", "measure"),
+        ("measure=obs.edss", "measure"),
+        ("measure=tap.valid_taps[left]&references=obs.edss.step", "references"),
+        ("measure=tap.valid_taps[left]&groups=obs.edss.step>=3", "groups"),
+    ):
+        answer = narrow.get(f"/studies/{study}/reliability?{query}")
+        assert first_error(answer) == (403, "not_permitted", f"/query/{at}"), query
+    assert wide.get(f"/studies/{study}/reliability?measure=obs.edss.step").status_code == 200

@@ -143,3 +143,21 @@ def test_members_are_listed_for_who_runs_and_watches_the_study(somebody, study):
     assert str(user) in {row["user"] for row in told}
     assert monitor.get(f"/studies/{study}/members").json["items"] == told
     assert clinician.get(f"/studies/{study}/members").status_code == 403
+
+
+def test_breaking_it_opens_reading_and_nothing_that_outlasts_it(somebody, people, study):
+    clinician, _ = somebody("clinician")
+    patient = people.patient(study, "P1")
+    clinician.post(f"/studies/{study}/break-glass", json={"code": "P1", "reason": REASON})
+    for path in ("identity", "summary", "trends", "sessions", "observations", "schedules", "consents"):
+        assert clinician.get(f"/patients/{patient}/{path}").status_code == 200, path
+    for method, path, body in (
+        ("POST", "enrolments", None),
+        ("GET", "enrolments", None),
+        ("GET", "archive", None),
+        ("PUT", "identity", {"family_name": "Lovelace"}),
+        ("PUT", "consents/withdrawal", {}),
+        ("POST", "observations", {"code": "edss", "at": "2026-11-20T09:00:00Z", "values": {"step": 2}}),
+    ):
+        answer = clinician(method, f"/patients/{patient}/{path}", json=body)
+        assert first_error(answer)[:2] == (404, "not_found"), path

@@ -7,12 +7,13 @@ from uuid import UUID, uuid4
 import orjson
 import pytest
 
+from konectom.commands import patient as commands
 from konectom.storage.models import Erasure, Study
 from konectom.workflows import erasure
 from konectom.workflows.ingest import ingest_session
 from tests.probe import session_body
 
-WHY = ("--reason", "asked for in writing")
+WHY = ("--reason", "asked_by_patient")
 
 
 @pytest.fixture
@@ -43,6 +44,16 @@ def test_an_archive_is_a_file_for_its_owner_only(konectom, patient, tmp_path):
 def test_of_who_is_not_here_there_is_no_archive(konectom, study, tmp_path):
     konectom("patient", "archive", uuid4(), "-o", tmp_path / "x.zip", status=1)
     assert not (tmp_path / "x.zip").exists()
+
+
+def test_the_reason_is_one_that_the_certificate_may_hold(konectom, patient):
+    assert commands.REASONS == erasure.REASONS
+    free = ("--reason", "asked for in writing")
+    assert "asked for in writing" in konectom("patient", "erase", "MS-001", *free, status=2).stderr
+        "asked for in writing"
+        in konectom("patient", "erase", "MS-001", "--reason", "asked for in writing", status=2).stderr
+    )
+    assert [row["code"] for row in konectom.json("patient", "list")] == ["MS-001"]
 
 
 def test_erasing_asks_for_the_code(konectom, patient):

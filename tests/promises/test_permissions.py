@@ -125,6 +125,16 @@ PUBLIC = {
 }
 NOT_OVER_HTTP = ()
 
+EMERGENCY = {
+    *("patient.read", "identity.read", "session.read", "trend.read", "summary.read", "observation.read"),
+    *("adherence.read", "schedule.read", "alert.read", "consent.read"),
+}
+
+
+def test_an_emergency_opens_what_is_read_and_nothing_that_lasts():
+    assert {each.name for each in MATRIX.values() if each.emergency} == EMERGENCY
+    assert all(MATRIX[name].reach["clinician"] == "care" for name in EMERGENCY)
+
 
 def test_the_page_says_what_the_matrix_says():
     written = (ROOT / "docs" / "permissions.md").read_text()

@@ -187,3 +187,13 @@ def test_the_members_of_a_study_are_those_who_work_there_now(services, staff_mem
     told = {(row["login"], row["role"], row["site"]) for row in list_members(services, study)["items"]}
     assert told == {("ada", "clinician", str(site)), ("grace", "monitor", None)}
     assert {row["user"] for row in list_members(services, study)["items"]} == {str(ada.user), str(grace.user)}
+
+
+def test_who_is_bound_to_a_site_sees_who_works_there(services, staff_members, study):
+    here, elsewhere = staff_members.site(study), staff_members.site(study)
+    for login, site in (("ada", here), ("grace", elsewhere), ("jean", None)):
+        staff_members.member("clinician", study, site, login=login)
+    manager = staff_members.member("study_manager", study, here, login="mary")
+    scope = authenticate(services, manager.token).reach("member.read")
+    assert {row["login"] for row in list_members(services, study, scope=scope)["items"]} == {"ada", "jean", "mary"}
+    assert len(list_members(services, study)["items"]) == 4

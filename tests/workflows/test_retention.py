@@ -15,7 +15,7 @@ from konectom.workflows.retention import erase_study, overdue_studies
 from konectom.workflows.study_terms import edit_study
 from tests.erasing import populate
 
-WHY = "ten years after its end"
+WHY = "retention"
 
 
 @pytest.fixture

@@ -136,3 +136,17 @@ def test_teams_are_listed_page_by_page(services, study, team):
     second = list_teams(services, study, cursor=first["next"])
     assert [row["name"] for row in (*first["items"], *second["items"])] == ["Day clinic", "Ward"]
     assert second["next"] is None
+
+
+def test_who_is_bound_to_a_site_sees_the_teams_that_have_a_patient_there(services, staff_members, people, study, team):
+    here, elsewhere = staff_members.site(study), staff_members.site(study)
+    create_team(services, study, name="Empty")
+    both = UUID(create_team(services, study, name="Ward")["id"])
+    ours, theirs = people.patient(study, site_id=here), people.patient(study, site_id=elsewhere)
+    add_patient(services, study, team, theirs)
+    add_patient(services, study, both, ours)
+    add_patient(services, study, both, theirs)
+    caller = authenticate(services, staff_members.member("study_manager", study, here).token)
+    seen, scope = caller.reach("patient.read"), caller.reach("team.read")
+    (told,) = list_teams(services, study, scope=scope, patients=seen)["items"]
+    assert (told["name"], [row["id"] for row in told["patients"]]) == ("Ward", [str(ours)])

@@ -6,6 +6,7 @@ from marshmallow import Schema, fields, validate
 
 from konectom.api.schemas import Described
 from konectom.api.schemas.pages import Page, PageQuery
+from konectom.workflows.erasure import REASONS
 
 
 class NewErasure(Schema):
@@ -16,11 +17,8 @@ class NewErasure(Schema):
     )
     reason = fields.String(
         required=True,
-        validate=validate.Length(min=1, max=500),
-        metadata={
-            "description": "Stays in the certificate when the patient is gone; it must not name the patient.",
-            "example": "consent withdrawn, and erasure asked for in writing",
-        },
+        validate=validate.OneOf(REASONS),
+        metadata={"description": "Stays in the certificate when the patient is gone.", "example": "asked_by_patient"},
     )
 
 
@@ -69,7 +67,12 @@ class Certificate(Described):
     study = fields.UUID(required=True)
     erased_at = fields.AwareDateTime(required=True)
     by = fields.Nested(ErasedBy, required=True)
-    reason = fields.String(required=True)
+    reason = fields.String(
+        required=True,
+        allow_none=True,
+        validate=validate.OneOf((*REASONS, None)),
+        metadata={"description": "Not told to administrators (null). The seal is of the certificate with it."},
+    )
     removed = fields.Nested(RemovedData, required=True)
     kept = fields.List(fields.Nested(KeptData), required=True)
     software = fields.String(required=True)
