@@ -81,7 +81,10 @@ class Head:
 
 
 GENESIS = Head(seq=0, seal="", key="", head_seal="")
-"""The head of an audit without entries. It is the same everywhere, so that no key is needed to set a database up."""
+"""The head of an audit without entries. It is the same everywhere, so that no key is needed to make a schema.
+
+Anybody can write it: it is genuine only where there is nothing yet of which the audit had to tell.
+"""
 
 _NAMES = tuple(each.name for each in fields(Entry))
 
@@ -127,7 +130,10 @@ def fault_of_entry(keys: Keys, entry: Entry, previous: str, key: str, seal: str)
 
 
 def fault_of_head(keys: Keys, head: Head) -> str | None:
-    """Return what is wrong with a head by itself: ``head_key``, ``head_seal``, or nothing."""
+    """Return what is wrong with a head by itself: ``head_key``, ``head_seal``, or nothing.
+
+    Whether :data:`GENESIS` may stand there, only who sees the database can tell.
+    """
     if head == GENESIS:
         return None
     if not head.key:

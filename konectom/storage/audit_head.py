@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from functools import cache
+from types import MappingProxyType
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, LargeBinary, Select, Text, cast, select, update
+from sqlalchemy import ColumnElement, Connection, LargeBinary, Select, Text, cast, literal, select, update
 
 from konectom.errors import AuditBroken
-from konectom.security.chain import Head, Keys, fault_of_head
-from konectom.storage.models import AuditHead
+from konectom.security.chain import GENESIS, Head, Keys, fault_of_head
+from konectom.storage.digests import audited_models
+from konectom.storage.models import AuditHead, Erasure
 
 HEAD_ID = 1
+EMPTY: Mapping[str, int] = MappingProxyType({})
 
 _UPDATE = update(AuditHead).where(AuditHead.id == HEAD_ID)
 
@@ -41,13 +45,28 @@ def _head_statement(dialect: str, lock: bool) -> Select[Any]:
     return statement.with_for_update() if lock else statement
 
 
-def genuine(head: Head | None, keys: Keys) -> Head:
-    """Return a head that is as it was sealed; raises :class:`AuditBroken` for any other."""
+def genuine(connection: Connection, head: Head | None, keys: Keys, *, made: Mapping[str, int] | None = EMPTY) -> Head:
+    """Return a head that is as it was sealed; raises :class:`AuditBroken` for any other.
+
+    One of an audit without entries is so only where there is nothing that had to be told, but for so many rows of
+    each table as were ``made`` just now (None: any).
+    """
     fault = "head_missing" if head is None else fault_of_head(keys, head)
+    if fault is None and head == GENESIS and made is not None and not tells_nothing(connection, made):
+        fault = "begun"
     if head is None or fault is not None:
         why = "is sealed under a key that is not here" if fault == "head_key" else "is missing or was changed"
         raise AuditBroken(f"the head of the audit {why}; see: konectom audit verify")
     return head
+
+
+def tells_nothing(connection: Connection, made: Mapping[str, int] = EMPTY) -> bool:
+    """Tell whether no table of which the audit tells holds more rows than were ``made`` just now."""
+    for model in (*audited_models(), Erasure):
+        table, most = model.__table__, made.get(model.__tablename__, 0)
+        if connection.execute(select(literal(1)).select_from(table).offset(most).limit(1)).first() is not None:
+            return False
+    return True
 
 
 def write_head(connection: Connection, head: Head) -> None:

@@ -21,7 +21,7 @@ from konectom.security.chain import (
     fault_of_entry,
     fault_of_head,
 )
-from konectom.storage.audit_head import genuine, read_head
+from konectom.storage.audit_head import genuine, read_head, tells_nothing
 from konectom.storage.audit_rows import Stored, stored_entries, stored_seal
 from konectom.storage.digests import PATIENT, audited_models, installations_digest, plan_of
 from konectom.storage.models import Base, Erasure
@@ -42,6 +42,7 @@ SENTENCES = {
     "head_missing": "the head of the audit is missing",
     "head_key": "the head is sealed under a key that this installation does not have",
     "head_seal": "the head of the audit was changed",
+    "emptied": "the audit was emptied: it tells of nothing, and there are rows of which it must",
     "cut_off": "entries are missing at the end: the last is {seq}, and the head tells of more",
     "beyond": "entry {seq} comes after those of which the head tells",
     "head": "the head tells of another entry {seq} than the one that is there",
@@ -144,6 +145,8 @@ def check_chain(
     report = Report(head=read_head(connection))
     end = _walk(keys, connection, report, last)
     _check_head(keys, report, end)
+    if report.head == GENESIS and not tells_nothing(connection):
+        report.add("emptied")
     if anchor is not None and anchor.seq > 0 and stored_seal(connection, anchor.seq) != anchor.seal:
         report.add("anchor", anchor.seq)
     return report
@@ -155,7 +158,8 @@ def anchor_of(services: Services) -> Anchor:
     Raises :class:`~konectom.errors.AuditBroken` where the head is not as it was sealed.
     """
     with services.db.read() as db:
-        head = genuine(read_head(db.connection()), services.keys)
+        connection = db.connection()
+        head = genuine(connection, read_head(connection), services.keys)
     return Anchor(head.seq, head.seal)
 
 

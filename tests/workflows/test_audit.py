@@ -2,6 +2,7 @@
 
 import csv
 import io
+import sqlite3
 from datetime import timedelta
 from uuid import UUID, uuid4
 
@@ -9,15 +10,19 @@ import orjson
 import pytest
 from sqlalchemy import delete, select, text
 
-from konectom.errors import FieldInvalid, KeysMissing
+from konectom.errors import AuditBroken, FieldInvalid, KeysMissing
 from konectom.security.acting import Acting, acting_as, because
 from konectom.security.chain import Anchor
 from konectom.security.principal import EVERYTHING, Scope
+from konectom.settings import load_settings
 from konectom.storage.audit import note
-from konectom.storage.models import AuditRow, Erasure, Patient, PatientKey, Site, Study
+from konectom.storage.models import AuditRow, Base, Erasure, Patient, PatientKey, Site, Study
 from konectom.storage.whose import KEY_PURPOSE
 from konectom.workflows.audit import Which, export_audit, last_entries, list_audit, note_read
 from konectom.workflows.audit_check import anchor_of, verify
+from konectom.workflows.services import Services
+from konectom.workflows.set_up import set_up
+from tests.world import user
 
 
 @pytest.fixture
@@ -48,6 +53,15 @@ def execute(services, statement, **values):
     """Change the database as somebody would who has its password and not the program."""
     with services.db.engine.begin() as connection:
         connection.execute(text(statement), values)
+
+
+def behind(services, *statements):
+    """Change the SQLite file as somebody would who has it and does not mind what refers to what."""
+    connection = sqlite3.connect(services.settings.data_dir / "konectom.sqlite3")
+    for each in statements:
+        connection.execute(each)
+    connection.commit()
+    connection.close()
 
 
 def test_entries_are_listed_page_by_page_newest_last(services, people):
@@ -181,6 +195,33 @@ def test_an_audit_without_entries_is_sound(services):
     report = verify(services, rows=True, anchor=Anchor(0, ""))
     assert (report.sound, report.entries) == (True, 0)
     assert str(anchor_of(services)) == "0:"
+
+
+@pytest.mark.parametrize("left", ["study", "patient_key", "user"])
+def test_an_audit_that_was_emptied_is_told_by_whatever_row_is_left(services, people, keyed, left):
+    keyed(people.patient())
+    user(services, "administrator")
+    others = {table.name for table in Base.metadata.sorted_tables} - {left, "audit_head"}
+    behind(
+        services,
+        *(f'DELETE FROM "{table}"' for table in others),
+        "UPDATE audit_head SET seq = 0, seal = '', \"key\" = '', head_seal = ''",
+    )
+    assert [each.kind for each in verify(services).faults] == ["emptied"]
+    for write in (people.study, lambda: note_read(services, entity="x"), lambda: anchor_of(services)):
+        with pytest.raises(AuditBroken):
+            write()
+
+
+def test_an_installation_that_is_set_up_has_a_sealed_beginning(tmp_path, clock):
+    services = Services.open(load_settings({}, mode="development", data_dir=tmp_path), clock=clock)
+    set_up(services)
+    (first,) = listed(services)
+    assert (first["seq"], first["action"], first["change"], first["entity"]) == (1, "audit.begin", "event", "audit")
+    set_up(services)
+    assert len(listed(services)) == 1
+    assert verify(services, rows=True).sound
+    services.close()
 
 
 def test_entries_under_an_earlier_key_are_still_verified_once_it_is_retired(services, people, keyed, clock):
