@@ -11,12 +11,20 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, LargeBinary, Select, Text, cast, literal, select, update
 
 from konectom.errors import AuditBroken
-from konectom.security.chain import GENESIS, Head, Keys, fault_of_head
+from konectom.security.chain import GENESIS, Head, Keys, fault_of_head, fault_of_key
 from konectom.storage.digests import audited_models
-from konectom.storage.models import AuditHead, Erasure
+from konectom.storage.models import AuditHead, AuditRow, Erasure
+from konectom.storage.types import microseconds
 
 HEAD_ID = 1
 EMPTY: Mapping[str, int] = MappingProxyType({})
+
+WHY = {
+    "head_key": "is sealed under a key that is not here",
+    "key_late": "is sealed under a key that was replaced before",
+    "key_back": "is sealed under a later key than the current one",
+}
+"""Why nobody writes on, by the fault."""
 
 _UPDATE = update(AuditHead).where(AuditHead.id == HEAD_ID)
 
@@ -52,12 +60,24 @@ def genuine(connection: Connection, head: Head | None, keys: Keys, *, made: Mapp
     each table as were ``made`` just now (None: any).
     """
     fault = "head_missing" if head is None else fault_of_head(keys, head)
-    if fault is None and head == GENESIS and made is not None and not tells_nothing(connection, made):
-        fault = "begun"
+    if head is not None and fault is None:
+        if head == GENESIS:
+            fault = None if made is None or tells_nothing(connection, made) else "emptied"
+        elif head.key != keys.current_id:
+            fault = _fault_of_change(connection, head, keys)
     if head is None or fault is not None:
-        why = "is sealed under a key that is not here" if fault == "head_key" else "is missing or was changed"
+        why = WHY.get(fault or "", "is missing or was changed")
         raise AuditBroken(f"the head of the audit {why}; see: konectom audit verify")
     return head
+
+
+def _fault_of_change(connection: Connection, head: Head, keys: Keys) -> str | None:
+    """Return what is wrong where the next entry will be sealed under another key than the last."""
+    at = connection.execute(select(AuditRow.at).where(AuditRow.seq == head.seq)).scalar_one_or_none()
+    if at is None:
+        return "cut_off"
+    late = fault_of_key(keys, microseconds(at), head.key, "")
+    return late or fault_of_key(keys, microseconds(at), keys.current_id, head.key)
 
 
 def tells_nothing(connection: Connection, made: Mapping[str, int] = EMPTY) -> bool:

@@ -20,6 +20,7 @@ from konectom.security.chain import (
     Keys,
     fault_of_entry,
     fault_of_head,
+    fault_of_key,
 )
 from konectom.storage.audit_head import genuine, read_head, tells_nothing
 from konectom.storage.audit_rows import Stored, stored_entries, stored_seal
@@ -38,6 +39,8 @@ SENTENCES = {
     "gap": "entries are missing before entry {seq}",
     "form": "entry {seq} is not as entries are written",
     "key": "entry {seq} is sealed under a key that this installation does not have",
+    "key_late": "entry {seq} is sealed under a key that had been replaced before it was made",
+    "key_back": "entry {seq} is sealed under an older key than the entry before",
     "seal": "entry {seq} was changed, or stands where it did not stand",
     "head_missing": "the head of the audit is missing",
     "head_key": "the head is sealed under a key that this installation does not have",
@@ -177,6 +180,7 @@ def _walk(keys: Keys, connection: Connection, report: Report, last: dict[tuple[s
             report.add("form", found.seq)
         elif before.entry is not None or before.seq == GENESIS.seq:
             fault = fault_of_entry(keys, found.entry, before.seal, found.key, found.seal)
+            fault = fault or fault_of_key(keys, found.entry.at, found.key, before.key)
             if fault is not None:
                 report.add(fault, found.seq)
         entry, before = found.entry, found
@@ -197,7 +201,7 @@ def _check_head(keys: Keys, report: Report, end: Stored) -> None:
         report.add("cut_off", end.seq)
     elif end.seq is not None and head.seq < end.seq:
         report.add("beyond", head.seq + 1)
-    elif head.seal != end.seal:
+    elif (head.seal, head.key) != (end.seal, end.key):
         report.add("head", head.seq)
 
 
