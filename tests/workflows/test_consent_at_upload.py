@@ -5,7 +5,8 @@ from datetime import timedelta
 from uuid import uuid4
 
 import pytest
-from sqlalchemy import func, select
+from sqlalchemy import event, func, select
+from sqlalchemy.dialects import postgresql
 
 from konectom import formats
 from konectom.assessments import every_assessment
@@ -14,11 +15,12 @@ from konectom.recording import Defect, Part, Recording, Rejected
 from konectom.storage.models import Blob, Observation, SessionRow
 from konectom.workflows import ingest
 from konectom.workflows.consent_forms import create_consent_form
-from konectom.workflows.consents import record_consent, withdraw_consent
+from konectom.workflows.consents import lock_patient, record_consent, withdraw_consent
 from konectom.workflows.data_types import data_types_of
 from konectom.workflows.import_observations import import_observations
 from konectom.workflows.ingest import ingest_session
 from konectom.workflows.observations import enter_observation
+from konectom.workflows.people import find_patient
 from konectom.workflows.restrictions import restrict_patient, resume_patient
 from konectom.workflows.sessions import get_session
 from tests.probe import probe_of, probe_recording, session_body
@@ -248,3 +250,47 @@ def test_an_import_tells_whose_observations_may_not_be_kept(services, people, st
 def test_the_readers_keep_positions_in_the_stream_that_is_asked_about():
     (recording,) = formats.read(session_body(located())).recordings
     assert data_types_of(recording) == {"movement", "location"}
+
+
+@pytest.mark.parametrize(
+    ("decide", "error"),
+    [
+        (lambda services, patient: withdraw_consent(services, patient), ConsentWithdrawn),
+        (lambda services, patient: withdraw_consent(services, patient, data_types=["touch"]), ConsentWithdrawn),
+        (lambda services, patient: restrict_patient(services, patient, reason="why"), PatientRestricted),
+        (
+            lambda services, patient: restrict_patient(services, patient, reason="why", data_types=["touch"]),
+            PatientRestricted,
+        ),
+    ],
+)
+def test_what_is_decided_while_an_upload_is_computed_holds_for_it(
+    services, patient, agree, send, monkeypatch, decide, error
+):
+    """Whoever was told that nothing more is collected was told the truth."""
+    agree("touch")
+    compute = ingest.extract_session
+
+    def decided_meanwhile(session):
+        decide(services, patient)
+        return compute(session)
+
+    monkeypatch.setattr(ingest, "extract_session", decided_meanwhile)
+    with pytest.raises(error):
+        send(probe_recording())
+    assert stored(services) == (0, 0, 0)
+
+
+def test_the_locks_of_an_upload_and_of_a_decision_exclude_each_other(services, patient):
+    """On PostgreSQL, by its table of locks: FOR SHARE conflicts with FOR NO KEY UPDATE, FOR KEY SHARE does not."""
+    statements = []
+
+    def compiled(state):
+        statements.append(str(state.statement.compile(dialect=postgresql.dialect())))
+
+    with services.db.write() as db:
+        event.listen(db, "do_orm_execute", compiled)
+        find_patient(db, patient, lock=True)
+        lock_patient(db, patient)
+    locks = [statement.rpartition(" FOR ")[2] for statement in statements if " FOR " in statement]
+    assert locks == ["SHARE", "NO KEY UPDATE"]
