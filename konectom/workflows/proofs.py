@@ -9,6 +9,8 @@ answer is the same, and so is its cost: a password is verified each time.
 
 from __future__ import annotations
 
+import hashlib
+import hmac
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -51,12 +53,14 @@ def with_proof(
     *,
     code: str | None = None,
     ask_code: bool = True,
+    state: str | None = None,
 ) -> T:
     """Return what ``act`` does with the one user that ``who`` finds, in the transaction that admits the proof.
 
     Raises :class:`NotAuthenticated` with one wording, whatever the reason, and :class:`SecondFactorNeeded` where all is
     right but that a code is missing. With ``ask_code`` false a second factor is not asked for; without a password
-    (None: the caller knows already that it is right, or asked an OpenID provider) it always is.
+    (None: the caller knows already that it is right, or asked an OpenID provider) it always is, and ``state`` tells on
+    which :func:`state_of` the account the caller knew it.
     """
     tried = _count_try(services, who)
     right = services.passwords.verify(tried.password_hash, password or "") or password is None
@@ -70,13 +74,16 @@ def with_proof(
             raise NotAuthenticated(REFUSED)
         if password is None and not has_second:
             raise NotAuthenticated(REFUSED)
+        if state is not None and not hmac.compare_digest(state, state_of(user)):
+            raise NotAuthenticated(REFUSED)
         must_have_code = has_second and (ask_code or password is None)
         if not must_have_code or _is_right_code(services, db, user, code):
             user.failures, user.locked_until, user.password_hash = 0, None, rehashed
             return act(db, user)
         # Nothing was guessed, so nothing is counted; nor is anything forgotten that was guessed before.
         user.failures, user.locked_until = max(user.failures - 1, 0), None
-    raise SecondFactorNeeded("send the password again with a code: six digits of the app, or a recovery code")
+        needed = second_factor_needed(user)
+    raise needed
 
 
 def with_own_proof(
@@ -106,6 +113,22 @@ def with_own_proof(
     except NotAuthenticated:
         also = " or the code" if ask_code else ""
         raise FieldInvalid(f"the password{also} is wrong, or was tried too often", at="/password") from None
+
+
+def second_factor_needed(user: User) -> SecondFactorNeeded:
+    """Return what says that the first factor of a user was right, and that a code is needed besides."""
+    told = "send the password again with a code: six digits of the app, or a recovery code"
+    return SecondFactorNeeded(told, user_id=user.id, state=state_of(user))
+
+
+def state_of(user: User) -> str:
+    """Return a digest of what a first factor rests on: another one after each change of it.
+
+    What was found right before such a change is worth nothing after it: a new or removed password, another second
+    factor, another person at the OpenID provider.
+    """
+    told = (user.id, user.password_hash, user.totp_confirmed_at, user.reset_at, user.issuer, user.subject)
+    return hashlib.sha256(repr([None if each is None else str(each) for each in told]).encode()).hexdigest()
 
 
 def lock_after(failures: int) -> timedelta | None:

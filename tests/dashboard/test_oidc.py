@@ -195,6 +195,17 @@ class TestWithARealProvider:
                 assert browser.path == "/"
                 clock.forward(minutes=1)
 
+    def test_who_has_a_second_factor_here_shows_it_before_the_provider_knows_him(self, real, app_at, person, services):
+        hopper = person("hopper@konectom.test")
+        real.knows("hopper", email=hopper.login, email_verified=True, amr=["mfa"])
+        browser = Browser(app_at(real.issuer))
+        come_back(browser, real.signs_in(begin(browser), "hopper"))
+        assert browser.path == "/login/second-factor"
+        assert get_user(services, hopper.id)["issuer"] is None
+        browser.send("/login/second-factor", code=hopper.recovery[0])
+        assert browser.path == "/"
+        assert get_user(services, hopper.id)["issuer"] == real.issuer
+
     def test_whoever_finishes_need_not_have_begun(self, real, app_at, ada):
         """Several workers: the browser alone carries what is under way."""
         real.knows("subject-5", email=ADA, email_verified=True)
