@@ -100,7 +100,8 @@ def finish_login(
 
     ``user_id`` and ``state`` are those of the :class:`SecondFactorNeeded` that said so; once the account has changed
     they are worth nothing. ``subject`` is the issuer and the subject of who came from an OpenID provider: whoever is
-    not known by them yet, is from now on. Wrong codes are counted as in :func:`log_in`.
+    not known by them yet, is from now on, and wrong codes are counted apart. Other wrong codes are counted as in
+    :func:`log_in`.
     """
 
     def admit(db: Session, user: User) -> Opened:
@@ -109,7 +110,8 @@ def finish_login(
         return _open(services, db, user, method)
 
     try:
-        return with_proof(services, User.id == user_id, None, admit, code=code, state=state)
+        by_provider = subject is not None
+        return with_proof(services, User.id == user_id, None, admit, code=code, state=state, by_provider=by_provider)
     except IntegrityError:  # somebody else was linked to this subject at the same instant
         raise NotAuthenticated(REFUSED) from None
 

@@ -18,6 +18,7 @@ from konectom.workflows.invitations import NewInvitation, end_invitations_of, in
 from konectom.workflows.logins import end_logins_of, normal_login
 from konectom.workflows.pages import BY_TEXT_AND_ID, Asked, page, told
 from konectom.workflows.people import checked_text
+from konectom.workflows.proofs import lift_locks
 from konectom.workflows.services import Services
 
 LOGIN = re.compile(r"[a-z0-9][a-z0-9._@+-]{0,199}")
@@ -98,7 +99,8 @@ def enable_user(services: Services, user_id: UUID) -> dict[str, Any]:
     """Let a user in again, with the password and the roles that he or she had."""
     with services.db.write() as db:
         row = find_user(db, user_id, lock=True)
-        row.disabled_at, row.failures, row.locked_until = None, 0, None
+        row.disabled_at = None
+        lift_locks(row)
         return show_user(row)
 
 
@@ -137,6 +139,7 @@ def unlink_user(services: Services, user_id: UUID) -> dict[str, Any]:
 
 def show_user(row: User) -> dict[str, Any]:
     """Return a user as it stands on the wire."""
+    locks = [each for each in (row.locked_until, row.provider_locked_until) if each is not None]
     return {
         "id": str(row.id),
         "login": row.login,
@@ -146,7 +149,7 @@ def show_user(row: User) -> dict[str, Any]:
         "password_set_at": _told(row.password_set_at),
         "second_factor_at": _told(row.totp_confirmed_at),
         "issuer": row.issuer,
-        "locked_until": _told(row.locked_until),
+        "locked_until": _told(max(locks, default=None)),
     }
 
 

@@ -24,7 +24,7 @@ from konectom.workflows.second_factor import (
     start_second_factor,
 )
 from konectom.workflows.tokens import authenticate
-from konectom.workflows.users import disable_user, enable_user, invite_user
+from konectom.workflows.users import disable_user, enable_user, get_user, invite_user
 from tests.people import PASSWORD, QUICK, with_settings
 
 
@@ -486,7 +486,7 @@ def test_the_second_step_alone_needs_a_code_and_locks_like_the_first(services, a
 def test_the_second_step_is_worth_nothing_once_the_account_has_changed(change, services, ada, staff_members, clock):
     """The clock stands still in between: that something changed is known by itself, not by when."""
     staff_members.with_password(role="administrator")
-    totp, codes = staff_members.second_factor(ada)
+    _, codes = staff_members.second_factor(ada)
     with pytest.raises(SecondFactorNeeded) as needed:
         log_in(services, login="ada", password=PASSWORD)
     assert needed.value.as_dict().keys() == {"code", "detail"}
@@ -518,6 +518,37 @@ def test_who_has_a_second_factor_is_not_let_in_without_one(services, ada, staff_
         with pytest.raises(SecondFactorNeeded):
             open_login(services, ada, method)
     open_login(services, ada, "oidc+mfa")
+
+
+def test_who_mistypes_a_password_locks_nobody_out_of_the_way_through_the_provider(services, ada, staff_members, clock):
+    _, codes = staff_members.second_factor(ada)
+    for _ in range(FREE_TRIES + 1):
+        assert not tries(services, "wrong password")
+    with services.db.read() as db:
+        state = state_of(db.get_one(User, ada))
+
+    def finishes(code, **how):
+        try:
+            finish_login(services, ada, state=state, code=code, **how)
+        except NotAuthenticated:
+            return False
+        return True
+
+    through = {"method": "oidc", "subject": ("https://id.example", "s")}
+    assert not finishes(codes[0])  # after a password it is locked
+    assert finishes(codes[0], **through)
+    with services.db.read() as db:
+        state = state_of(db.get_one(User, ada))
+    assert not finishes(codes[1])  # and stays so
+    for _ in range(FREE_TRIES):
+        assert not finishes("000000", **through)
+    assert not finishes(codes[1], **through)  # guessing behind the provider locks, too
+    assert enable_user(services, ada)["locked_until"] is None
+    assert finishes(codes[1], **through)
+    for _ in range(FREE_TRIES):
+        assert not finishes("000000", **through)
+    assert get_user(services, ada)["locked_until"] is not None
+    assert tries(services, PASSWORD, code=codes[2])
 
 
 def disable_user_of_two(services, staff_members, user):
