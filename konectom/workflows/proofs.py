@@ -4,8 +4,11 @@ Each try is counted before it is judged, so that tries at the same instant canno
 :data:`FREE_TRIES` the account is locked for a minute, then for twice as long after each further try, up to an hour.
 Tries while it is locked are neither counted nor looked at: they do not lengthen the lock. One that is right begins the
 count anew. Codes of whom an OpenID provider let in are counted and locked apart: who mistypes somebody's password here,
-as any stranger can, keeps nobody from coming in through the provider. Whether there is no such account, or it is disabled, or locked, or the password or the code is wrong, the
-answer is the same, and so is its cost: a password is verified each time.
+as any stranger can, keeps nobody from coming in through the provider.
+
+Whether there is no such account, or it is disabled, or locked, or the password or the code is wrong, the answer is the
+same, and so is what costs most: a password is verified each time, and a transaction notes the try. What differs is that
+a try that counts changes a row besides.
 """
 
 from __future__ import annotations
