@@ -36,7 +36,7 @@ from konectom.workflows.services import Services
 _LOG = structlog.get_logger("konectom")
 API_PREFIX = "/api/v1"
 METADATA_MAX_BYTES = 1024 * 1024
-"""Largest body of any request but an upload, which has a limit of its own."""
+"""Largest body of any request but an upload and a form, which have limits of their own."""
 
 
 def create_app(settings: Settings | None = None, *, services: Services | None = None) -> Flask:

@@ -69,6 +69,7 @@ body that was sent, or into the query (``/query/limit``).
 from __future__ import annotations
 
 from typing import Any, ClassVar
+from uuid import UUID
 
 
 class KonectomError(Exception):
@@ -265,9 +266,18 @@ class NotAuthenticated(AccessError):
 
 
 class SecondFactorNeeded(NotAuthenticated):
-    """The password is right; a code of the second factor is needed besides."""
+    """The password is right; a code of the second factor is needed besides.
+
+    ``user_id`` and ``state`` say of whom, and on which state of the account the first factor was right. They are for
+    the second step, and no answer tells them.
+    """
 
     code, title = "second_factor_needed", "Second factor needed"
+
+    def __init__(self, detail: str, *, user_id: UUID, state: str) -> None:
+        super().__init__(detail)
+        self.user_id = user_id
+        self.state = state
 
 
 class EnrolmentRefused(NotAuthenticated):

@@ -22,7 +22,6 @@ from konectom.workflows.logins import authenticate_login
 View = TypeVar("View", bound=Callable[..., Any])
 PUBLIC = "public"
 SIGNED_IN = "signed in"
-FORM_MAX_BYTES = 32 * 1024
 
 
 def public(view: View) -> View:
@@ -54,7 +53,6 @@ def principal() -> Principal:
 
 def guard() -> Response | None:
     """Stop a request before its view unless whoever sends it may; without a login, lead to the page of sign-in."""
-    request.max_content_length = FORM_MAX_BYTES
     declared: str | None = getattr(current_app.view_functions[str(request.endpoint)], "permission", None)
     if declared is None:
         raise NotPermitted("nobody may see this")

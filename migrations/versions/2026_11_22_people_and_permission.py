@@ -166,6 +166,8 @@ def _make() -> None:
         sa.Column("subject", sa.String()),
         sa.Column("failures", sa.Integer(), nullable=False),
         sa.Column("locked_until", INSTANT),
+        sa.Column("provider_failures", sa.Integer(), nullable=False),
+        sa.Column("provider_locked_until", INSTANT),
         sa.Column("created_at", INSTANT, nullable=False),
         sa.Column("disabled_at", INSTANT),
         sa.PrimaryKeyConstraint("id", name="pk_user"),

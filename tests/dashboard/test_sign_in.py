@@ -6,6 +6,7 @@ import pytest
 
 from konectom.app import create_app
 from konectom.workflows.logins import authenticate_login, end_all_logins, end_login
+from konectom.workflows.second_factor import change_password
 from konectom.workflows.service_tokens import ALL, issue_service_token
 from konectom.workflows.users import create_user, disable_user, invite_user
 from tests.dashboard.browser import ORIGIN, Browser
@@ -262,6 +263,14 @@ class TestSecondFactor:
         carried = urlsafe_b64decode(browser.cookie(f"{LOGIN}-step"))
         assert ada.login.encode() not in carried
         assert PASSWORD.encode() not in carried
+
+    def test_a_step_from_before_the_password_was_changed_leads_nowhere(self, browser, person, services, clock):
+        ada = person()
+        browser.sign_in(ada.login, PASSWORD)
+        change_password(services, ada.id, password=PASSWORD, new="quite another password")
+        answer = browser.send("/login/second-factor", code=ada.totp.at(clock()))
+        assert answer.status_code == 401
+        assert browser.cookie(LOGIN) is None
 
     def test_who_was_disabled_in_between_stays_out(self, browser, person, services, clock):
         ada = person()
