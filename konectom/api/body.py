@@ -102,7 +102,8 @@ def _read(most_bytes: int) -> bytes:
 
 def _take_form() -> None:
     if request.mimetype in FORMS:
-        request.environ["wsgi.input"] = io.BytesIO(received_body(current_app.config["MAX_CONTENT_LENGTH"]))
+        most_bytes = request.max_content_length or current_app.config["MAX_CONTENT_LENGTH"]
+        request.environ["wsgi.input"] = io.BytesIO(received_body(most_bytes))
 
 
 def _late(within: timedelta) -> BodyStalled:
