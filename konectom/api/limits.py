@@ -42,7 +42,7 @@ _LOG = structlog.get_logger("konectom.api")
 
 
 def init_app(app: Flask, settings: Settings) -> None:
-    """Count the requests of ``app``; must follow the guard, which says who asks."""
+    """Count the requests of ``app``; must follow the guards, which say who asks."""
     if settings.rate_limits == "off":
         return
     counter = _Counter(settings)
