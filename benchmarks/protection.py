@@ -52,7 +52,7 @@ PARTS: dict[str, tuple[str, ...]] = {
     "consent": ("konectom.workflows.collecting:_read", "konectom.workflows.collecting:Agreed.require"),
     "sealing": ("konectom.workflows.ingest:patient_key", "konectom.workflows.ingest:sealed_upload"),
     "audit": (
-        "konectom.storage.audit:Trail.keep",
+        "konectom.storage.audit_trail:Trail.keep",
         "konectom.storage.audit:_tell",
         "konectom.storage.audit:_before",
         "konectom.api.noting:_begin",

@@ -145,7 +145,10 @@ class Part:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Recording:
-    """One performed test."""
+    """One performed test.
+
+    ``beside`` names streams that came with it and were not read: the test does not use them.
+    """
 
     assessment: str
     parts: tuple[Part, ...]
@@ -155,14 +158,19 @@ class Recording:
     finished: bool = True
     interruption: str | None = None
     device: Device = Device()
+    beside: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
 class Rejected:
-    """A recording that could not be read: which assessment it named, if any, and the error's dict."""
+    """A recording that could not be read: which assessment it named, if any, and the error's dict.
+
+    ``streams`` names all streams that it carried, in whatever part and state; it is None where they cannot be told.
+    """
 
     assessment: str | None
     error: Mapping[str, Any]
+    streams: frozenset[str] | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -214,7 +214,7 @@ class Settings:
     oidc_client_secret = _text("With what this server shows the provider that it is it.", secret=True)
     oidc_name = _text("What staff call the provider; it stands on the button of the page of sign-in.")
     oidc_trust_second_factor = _choice(
-        "yes",
+        "no",
         "Whether a second factor that the provider says it has asked for stands in for the one that is asked for here.",
         "yes",
         "no",

@@ -77,7 +77,7 @@ def put_user_state(user_id: UUID, disabled: bool) -> Any:
 @permits("user.edit")
 @users.body(NewInvitation)
 @users.answers(201, Invitation)
-@users.refuses(NotFound, FieldInvalid)
+@users.refuses(NotFound, LastAdministrator, FieldInvalid)
 def post_user_invitation(user_id: UUID, **what: Any) -> Any:
     """Give out a code with which a user sets a new password; earlier codes end."""
     return invite_user(services(), user_id, **what).as_dict()

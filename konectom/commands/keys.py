@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import click
@@ -12,7 +11,6 @@ from konectom.commands._output import format_option, show_rows
 
 if TYPE_CHECKING:
     from konectom.security.keyring import Ring
-    from konectom.workflows.services import Services
 
 COLUMNS = ("id", "use", "current", "in_use", "created_at")
 
@@ -65,7 +63,7 @@ def rotate(printed: bool) -> None:
 
     with installation() as services:
         if printed:
-            _print_changed(services, lambda ring: ring.with_new(services.clock()))
+            _print(keys.rotated(services))
             return
         click.echo(f"{keys.rotate(services)}: current. Back the keys up, then run: konectom keys rewrap")
 
@@ -95,8 +93,7 @@ def retire(key: str, printed: bool) -> None:
 
     with installation() as services:
         if printed:
-            with keys.nothing_under(services, key):
-                _print_changed(services, lambda ring: ring.with_retired(key))
+            _print(keys.retired(services, key))
             return
         keys.retire(services, key)
         click.echo(f"{key}: retired. Destroy the older backups of the keys")
@@ -115,10 +112,6 @@ def check() -> None:
 
 def _print(ring: Ring) -> None:
     click.echo(ring.document().decode(), nl=False)
-
-
-def _print_changed(services: Services, how: Callable[[Ring], Ring]) -> None:
-    _print(how(services.keys.ring))
 
 
 def _in_words(row: dict[str, object]) -> dict[str, object]:

@@ -8,7 +8,14 @@ from uuid import UUID
 
 import click
 
-from konectom.commands._installation import every_row, identifier_of, installation, patient_named, study_named
+from konectom.commands._installation import (
+    every_row,
+    identifier_of,
+    installation,
+    patient_named,
+    site_named,
+    study_named,
+)
 from konectom.commands._output import Refusal, format_option, print_json, show_one, show_rows, whole_file
 
 if TYPE_CHECKING:
@@ -26,6 +33,7 @@ def command() -> None:
 @command.command("create")
 @click.argument("code")
 @click.option("--study", required=True, metavar="STUDY", help="Code or id of the study.")
+@click.option("--site", metavar="SITE", help="Code of the study's site at which the patient is.")
 @click.option("--birth-year", type=int, help="Year of birth.")
 @click.option("--sex", type=click.Choice(["female", "male", "other"]), help="Sex, as norms tell it apart.")
 @click.option("--education-years", type=float, help="Years at school and after.")
@@ -33,13 +41,14 @@ def command() -> None:
 @click.option("--mass-kg", type=float, help="Body mass in kilograms.")
 @click.option("--handedness", type=click.Choice(["left", "right", "both"]), help="Hand used for writing.")
 @format_option("table", "json")
-def create(code: str, study: str, form: str, **facts: Any) -> None:
+def create(code: str, study: str, site: str | None, form: str, **facts: Any) -> None:
     """Create the patient CODE: a pseudonym, unique in its study. Never use a name or a number that others know."""
     from konectom.workflows.people import create_patient
 
     with installation(changes=True) as services:
         study_id = UUID(study_named(services, study)["id"])
-        show_one(create_patient(services, study_id=study_id, code=code, **facts), COLUMNS, form)
+        site_id = None if site is None else UUID(site_named(services, site, study_id)["id"])
+        show_one(create_patient(services, study_id=study_id, site_id=site_id, code=code, **facts), COLUMNS, form)
 
 
 @command.command("list")

@@ -63,7 +63,8 @@ def list_(form: str) -> None:
 @click.option(
     "--remove-second-factor",
     is_flag=True,
-    help="For who lost it and the recovery codes: removes it, the password and all logins at once.",
+    help="For who lost it and the recovery codes: removes it, the password and all logins at once. Until the code "
+    "is used an OpenID provider lets nobody into the account either.",
 )
 @format_option("table", "json")
 def invite(login: str, remove_second_factor: bool, form: str) -> None:

@@ -24,17 +24,19 @@ from joserfc.errors import ClaimError, JoseError
 from konectom.errors import NotAuthenticated, StoreUnavailable
 from konectom.settings import Settings
 
-SECOND_FACTORS = frozenset({"mfa", "otp", "hwk", "swk", "sc"})
-"""Methods (``amr``, RFC 8176) that are more than something known, or say that there were several."""
+SEVERAL_FACTORS = "mfa"
+"""The method (``amr``, RFC 8176) that says that there were several."""
+POSSESSIONS = frozenset({"otp", "hwk", "swk", "sc"})
+"""Methods by which somebody shows what he or she has. One alone is one factor, as a password alone is."""
+KNOWLEDGE_OR_BODY = frozenset({"pwd", "pin", "face", "fpt", "iris", "retina", "vbm"})
+"""Methods by which somebody shows what he or she knows or is: with a possession, these are two factors."""
 SECOND_FACTOR_CLASSES = frozenset(
-    {
-        "phr",
-        "phrh",
-        "https://refeds.org/profile/mfa",
-        "http://schemas.openid.net/pape/policies/2007/06/multi-factor",
-    }
+    {"https://refeds.org/profile/mfa", "http://schemas.openid.net/pape/policies/2007/06/multi-factor"}
 )
-"""Classes (``acr``) that ask for more than a password: OpenID EAP ACR Values 1.0, REFEDS MFA, PAPE."""
+"""Classes (``acr``) that mean several factors by their definition: REFEDS MFA, PAPE.
+
+Not ``phr`` and ``phrh`` (OpenID EAP ACR Values 1.0): what cannot be phished may be one factor.
+"""
 
 TIME_LIMIT_S = 10
 METADATA_AGE_S = 3600
@@ -193,5 +195,7 @@ class _Registry(OAuth):  # type: ignore[misc]  # Authlib carries no types
 
 
 def _second_factor_in(claims: dict[str, Any]) -> bool:
-    methods = claims.get("amr") or []
-    return not SECOND_FACTORS.isdisjoint(map(str, methods)) or str(claims.get("acr")) in SECOND_FACTOR_CLASSES
+    told = claims.get("amr")
+    methods = set(map(str, told)) if isinstance(told, list) else set()
+    two = bool(methods & POSSESSIONS) and bool(methods & KNOWLEDGE_OR_BODY)
+    return two or SEVERAL_FACTORS in methods or str(claims.get("acr")) in SECOND_FACTOR_CLASSES

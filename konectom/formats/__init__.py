@@ -15,9 +15,10 @@ from konectom.formats._inflate import encoding_of, inflate
 from konectom.formats._json import parse
 from konectom.formats._limits import Limits
 from konectom.formats._registry import Format
+from konectom.formats._streams import KINDS
 from konectom.recording import Session
 
-__all__ = ["FORMATS", "Format", "Limits", "read"]
+__all__ = ["FORMATS", "KINDS", "Format", "Limits", "read"]
 
 FORMATS: tuple[Format, ...] = (
     session1.FORMAT,

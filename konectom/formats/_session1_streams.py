@@ -124,6 +124,19 @@ def _events_of(name: str, rows: Rows, at: str, room: Room) -> Stream:
     return Stream(name, t_s, columns)
 
 
+def stream_names(data: object) -> frozenset[str] | None:
+    """Return the names of all streams in a recording that may be damaged, its parts' too; None if they hide."""
+    if not isinstance(data, dict) or not isinstance(parts := data.get("parts") or [], list):
+        return None
+    found: set[str] = set()
+    for holder in (data, *parts):
+        streams = (holder.get("streams") or {}) if isinstance(holder, dict) else None
+        if not isinstance(streams, dict):
+            return None
+        found.update(streams)
+    return frozenset(found)
+
+
 def refuse_flood(data: Mapping[str, Any], at: str, max_values: int) -> None:
     """Count the values of a recording before any is converted."""
     count = 0

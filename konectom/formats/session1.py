@@ -18,7 +18,7 @@ from konectom.errors import DataError, FieldInvalid, FieldMissing, TooManyRecord
 from konectom.formats._columns import Room
 from konectom.formats._limits import Limits
 from konectom.formats._registry import Format
-from konectom.formats._session1_streams import read_events, read_streams, refuse_flood
+from konectom.formats._session1_streams import read_events, read_streams, refuse_flood, stream_names
 from konectom.recording import Device, Part, Recording, Rejected, Screen, Session
 
 NAME = "konectom.session/1"
@@ -159,7 +159,7 @@ def _recording_or_rejected(data: Any, at: str, device: Device, limits: Limits, r
         return _recording(data, at, device, limits, room)
     except DataError as error:
         name = data.get("assessment") if isinstance(data, dict) else None
-        return Rejected(name if isinstance(name, str) else None, error.as_dict())
+        return Rejected(name if isinstance(name, str) else None, error.as_dict(), stream_names(data))
 
 
 def _recording(data: Any, at: str, device: Device, limits: Limits, room: Room) -> Recording:

@@ -22,6 +22,7 @@ from uuid import UUID
 import orjson
 
 from konectom.errors import FieldInvalid, KonectomError
+from konectom.security.keyring import Term
 
 ENTRY_FORM = b"konectom.audit.entry/1\n"
 HEAD_FORM = b"konectom.audit.head/1\n"
@@ -44,6 +45,10 @@ class Keys(Protocol):
 
     def mac(self, purpose: bytes, data: bytes, key_id: str | None = None) -> tuple[str, str]:
         """Return the id of the key, and the keyed digest (hexadecimal) of ``data``."""
+        ...
+
+    def term(self, key_id: str) -> Term:
+        """Return when a key was in use; raises an error of ours for one that there is not."""
         ...
 
 
@@ -81,7 +86,10 @@ class Head:
 
 
 GENESIS = Head(seq=0, seal="", key="", head_seal="")
-"""The head of an audit without entries. It is the same everywhere, so that no key is needed to set a database up."""
+"""The head of an audit without entries. It is the same everywhere, so that no key is needed to make a schema.
+
+Anybody can write it: it is genuine only where there is nothing yet of which the audit had to tell.
+"""
 
 _NAMES = tuple(each.name for each in fields(Entry))
 
@@ -126,8 +134,26 @@ def fault_of_entry(keys: Keys, entry: Entry, previous: str, key: str, seal: str)
     return None if _same(right, seal) else "seal"
 
 
+def fault_of_key(keys: Keys, at: int, key: str, before: str) -> str | None:
+    """Return what is wrong with the key of an entry, made ``at``, after one under ``before`` (empty: the first).
+
+    ``key_late`` where another key had long taken its place, ``key_back`` where a later one was in use already. So
+    whoever gets hold of an older key can seal nothing under it that is taken for new.
+    """
+    try:
+        term = keys.term(key)
+        if term.ends is not None and at > term.ends.timestamp() * 1_000_000:
+            return "key_late"
+        return "key_back" if before and keys.term(before).place > term.place else None
+    except KonectomError:
+        return "key"
+
+
 def fault_of_head(keys: Keys, head: Head) -> str | None:
-    """Return what is wrong with a head by itself: ``head_key``, ``head_seal``, or nothing."""
+    """Return what is wrong with a head by itself: ``head_key``, ``head_seal``, or nothing.
+
+    Whether :data:`GENESIS` may stand there, only who sees the database can tell.
+    """
     if head == GENESIS:
         return None
     if not head.key:

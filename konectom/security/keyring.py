@@ -17,8 +17,8 @@ import json
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from datetime import datetime
-from typing import Any, Literal
+from datetime import UTC, datetime
+from typing import Any, Literal, NamedTuple
 
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
@@ -73,9 +73,16 @@ class Key:
         return _id_of(root) == self.id
 
 
+class Term(NamedTuple):
+    """When a key was in use: how many were before it, and when another took its place (None: it is current)."""
+
+    place: int
+    ends: datetime | None
+
+
 @dataclass(frozen=True, slots=True)
 class Ring:
-    """The keys by id, and which is current."""
+    """The keys by id, in the order in which they were made, and which is current."""
 
     keys: Mapping[str, Key]
     current: str
@@ -92,6 +99,15 @@ class Ring:
         if key_id == self.current:
             raise KeyInUse("the current key cannot be retired; make another first: konectom keys rotate")
         return replace(self, keys={**self.keys, key_id: self.keys[key_id].retired()})
+
+    def term(self, key_id: str) -> Term:
+        """Return when a key was in use; raises :class:`NotFound`."""
+        ids = list(self.keys)
+        if key_id not in self.keys:
+            raise NotFound(f"there is no key {key_id}")
+        place = ids.index(key_id)
+        after = None if key_id == self.current or key_id == ids[-1] else self.keys[ids[place + 1]]
+        return Term(place, None if after is None else _instant(after.created_at))
 
     def document(self) -> bytes:
         """Return the ring as JSON."""
@@ -140,8 +156,14 @@ def _fault(ring: Ring, listed: int) -> str | None:
     for key in ring.keys.values():
         if key.use not in USES or len(key.secret) != KEY_BYTES or not key.is_itself():
             return f"the key {key.id} is not what it was"
+        _instant(key.created_at)
     current = ring.keys.get(ring.current)
     return None if current is not None and current.use == "seal" else "its current key cannot seal"
+
+
+def _instant(told: str) -> datetime:
+    at = datetime.fromisoformat(told)
+    return at if at.tzinfo is not None else at.replace(tzinfo=UTC)
 
 
 def _authentication(secret: bytes) -> bytes:

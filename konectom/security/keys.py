@@ -8,18 +8,23 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from cryptography.exceptions import InvalidTag
 
 from konectom.errors import KeysMissing, SealBroken
-from konectom.security.key_sources import KeySource, open_source
-from konectom.security.keyring import Key, Ring, new_ring, read_ring
+from konectom.security.key_sources import KeyFile, KeySource, open_source
+from konectom.security.keyring import Key, Ring, Term, new_ring, read_ring
 
 NONCE_BYTES = 12
 KEY_ID_BYTES = 8
 SMALL = b"\x01"
 """First byte of what :meth:`Keychain.seal_small` makes: its version."""
+
+PUT_IN_PLACE = timedelta(hours=1)
+PUT_IN_PLACE_ELSEWHERE = timedelta(days=7)
+"""How long after a new key was made the one before may still be used: in a file, and where somebody has to bring the
+keys to their place and start the servers anew."""
 
 
 class Keychain:
@@ -48,6 +53,15 @@ class Keychain:
     def ring(self) -> Ring:
         """Return all keys as their source holds them at present."""
         return self._reread()
+
+    def term(self, key_id: str) -> Term:
+        """Return when a key was in use, with the time that it takes to put the next in its place.
+
+        Raises :class:`~konectom.errors.NotFound` for one that there is not.
+        """
+        term = self._fresh().term(key_id)
+        late = PUT_IN_PLACE if isinstance(self.source, KeyFile) else PUT_IN_PLACE_ELSEWHERE
+        return term if term.ends is None else term._replace(ends=term.ends + late)
 
     def check(self) -> None:
         """Raise :class:`KeysMissing` or :class:`~konectom.errors.KeysInvalid` unless the keys can be used."""

@@ -8,7 +8,8 @@ A permission is what a view, a page or a command asks for. :data:`MATRIX` says f
 * ``study`` — the study (or the site of it) in which the role was granted; for a program, the study of its token
 * ``everything`` — the whole installation
 
-A role that is not named does not have the permission. Administrators run the installation and see no patient's data;
+A role that is not named does not have the permission; what members of staff have without any role is
+:data:`WITHOUT_ROLE`. Administrators run the installation and see no patient's data;
 researchers see pseudonyms only; monitors change nothing.
 """
 
@@ -36,6 +37,9 @@ STAFF_ROLES: tuple[Role, ...] = ("administrator", "study_manager", "clinician", 
 
 STUDY_ROLES: tuple[Role, ...] = ("study_manager", "clinician", "researcher", "monitor")
 """Roles that are granted in a study; an administrator's is everywhere."""
+
+WITHOUT_ROLE = frozenset({"account.own"})
+"""What every member of staff has, before a first role is granted and after the last one ended: ``own``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -257,7 +261,8 @@ outside of the reach is answered as if it did not exist. This is the only place 
 * `everything`: the whole installation
 
 \\* concerns a study as a whole: a role that was granted at one site does not have it. A program has only those of the
-permissions that its token names.
+permissions that its token names. A member of staff has `account.own` also without any role: whoever is new sets up the
+second factor before a first role is granted, and whoever has none any more can still log out.
 
 """
 

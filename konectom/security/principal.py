@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Literal
 from uuid import UUID
 
-from konectom.security.matrix import MATRIX, Role, reach_of
+from konectom.security.matrix import MATRIX, WITHOUT_ROLE, Role, reach_of
 
 Kind = Literal["device", "user", "service"]
 
@@ -46,6 +46,8 @@ class Principal:
         """Return how far this principal has ``permission``; None where it does not have it at all."""
         if self.permissions is not None and permission not in self.permissions:
             return None
+        if self.kind == "user" and permission in WITHOUT_ROLE:
+            return Scope(patient_id=self.patient_id)
         scopes = [scope for grant in self.grants if (scope := self._scope(grant, permission)) is not None]
         return Scope.union(scopes) if scopes else None
 

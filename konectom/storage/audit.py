@@ -9,38 +9,26 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from contextvars import ContextVar
-from dataclasses import dataclass, field, fields, replace
-from datetime import datetime, timedelta
-from typing import Any, Protocol
+from dataclasses import replace
+from typing import Any
 from uuid import UUID
 
-import orjson
-from sqlalchemy import Connection, event, insert, select
+from sqlalchemy import event, select
 from sqlalchemy import inspect as inspected
-from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import ORMExecuteState, Session, SessionTransaction
 from sqlalchemy.orm.base import NO_VALUE
 
-from konectom.errors import AuditBroken
-from konectom.security.acting import Acting, acting
-from konectom.security.chain import (
-    Change,
-    Entry,
-    canonical_json,
-    seal_entry,
-    seal_head,
-)
-from konectom.storage.audit_head import genuine, read_head, write_head
+from konectom.security.acting import acting
+from konectom.security.chain import Change
+from konectom.storage.audit_trail import Note, Trail
 from konectom.storage.digests import model_of, plan_of
-from konectom.storage.models import AuditRow, Base
-from konectom.storage.types import EPOCH, microseconds
-from konectom.storage.whose import KeyRing, Whose
+from konectom.storage.models import Base
 
 TRAIL, NOTED, WAITING, SAVEPOINTS = "trail", "noted", "noted_waiting", "noted_savepoints"
 """Where a session keeps its trail, what is to be told, what is being flushed, and how much was told at savepoints."""
 
-_INSERT = insert(AuditRow)
-"""Made once: to put a statement together costs SQLAlchemy more than SQLite takes to run it."""
+BEGINS = "audit_begins"
+"""Set in the information of a session with which the audit of a database begins."""
 
 
 class Tally:
@@ -61,81 +49,6 @@ def count_entries() -> Tally:
 
 class NotTold(TypeError):
     """The program tried to change audited rows in a way of which the audit learns nothing."""
-
-
-class Clock(Protocol):
-    """Tells the time."""
-
-    def __call__(self) -> datetime:
-        """Return the present instant."""
-        ...
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Note:
-    """An entry on its way: ``before`` and ``after`` are what the row said, still in the open.
-
-    ``facts`` are the row's own values by attribute, by which it is found out whose it is.
-    """
-
-    who: Acting
-    change: Change
-    entity: str
-    entity_id: str
-    before: bytes | None = None
-    after: bytes | None = None
-    facts: Mapping[str, Any] = field(default_factory=dict)
-    detail: Mapping[str, Any] = field(default_factory=dict)
-
-
-class Trail:
-    """Seals what sessions have to tell, with the keys of the installation. Shared by threads."""
-
-    def __init__(self, keys: KeyRing, clock: Clock) -> None:
-        self.keys, self._clock = keys, clock
-
-    def keep(self, connection: Connection, notes: list[Note]) -> None:
-        """Add the entries. From here to the commit nobody else adds any.
-
-        Raises :class:`AuditBroken` where the head is not the one that was sealed last: to go on would hide it.
-        """
-        whose = Whose.of(connection, self.keys, notes)
-        found = read_head(connection, lock=True)
-        key, at = self.keys.current_id, microseconds(self._clock())
-        head = genuine(found, self.keys)
-        rows, previous = [], head.seal
-        for seq, note in enumerate(notes, head.seq + 1):
-            entry = self._entry(seq, at, note, whose)
-            previous = seal_entry(self.keys, entry, previous, key)
-            rows.append(_row(entry, key, previous))
-        try:
-            connection.execute(_INSERT, rows)
-        except IntegrityError as error:
-            raise AuditBroken("the audit holds entries that come after its head; see: konectom audit verify") from error
-        write_head(connection, seal_head(self.keys, head.seq + len(rows), previous, key))
-
-    def _entry(self, seq: int, at: int, note: Note, whose: Whose) -> Entry:
-        who, patient_id = note.who, whose.patient_of(note)
-        return Entry(
-            seq=seq,
-            at=at,
-            actor_kind=who.kind,
-            actor_id=who.id,
-            actor_name=who.name,
-            action=who.action,
-            change=note.change,
-            study_id=whose.study_of(note),
-            patient_id=patient_id,
-            entity=note.entity,
-            entity_id=note.entity_id,
-            before=whose.digest(patient_id, note.before),
-            after=whose.digest(patient_id, note.after),
-            why=whose.seal_why(patient_id, who.why),
-            request_id=who.request_id,
-            address=who.address,
-            # As it will be read: sorted, and of nothing but what JSON has.
-            detail=orjson.loads(canonical_json(dict(note.detail))),
-        )
 
 
 def note(
@@ -161,6 +74,12 @@ def note(
     _notes(db).append(
         Note(who=who, change=change, entity=entity, entity_id=entity_id, facts=facts, detail=detail or {})
     )
+
+
+def begin(db: Session) -> None:
+    """Let the audit begin with a sealed entry, in a database whose schema had none before: its rows may be older."""
+    db.info[BEGINS] = True
+    note(db, entity="audit")
 
 
 def audit(session_class: type[Session]) -> None:
@@ -251,7 +170,7 @@ def _before_commit(session: Session) -> None:
         trail: Trail | None = session.info.get(TRAIL)
         if trail is None:
             raise NotTold("this database has no trail")
-        trail.keep(session.connection(), notes)
+        trail.keep(session.connection(), notes, begins=session.info.pop(BEGINS, False))
         if (tally := _TALLY.get()) is not None:
             tally.entries += len(notes)
 
@@ -268,6 +187,7 @@ def _rolled_back(session: Session, previous: SessionTransaction) -> None:
         del _notes(session)[kept:]
     elif previous.parent is None:
         session.info.pop(NOTED, None)
+        session.info.pop(BEGINS, None)
         session.info.pop(SAVEPOINTS, None)
 
 
@@ -291,8 +211,3 @@ def _before(session: Session, row: Base) -> dict[str, Any]:
         found = session.connection().execute(select(*columns).where(*(column == key for column, key in whole_key)))
         values = dict(found.mappings().one())
     return values
-
-
-def _row(entry: Entry, key: str, seal: str) -> dict[str, Any]:
-    told = {each.name: getattr(entry, each.name) for each in fields(entry)}
-    return told | {"at": EPOCH + timedelta(microseconds=entry.at), "key": key, "seal": seal}

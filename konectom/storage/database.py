@@ -26,7 +26,8 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm import Session
 
 from konectom.errors import MigrationNeeded, StoreUnavailable, TooSlow
-from konectom.storage.audit import TRAIL, Trail, audit
+from konectom.storage.audit import TRAIL, audit
+from konectom.storage.audit_trail import Trail
 from konectom.storage.guard import guard
 
 BUSY_TIMEOUT_MS = 30_000

@@ -19,10 +19,11 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from alembic.util import CommandError
 from sqlalchemy import Connection, text
+from sqlalchemy import inspect as inspected
 
 from konectom.errors import MigrationNeeded
 from konectom.storage.database import WRITES, open_engine
-from konectom.storage.models import Base
+from konectom.storage.models import AuditHead, Base
 
 UPGRADE_LOCK = 0x6B6F6E65
 """Number of PostgreSQL's advisory lock under which one process upgrades while others wait."""
@@ -57,6 +58,12 @@ def current_revision(url: str) -> str | None:
     """Return the revision that the database is at, None where it was never set up."""
     with _connection(url) as connection:
         return MigrationContext.configure(connection).get_current_revision()
+
+
+def has_audit(url: str) -> bool:
+    """Tell whether the database's schema has an audit already."""
+    with _connection(url) as connection:
+        return inspected(connection).has_table(AuditHead.__tablename__)
 
 
 @cache

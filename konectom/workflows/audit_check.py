@@ -20,8 +20,9 @@ from konectom.security.chain import (
     Keys,
     fault_of_entry,
     fault_of_head,
+    fault_of_key,
 )
-from konectom.storage.audit_head import genuine, read_head
+from konectom.storage.audit_head import genuine, read_head, tells_nothing
 from konectom.storage.audit_rows import Stored, stored_entries, stored_seal
 from konectom.storage.digests import PATIENT, audited_models, installations_digest, plan_of
 from konectom.storage.models import Base, Erasure
@@ -38,10 +39,13 @@ SENTENCES = {
     "gap": "entries are missing before entry {seq}",
     "form": "entry {seq} is not as entries are written",
     "key": "entry {seq} is sealed under a key that this installation does not have",
+    "key_late": "entry {seq} is sealed under a key that had been replaced before it was made",
+    "key_back": "entry {seq} is sealed under an older key than the entry before",
     "seal": "entry {seq} was changed, or stands where it did not stand",
     "head_missing": "the head of the audit is missing",
     "head_key": "the head is sealed under a key that this installation does not have",
     "head_seal": "the head of the audit was changed",
+    "emptied": "the audit was emptied: it tells of nothing, and there are rows of which it must",
     "cut_off": "entries are missing at the end: the last is {seq}, and the head tells of more",
     "beyond": "entry {seq} comes after those of which the head tells",
     "head": "the head tells of another entry {seq} than the one that is there",
@@ -144,6 +148,8 @@ def check_chain(
     report = Report(head=read_head(connection))
     end = _walk(keys, connection, report, last)
     _check_head(keys, report, end)
+    if report.head == GENESIS and not tells_nothing(connection):
+        report.add("emptied")
     if anchor is not None and anchor.seq > 0 and stored_seal(connection, anchor.seq) != anchor.seal:
         report.add("anchor", anchor.seq)
     return report
@@ -155,7 +161,8 @@ def anchor_of(services: Services) -> Anchor:
     Raises :class:`~konectom.errors.AuditBroken` where the head is not as it was sealed.
     """
     with services.db.read() as db:
-        head = genuine(read_head(db.connection()), services.keys)
+        connection = db.connection()
+        head = genuine(connection, read_head(connection), services.keys)
     return Anchor(head.seq, head.seal)
 
 
@@ -173,6 +180,7 @@ def _walk(keys: Keys, connection: Connection, report: Report, last: dict[tuple[s
             report.add("form", found.seq)
         elif before.entry is not None or before.seq == GENESIS.seq:
             fault = fault_of_entry(keys, found.entry, before.seal, found.key, found.seal)
+            fault = fault or fault_of_key(keys, found.entry.at, found.key, before.key)
             if fault is not None:
                 report.add(fault, found.seq)
         entry, before = found.entry, found
@@ -193,7 +201,7 @@ def _check_head(keys: Keys, report: Report, end: Stored) -> None:
         report.add("cut_off", end.seq)
     elif end.seq is not None and head.seq < end.seq:
         report.add("beyond", head.seq + 1)
-    elif head.seal != end.seal:
+    elif (head.seal, head.key) != (end.seal, end.key):
         report.add("head", head.seq)
 
 

@@ -1,8 +1,9 @@
 """Types of data: what a patient agrees to, one by one.
 
 They follow from what assessments declare: each has the type of its domain, and a recording that carries positions or
-sound is of that type besides, whatever the test. What clinicians and laboratories found is ``clinical``. A recording
-whose test nobody here knows is ``other``: what it holds cannot be told.
+sound is of that type besides, whatever the test, and whether it can be read or not. What clinicians and laboratories
+found is ``clinical``. A recording whose test nobody here knows is ``other``, and so is one with a stream that nobody
+knows, or that is damaged so that its streams cannot be told: what it holds is not known.
 """
 
 from __future__ import annotations
@@ -10,7 +11,8 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 
 from konectom.assessments import every_assessment
-from konectom.errors import FieldInvalid, FieldMissing
+from konectom.errors import FieldInvalid, FieldMissing, StreamUnknown
+from konectom.formats import KINDS
 from konectom.recording import Recording, Rejected
 
 CLINICAL, LOCATION, VOICE, OTHER = "clinical", "location", "voice", "other"
@@ -42,13 +44,20 @@ def data_type_of(assessment: str) -> str:
 def data_types_of(recording: Recording | Rejected) -> frozenset[str]:
     """Return every type of data that a recording carries, also in streams that could not be read.
 
-    Of a recording that was rejected only its test is known.
+    The bytes of one that was rejected are kept with the session's, so it is asked of in the same way.
     """
     if isinstance(recording, Rejected):
-        return frozenset({data_type_of(recording.assessment or "")})
-    streams = {name for part in recording.parts for name in (*part.streams, *(each.stream for each in part.defects))}
-    carried = {BY_STREAM[name] for name in streams if name in BY_STREAM}
-    return frozenset({data_type_of(recording.assessment), *carried})
+        streams = recording.streams
+        carried = {OTHER} if streams is None else _types_of_streams(streams, unknown=streams - KINDS.keys())
+        return frozenset({data_type_of(recording.assessment or ""), *carried})
+    defects = [each for part in recording.parts for each in part.defects]
+    names = {name for part in recording.parts for name in part.streams} | {each.stream for each in defects}
+    unknown = {each.stream for each in defects if each.code == StreamUnknown.code}
+    return frozenset({data_type_of(recording.assessment), *_types_of_streams(names | recording.beside, unknown)})
+
+
+def _types_of_streams(names: Collection[str], unknown: Collection[str]) -> set[str]:
+    return {BY_STREAM[name] for name in names if name in BY_STREAM} | ({OTHER} if unknown else set())
 
 
 def data_types_of_key(key: str) -> frozenset[str]:

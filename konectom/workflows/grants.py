@@ -128,7 +128,11 @@ def require_another_administrator(db: Session, user_id: UUID) -> None:
         .with_for_update()
     )
     administrators = [user for _, user in db.execute(asked)]
-    can_come_in = [user for user in administrators if user.password_hash is not None or user.subject is not None]
+    can_come_in = [
+        user
+        for user in administrators
+        if user.password_hash is not None or (user.subject is not None and user.reset_at is None)
+    ]
     if any(user.id == user_id for user in administrators) and all(user.id == user_id for user in can_come_in):
         raise LastAdministrator("there is no other administrator who can log in")
 

@@ -20,6 +20,8 @@ from sqlalchemy.exc import IntegrityError
 from konectom import formats
 from konectom.errors import (
     BodyTooLarge,
+    ConsentMissing,
+    ConsentWithdrawn,
     DigestConflict,
     NotFound,
     NothingUsable,
@@ -154,7 +156,7 @@ def _keep(
         try:
             keep_session(services, upload, sealed, session, outcomes)
             break
-        except NotFound:  # the patient was erased meanwhile
+        except (NotFound, ConsentMissing, ConsentWithdrawn, PatientRestricted):  # decided meanwhile
             _take_back(services, sealed)
             raise
         except IntegrityError:

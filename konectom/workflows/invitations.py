@@ -38,12 +38,17 @@ class NewInvitation:
 
 
 def invite(services: Services, db: Session, user: User, *, remove_second_factor: bool = False) -> NewInvitation:
-    """Return a new code for a user within a transaction; earlier ones end."""
+    """Return a new code for a user within a transaction; earlier ones end.
+
+    Where the second factor is removed, nothing but a code opens the account until a password is set with one: neither
+    the old password, nor an OpenID provider, which may have asked for no more than a password of its own.
+    """
     now = services.clock()
     end_invitations_of(db, user.id, now)
     if remove_second_factor:
         forget_second_factor(db, user)
         user.password_hash = user.password_set_at = None
+        user.reset_at = now
         end_logins_of(db, user.id, now)
     made = NewInvitation(new_secret("invitation"), now + services.settings.invitation_lifetime)
     row = Invitation(
@@ -68,7 +73,7 @@ def accept_invitation(services: Services, *, code: str, password: str) -> dict[s
     with services.db.write() as db:
         invitation, user = _invited(services, db, code, lock=True)
         invitation.used_at = user.password_set_at = services.clock()
-        user.password_hash, user.failures, user.locked_until = password_hash, 0, None
+        user.password_hash, user.failures, user.locked_until, user.reset_at = password_hash, 0, None, None
         end_logins_of(db, user.id, invitation.used_at)
         return {"login": user.login, "name": user.name}
 

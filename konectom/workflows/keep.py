@@ -16,6 +16,7 @@ from konectom.assessments.base import Result
 from konectom.errors import FieldInvalid
 from konectom.recording import Recording, Rejected, Session
 from konectom.storage.models import Blob, RecordingRow, ResultRow, ScoreRow, SessionRow
+from konectom.workflows.collecting import Agreed
 from konectom.workflows.entries import catalogue_id, measure_ids
 from konectom.workflows.people import find_patient
 from konectom.workflows.process import Extracted, Failed
@@ -49,13 +50,15 @@ def keep_session(
     """Write all rows of a session that is new.
 
     Raises IntegrityError where another wrote the same meanwhile, :class:`~konectom.errors.NotFound` where the patient
-    was erased meanwhile; then nothing was written.
+    was erased meanwhile, :class:`~konectom.errors.ConsentWithdrawn`, :class:`~konectom.errors.ConsentMissing` or
+    :class:`~konectom.errors.PatientRestricted` where that was decided meanwhile; then nothing was written.
     """
     now = services.clock()
     times = times_of(session)
     with services.db.write() as db:
-        # Whoever erases the patient has done so, or waits until this session is there to be erased.
+        # Whoever erases or restricts the patient, or withdraws consent, has done so, or waits until this is kept.
         find_patient(db, upload.patient_id, lock=True)
+        Agreed.of(db, upload.patient_id).require(session)
         if db.get(Blob, sealed.name) is None:
             db.add(Blob(object=sealed.name, size_bytes=len(upload.body), stored_at=now))
             db.flush()

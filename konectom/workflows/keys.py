@@ -1,25 +1,30 @@
 """The keys of the installation and what lies sealed under them: which are needed, changing them, ending their use.
 
 The order of a change is rotate, rewrap, retire. Servers run on meanwhile: before each use of the keys they look
-whether these were changed.
+whether these were changed. Each change leaves an entry in the audit.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import replace
+from datetime import datetime
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from sqlalchemy import Table, func, select, text
 from sqlalchemy.orm import Session
 
 from konectom.errors import KeyInUse, MigrationNeeded
+from konectom.security.acting import acting, acting_as
 from konectom.security.keys import key_id_of
 from konectom.security.totp import TOTP_PURPOSE
+from konectom.storage.audit import note
 from konectom.storage.models import AuditRow, PatientKey, User
 from konectom.workflows.patient_keys import rewrap_patient_key
 
 if TYPE_CHECKING:
+    from konectom.security.keyring import Ring
     from konectom.workflows.services import Services
 
 BATCH = 500
@@ -89,8 +94,19 @@ def is_unused(services: Services) -> bool:
 
 def rotate(services: Services) -> str:
     """Add a key under which all that is new is sealed from now on, and return its id."""
-    services.keys.change(lambda ring: ring.with_new(services.clock()))
+    with services.db.write() as db:
+        now = _later_than_all(services, db)
+        services.keys.change(lambda ring: ring.with_new(now))
+        _tell(db, "key.rotate", services.keys.current_id)  # the first entry that is sealed under it
     return services.keys.current_id
+
+
+def rotated(services: Services) -> Ring:
+    """Return the keys with a further one, for somebody to put in their place."""
+    with services.db.write() as db:
+        ring = services.keys.ring.with_new(_later_than_all(services, db))
+        _tell(db, "key.rotate", ring.current, printed=True)
+    return ring
 
 
 def rewrap(services: Services) -> Iterator[int]:
@@ -113,13 +129,21 @@ def retire(services: Services, key_id: str) -> None:
     Raises :class:`KeyInUse` while something lies sealed under it. What old backups of the database hold under it is of
     no use from then on, once the old copies of the keys are destroyed too.
     """
-    with nothing_under(services, key_id):
+    with nothing_under(services, key_id) as db:
         services.keys.change(lambda ring: ring.with_retired(key_id))
+        _tell(db, "key.retire", key_id)
+
+
+def retired(services: Services, key_id: str) -> Ring:
+    """Return the keys with one retired, for somebody to put in their place; raises as :func:`retire` does."""
+    with nothing_under(services, key_id) as db:
+        _tell(db, "key.retire", key_id, printed=True)
+        return services.keys.ring.with_retired(key_id)
 
 
 @contextmanager
-def nothing_under(services: Services, key_id: str) -> Iterator[None]:
-    """Hold off all that could be sealed under a key.
+def nothing_under(services: Services, key_id: str) -> Iterator[Session]:
+    """Hold off all that could be sealed under a key, and yield the session that does so.
 
     Raises :class:`KeyInUse` where something is already or the key is current, :class:`~konectom.errors.NotFound` for
     one that there is not.
@@ -129,7 +153,18 @@ def nothing_under(services: Services, key_id: str) -> Iterator[None]:
         _lock(db, [each.table for each in SEALED])
         if key_id in needed_keys(db):
             raise KeyInUse(f"something is still sealed under the key {key_id}; run first: konectom keys rewrap")
-        yield
+        yield db
+
+
+def _later_than_all(services: Services, db: Session) -> datetime:
+    """Return the present, and nothing before any entry that is sealed under the key at hand: clocks are set back."""
+    last = db.scalar(select(func.max(AuditRow.at)))
+    return services.clock() if last is None else max(last, services.clock())
+
+
+def _tell(db: Session, action: str, key_id: str, *, printed: bool = False) -> None:
+    with acting_as(replace(acting(), action=action)):
+        note(db, entity="key", entity_id=key_id, detail={"printed": True} if printed else None)
 
 
 def _lock(db: Session, tables: list[Table]) -> None:

@@ -102,7 +102,7 @@ def open_login(services: Services, user_id: UUID, method: Method = "oidc") -> Op
     """Open a login for a user who proved elsewhere who he or she is; raises :class:`NotAuthenticated`."""
     with services.db.write() as db:
         user = db.get(User, user_id, with_for_update=True)
-        if user is None or user.disabled_at is not None:
+        if user is None or user.disabled_at is not None or user.reset_at is not None:
             raise NotAuthenticated(REFUSED)
         return _open(services, db, user, method)
 

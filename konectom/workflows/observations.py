@@ -65,7 +65,7 @@ def _enter(services: Services, patient_id: UUID, finding: Finding, now: datetime
     with services.db.write() as db:
         patient, withheld = shown_patient(db, patient_id)
         withheld.require(OBSERVED)
-        # Of two who enter the same, the second waits and finds it. Uploads need not wait: they change no patient.
+        # Of two who enter the same, the second waits and finds it.
         db.refresh(patient, with_for_update={"key_share": True})
         (kept,) = keep_findings(db, [(patient_id, finding)], now, again=True)
         if kept.what == "contradicted":

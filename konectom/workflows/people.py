@@ -132,9 +132,11 @@ def find_patient(
 ) -> Patient:
     """Return a patient's row; raises :class:`NotFound`, with ``at`` for where the patient was named.
 
-    ``lock`` lets nobody erase the patient before this transaction ends.
+    ``lock`` lets nobody erase or restrict the patient, or decide on consent, before this transaction ends; others that
+    lock likewise are not waited for. Such a transaction must not change the patient's row.
     """
-    row = db.get(Patient, patient, with_for_update={"read": True, "key_share": True} if lock else None)
+    # FOR SHARE: the weaker FOR KEY SHARE would let FOR NO KEY UPDATE pass, with which consent is decided on.
+    row = db.get(Patient, patient, with_for_update={"read": True} if lock else None)
     if row is None or study_id not in (None, row.study_id):
         raise NotFound("there is no such patient", at=at)
     return row

@@ -96,7 +96,10 @@ def with_own_proof(
         has_password = db.get_one(User, user_id).password_hash is not None
     if not has_password and not ask_code:
         with services.db.write() as db:
-            return act(db, db.get_one(User, user_id, with_for_update=True))
+            user = db.get_one(User, user_id, with_for_update=True)
+            if user.password_hash is not None or user.reset_at is not None:
+                raise FieldInvalid("the account is being set up anew: use the invitation", at="/password")
+            return act(db, user)
     told = (password or "") if has_password else None
     try:
         return with_proof(services, User.id == user_id, told, act, code=code, ask_code=ask_code)

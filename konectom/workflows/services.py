@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from konectom.security.keys import Keychain
 from konectom.security.passwords import Passwords
 from konectom.settings import Settings
-from konectom.storage.audit import Trail
+from konectom.storage.audit_trail import Trail
 from konectom.storage.database import Database
 from konectom.storage.objects import ObjectStore, open_store
 from konectom.workflows.entries import require_same_catalogues

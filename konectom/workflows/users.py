@@ -73,9 +73,12 @@ def invite_user(services: Services, user_id: UUID, *, remove_second_factor: bool
     """Return a new code with which a user sets a new password; earlier codes end.
 
     Until then the old password holds, unless the second factor is removed as well: then the code alone opens the
-    account from now on, lest a password alone do so.
+    account, lest a password alone do so, here or at an OpenID provider; that also holds when the code has expired.
+    Raises :class:`LastAdministrator` where nobody else could let the user in again.
     """
     with services.db.write() as db:
+        if remove_second_factor:
+            require_another_administrator(db, user_id)  # first: it locks the rows in an order
         row = find_user(db, user_id, lock=True)
         return invite(services, db, row, remove_second_factor=remove_second_factor)
 
@@ -129,9 +132,9 @@ def user_of_subject(services: Services, *, issuer: str, subject: str, email: str
             if row is None and email and email_verified is True:
                 unlinked = select(User).where(User.login == normal_login(email), User.subject.is_(None))
                 row = db.scalars(unlinked.with_for_update()).one_or_none()
-                if row is not None and row.disabled_at is None:
+                if row is not None and row.disabled_at is None and row.reset_at is None:
                     row.issuer, row.subject = issuer, subject
-            if row is None or row.disabled_at is not None:
+            if row is None or row.disabled_at is not None or row.reset_at is not None:
                 raise NotAuthenticated(REFUSED)
             return row.id
     except IntegrityError:  # another login of the same person was linked to another user at the same instant

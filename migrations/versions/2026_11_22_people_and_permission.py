@@ -158,6 +158,7 @@ def _make() -> None:
         sa.Column("name", sa.String(), nullable=False),
         sa.Column("password_hash", sa.String()),
         sa.Column("password_set_at", INSTANT),
+        sa.Column("reset_at", INSTANT),
         sa.Column("totp_sealed", sa.LargeBinary()),
         sa.Column("totp_confirmed_at", INSTANT),
         sa.Column("totp_step", sa.BigInteger()),

@@ -99,6 +99,18 @@ def test_the_own_account_shows_roles_and_nothing_that_opens(ada, log_in):
     assert not {"password_hash", "totp_sealed", "failures"} & set(me)
 
 
+def test_who_has_no_role_yet_has_an_account_and_nothing_else(staff_members, callers, log_in, clock):
+    staff_members.with_password("grace")
+    grace = log_in("grace")
+    assert grace.get("/me").json["grants"] == []
+    started = grace.post("/me/second-factor", json={"password": PASSWORD}).json
+    code = pyotp.TOTP(started["secret"].replace(" ", "")).at(clock.now)
+    assert grace("PUT", "/me/second-factor/confirmation", json={"code": code}).status_code == 200
+    assert grace.get("/studies").status_code == 403
+    assert grace("DELETE", "/logins/current").status_code == 204
+    assert grace.get("/me").status_code == 401
+
+
 def test_logging_out_counts_at_once(ada, log_in):
     first, second = log_in(), log_in()
     assert first("DELETE", "/logins/current").status_code == 204

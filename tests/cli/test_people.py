@@ -50,3 +50,19 @@ def test_a_code_of_two_studies_needs_the_study(konectom, people):
     assert "--study" in konectom("device", "enrol", "--patient", "P1", status=1).stderr
     made = konectom.json("device", "enrol", "--patient", "P1", "--study", "two")
     assert UUID(made["patient"]) == wanted
+
+
+def test_a_patient_is_made_at_a_site(konectom):
+    konectom("study", "create", "pilot")
+    site = konectom.json("site", "create", "N", "--study", "pilot")
+    made = konectom.json("patient", "create", "P1", "--study", "pilot", "--site", "N")
+    assert made["site"] == site["id"]
+    assert "no site" in konectom("patient", "create", "P2", "--study", "pilot", "--site", "S", status=1).stderr
+
+
+def test_the_terms_of_a_study_are_changed(konectom):
+    konectom("study", "create", "pilot")
+    words = ("--retain-until", "2041-12-31", "--consent", "elsewhere", "--reason", "protocol 3")
+    changed = konectom.json("study", "edit", "pilot", *words)
+    assert (changed["retain_until"], changed["consent"]) == ("2041-12-31", "elsewhere")
+    assert konectom.json("study", "list") == [changed]

@@ -48,7 +48,8 @@ def app_at(services):
     """Make the application of an installation whose staff sign in at a provider."""
 
     def make(issuer, **settings):
-        return create_app(services=with_settings(services, oidc_issuer=issuer, **CLIENT, **settings))
+        told = {"oidc_issuer": issuer, "oidc_trust_second_factor": "yes"} | CLIENT | settings
+        return create_app(services=with_settings(services, **told))
 
     yield make
     structlog.reset_defaults()
@@ -174,6 +175,12 @@ class TestWithARealProvider:
         for app, claims, path in (
             (trusting, told, "/login/second-factor"),
             (trusting, told | {"amr": ["pwd"]}, "/login/second-factor"),
+            (trusting, told | {"amr": ["otp"]}, "/login/second-factor"),
+            (trusting, told | {"amr": ["hwk", "swk", "sc", "otp"]}, "/login/second-factor"),
+            (trusting, told | {"amr": ["pwd", "pin", "fpt"]}, "/login/second-factor"),
+            (trusting, told | {"acr": "phr"}, "/login/second-factor"),
+            (trusting, told | {"amr": ["otp", "pwd"]}, "/"),
+            (trusting, told | {"amr": ["hwk", "fpt"]}, "/"),
             (trusting, told | {"amr": ["pwd", "mfa"]}, "/"),
             (trusting, told | {"acr": "https://refeds.org/profile/mfa"}, "/"),
             (strict, told | {"amr": ["pwd", "mfa"]}, "/login/second-factor"),
@@ -417,6 +424,9 @@ WHOLE = {"oidc_issuer": "https://id.konectom.test", "oidc_client_id": "k", "oidc
 
 
 class TestSettings:
+    def test_the_provider_is_not_trusted_with_the_second_factor_unless_told_so(self):
+        assert load_settings({}, **WHOLE).oidc_trust_second_factor == "no"
+
     @pytest.mark.parametrize("absent", WHOLE)
     def test_half_a_provider_is_refused(self, absent):
         with pytest.raises(SettingInvalid, match=f"KONECTOM_{absent.upper()} is not set"):

@@ -276,6 +276,17 @@ class TestSecondFactor:
         assert "First set up a second factor" in browser.page.text
 
 
+def test_who_has_no_role_yet_sets_up_the_second_factor_and_signs_out(browser, person, enter):
+    enter(person(role=None, second_factor=False), browser)
+    assert browser.path == "/account/second-factor"
+    assert browser.response.status_code == 200
+    assert browser.send("/account/second-factor", password=PASSWORD).status_code == 200
+    browser.open("/account")
+    assert browser.response.status_code == 200
+    browser.send("/logout")
+    assert browser.path == "/login"
+
+
 class TestInvitation:
     def test_a_code_sets_a_password_once(self, browser, services, staff_members, enter):
         _, invitation = create_user(services, login="grace@konectom.test", name="Grace")

@@ -3,6 +3,7 @@
 import hashlib
 import hmac
 from dataclasses import fields, replace
+from datetime import UTC, datetime
 from uuid import UUID
 
 import pytest
@@ -18,9 +19,11 @@ from konectom.security.chain import (
     canonical_json,
     fault_of_entry,
     fault_of_head,
+    fault_of_key,
     seal_entry,
     seal_head,
 )
+from konectom.security.keyring import Term
 
 ENTRY = Entry(
     seq=7,
@@ -54,6 +57,11 @@ class Ring:
             raise KeysMissing("there is no such key")
         return key_id, hmac.new(key_id.encode() + purpose, data, hashlib.sha256).hexdigest()
 
+    def term(self, key_id):
+        if key_id not in ("one", "two"):
+            raise KeysMissing("there is no such key")
+        return Term(0, datetime(2026, 11, 21, 12, tzinfo=UTC)) if key_id == "one" else Term(1, None)
+
 
 KEYS = Ring()
 OTHER = {
@@ -81,6 +89,15 @@ def test_the_seal_changes_with_what_came_before_and_with_the_key():
     assert fault_of_entry(KEYS, ENTRY, "before", "two", seal) == "seal"
     assert fault_of_entry(KEYS, ENTRY, "before", "three", seal) == "key"
     assert fault_of_entry(KEYS, ENTRY, "before", "one", seal + "é") == "seal"
+
+
+def test_an_older_key_seals_nothing_new():
+    noon = 1_795_262_400_000_000
+    assert fault_of_key(KEYS, noon, "one", "one") is None
+    assert fault_of_key(KEYS, noon + 1, "one", "one") == "key_late"
+    assert fault_of_key(KEYS, noon + 1, "two", "one") is None
+    assert fault_of_key(KEYS, noon - 1, "one", "two") == "key_back"
+    assert fault_of_key(KEYS, noon, "three", "one") == "key"
 
 
 texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=8)

@@ -414,6 +414,7 @@ def test_without_keys_nothing_is_written(services, entries, study):
         "DELETE FROM audit_head",
         "UPDATE audit_head SET seq = 0",
         "UPDATE audit_head SET seq = 0, seal = '', \"key\" = ''",
+        "DELETE FROM audit; UPDATE audit_head SET seq = 0, seal = '', \"key\" = '', head_seal = ''",
         "UPDATE audit_head SET head_seal = 'f' || substr(head_seal, 2)",
         "UPDATE audit_head SET seal = (SELECT seal FROM audit WHERE seq = 1), seq = 1",
         "INSERT INTO audit SELECT seq + 1, at, actor_kind, actor_id, actor_name, action, change, study_id, patient_id,"
@@ -424,9 +425,9 @@ def test_without_keys_nothing_is_written(services, entries, study):
 def test_a_broken_audit_is_not_written_on(services, people, tampering):
     people.study(), people.study()
     with services.db.engine.begin() as connection:
-        connection.execute(
-            text(tampering.replace("'f' ||", "CASE substr(head_seal, 1, 1) WHEN 'f' THEN '0' ELSE 'f' END ||"))
-        )
+        for each in tampering.split("; "):
+            other = "CASE substr(head_seal, 1, 1) WHEN 'f' THEN '0' ELSE 'f' END ||"
+            connection.execute(text(each.replace("'f' ||", other)))
     assert not verify(services).sound
     with pytest.raises(AuditBroken, match="audit verify"):
         people.study()

@@ -2,6 +2,8 @@
 
 import csv
 import io
+import sqlite3
+from dataclasses import replace
 from datetime import timedelta
 from uuid import UUID, uuid4
 
@@ -9,15 +11,21 @@ import orjson
 import pytest
 from sqlalchemy import delete, select, text
 
-from konectom.errors import FieldInvalid, KeysMissing
+from konectom.errors import AuditBroken, FieldInvalid, KeysMissing
 from konectom.security.acting import Acting, acting_as, because
-from konectom.security.chain import Anchor
+from konectom.security.chain import Anchor, seal_entry, seal_head
 from konectom.security.principal import EVERYTHING, Scope
+from konectom.settings import load_settings
 from konectom.storage.audit import note
-from konectom.storage.models import AuditRow, Erasure, Patient, PatientKey, Site, Study
+from konectom.storage.audit_rows import stored_entries
+from konectom.storage.models import AuditRow, Base, Erasure, Patient, PatientKey, Site, Study
 from konectom.storage.whose import KEY_PURPOSE
 from konectom.workflows.audit import Which, export_audit, last_entries, list_audit, note_read
 from konectom.workflows.audit_check import anchor_of, verify
+from konectom.workflows.keys import retire, rewrap, rotate
+from konectom.workflows.services import Services
+from konectom.workflows.set_up import set_up
+from tests.world import user
 
 
 @pytest.fixture
@@ -48,6 +56,15 @@ def execute(services, statement, **values):
     """Change the database as somebody would who has its password and not the program."""
     with services.db.engine.begin() as connection:
         connection.execute(text(statement), values)
+
+
+def behind(services, *statements):
+    """Change the SQLite file as somebody would who has it and does not mind what refers to what."""
+    connection = sqlite3.connect(services.settings.data_dir / "konectom.sqlite3")
+    for each in statements:
+        connection.execute(*([each] if isinstance(each, str) else each))
+    connection.commit()
+    connection.close()
 
 
 def test_entries_are_listed_page_by_page_newest_last(services, people):
@@ -183,6 +200,33 @@ def test_an_audit_without_entries_is_sound(services):
     assert str(anchor_of(services)) == "0:"
 
 
+@pytest.mark.parametrize("left", ["study", "patient_key", "user"])
+def test_an_audit_that_was_emptied_is_told_by_whatever_row_is_left(services, people, keyed, left):
+    keyed(people.patient())
+    user(services, "administrator")
+    others = {table.name for table in Base.metadata.sorted_tables} - {left, "audit_head"}
+    behind(
+        services,
+        *(f'DELETE FROM "{table}"' for table in others),
+        "UPDATE audit_head SET seq = 0, seal = '', \"key\" = '', head_seal = ''",
+    )
+    assert [each.kind for each in verify(services).faults] == ["emptied"]
+    for write in (people.study, lambda: note_read(services, entity="x"), lambda: anchor_of(services)):
+        with pytest.raises(AuditBroken):
+            write()
+
+
+def test_an_installation_that_is_set_up_has_a_sealed_beginning(tmp_path, clock):
+    services = Services.open(load_settings({}, mode="development", data_dir=tmp_path), clock=clock)
+    set_up(services)
+    (first,) = listed(services)
+    assert (first["seq"], first["action"], first["change"], first["entity"]) == (1, "audit.begin", "event", "audit")
+    set_up(services)
+    assert len(listed(services)) == 1
+    assert verify(services, rows=True).sound
+    services.close()
+
+
 def test_entries_under_an_earlier_key_are_still_verified_once_it_is_retired(services, people, keyed, clock):
     keyed(people.patient())
     old = services.keys.current_id
@@ -195,6 +239,71 @@ def test_entries_under_an_earlier_key_are_still_verified_once_it_is_retired(serv
     people.study()
     assert verify(services, rows=True).sound
     assert {each["key"] for each in listed(services)} == {old, services.keys.current_id}
+
+
+def forge(services, seqs, key):
+    """Write the last entries anew in another name, sealed under a key by somebody who holds nothing else."""
+    with services.db.read() as db:
+        stored = list(stored_entries(db.connection()))
+    previous = stored[seqs[0] - 2].seal
+    statements = [("DELETE FROM audit WHERE seq > ?", (seqs[-1],))]
+    for seq in seqs:
+        forged = replace(stored[seq - 1].entry, actor_name="somebody else")
+        previous = seal_entry(services.keys, forged, previous, key)
+        change = "UPDATE audit SET actor_name = 'somebody else', key = ?, seal = ? WHERE seq = ?"
+        statements.append((change, (key, previous, seq)))
+    head = seal_head(services.keys, seqs[-1], previous, key)
+    change = "UPDATE audit_head SET seq = ?, seal = ?, key = ?, head_seal = ?"
+    behind(services, *statements, (change, (head.seq, head.seal, head.key, head.head_seal)))
+
+
+def test_a_retired_key_seals_nothing_that_is_taken_for_new(services, people, clock):
+    people.patient()
+    old = services.keys.current_id
+    clock.forward(days=1)
+    rotate(services), list(rewrap(services)), retire(services, old)
+    clock.forward(days=30)
+    people.patient()
+    told = [(each["action"], each["entity_id"], each["key"] == old) for each in listed(services)]
+    new = services.keys.current_id
+    assert [each for each in told if each[0].startswith("key.")] == [
+        ("key.rotate", new, False),
+        ("key.retire", old, False),
+    ]
+    assert verify(services).sound
+    last, first_new = len(told), next(at for at, each in enumerate(told, 1) if not each[2])
+    whole = services.settings.data_dir / "konectom.sqlite3"
+    services.close()
+    genuine = whole.read_bytes()
+    forge(services, [last], old)
+    assert {each.kind for each in verify(services).faults} == {"key_late"}
+    with pytest.raises(AuditBroken, match="replaced before"):
+        people.study()
+    services.close()
+    whole.write_bytes(genuine)
+    forge(services, list(range(first_new, last + 1)), old)  # all that the new key had sealed
+    assert {each.kind for each in verify(services).faults} == {"key_late"}
+    with pytest.raises(AuditBroken, match="replaced before"):
+        people.study()
+
+
+def test_a_key_that_comes_back_after_another_is_told(services, people, clock):
+    people.study()
+    old = services.keys.current_id
+    rotate(services)
+    people.study()
+    forge(services, [len(listed(services))], old)
+    assert [each.kind for each in verify(services).faults] == ["key_back"]
+
+
+def test_a_key_is_made_no_earlier_than_what_the_one_before_has_sealed(services, people, clock):
+    """Also where the clock is set back."""
+    people.study()
+    clock.forward(days=-3)
+    rotate(services)
+    clock.forward(days=1)
+    people.study()
+    assert verify(services).sound
 
 
 def test_what_was_changed_behind_the_audits_back_is_told(services, people, keyed):

@@ -1,11 +1,14 @@
 """Nothing is collected that a patient has not agreed to: asked before anything is kept."""
 
+import copy
 from dataclasses import replace
 from datetime import timedelta
 from uuid import uuid4
 
+import orjson
 import pytest
-from sqlalchemy import func, select
+from sqlalchemy import event, func, select
+from sqlalchemy.dialects import postgresql
 
 from konectom import formats
 from konectom.assessments import every_assessment
@@ -14,15 +17,18 @@ from konectom.recording import Defect, Part, Recording, Rejected
 from konectom.storage.models import Blob, Observation, SessionRow
 from konectom.workflows import ingest
 from konectom.workflows.consent_forms import create_consent_form
-from konectom.workflows.consents import record_consent, withdraw_consent
+from konectom.workflows.consents import lock_patient, record_consent, withdraw_consent
 from konectom.workflows.data_types import data_types_of
 from konectom.workflows.import_observations import import_observations
 from konectom.workflows.ingest import ingest_session
 from konectom.workflows.observations import enter_observation
+from konectom.workflows.people import find_patient
 from konectom.workflows.restrictions import restrict_patient, resume_patient
 from konectom.workflows.sessions import get_session
+from tests.formats.test_konectom2 import FILE as KONECTOM2_FILE
 from tests.probe import probe_of, probe_recording, session_body
 
+LOCATED = {"sensors": [{"name": "gps", "measurements": []}]}
 GPS = {"unit": "m", "t": [0.0, 1.0], "x": [0.0, 1.0], "y": [0.0, 1.0]}
 
 
@@ -36,7 +42,7 @@ def tests_of_two_types(monkeypatch, probe):
 @pytest.fixture
 def study(services, people):
     study = people.study(consent="here")
-    types = ["touch", "movement", "location", "clinical", "other"]
+    types = ["touch", "movement", "location", "voice", "clinical", "other"]
     create_consent_form(services, study, version="1", title="Study", text="Agree?", data_types=types)
     return study
 
@@ -113,8 +119,62 @@ def test_streams_tell_the_types_that_a_recording_carries():
     assert data_types_of(recording("accelerometer")) == {"movement"}
     assert data_types_of(recording("gps", "audio")) == {"movement", "location", "voice"}
     assert data_types_of(recording(defects=(Defect("gps", "unit_missing", "", ""),))) == {"movement", "location"}
-    assert data_types_of(Rejected("probe", {})) == {"touch"}
+    assert data_types_of(recording(defects=(Defect("tap", "unit_missing", "", ""),))) == {"movement"}
+    assert data_types_of(recording(defects=(Defect("place", "stream_unknown", "", ""),))) == {"movement", "other"}
+    assert data_types_of(Recording("sway", (), beside=frozenset({"gps"}))) == {"movement", "location"}
+    assert data_types_of(Rejected("probe", {}, frozenset({"touch"}))) == {"touch"}
+    assert data_types_of(Rejected("probe", {}, frozenset({"touch", "audio"}))) == {"touch", "voice"}
+    assert data_types_of(Rejected("probe", {}, frozenset({"place"}))) == {"touch", "other"}
+    assert data_types_of(Rejected("probe", {})) == {"touch", "other"}
     assert data_types_of(Rejected("unknown", {})) == data_types_of(Rejected(None, {})) == {"other"}
+
+
+def damaged(**streams):
+    recording = sway()
+    return recording | {"streams": recording["streams"] | {"accelerometer": {"unit": "m/s2"}} | streams}
+
+
+@pytest.mark.parametrize(
+    ("recording", "types"),
+    [
+        (damaged(), {"movement"}),
+        (damaged(gps=GPS), {"movement", "location"}),
+        (damaged(audio={"unit": "?"}), {"movement", "voice"}),
+        (damaged(place={}), {"movement", "other"}),
+        (sway(parts=[{"streams": {}}, {"streams": {"gps": GPS}}]), {"movement", "location"}),
+        (sway(parts=[{}, 7]), {"movement", "other"}),
+        (sway(parts=7), {"movement", "other"}),
+        (sway(streams=[{"gps": GPS}]), {"movement", "other"}),
+        (sway(streams={"gps": GPS}, offset_s="?"), {"movement", "location"}),
+        ({"streams": {"gps": GPS}}, {"other", "location"}),
+        (7, {"other"}),
+    ],
+)
+def test_what_a_rejected_recording_carried_needs_consent(services, agree, send, recording, types):
+    """It is kept in the bytes of the session, beside a recording that can be read."""
+    (_, rejected) = formats.read(session_body(probe_recording(), recording)).recordings
+    assert isinstance(rejected, Rejected)
+    assert data_types_of(rejected) == types
+    agree("touch", *(types - {"location", "voice", "other"}))
+    sensitive = types & {"location", "voice", "other"}
+    if sensitive:
+        with pytest.raises(ConsentMissing) as error:
+            send(probe_recording(), recording)
+        assert (error.value.at, set(error.value.context["data_types"])) == ("/recordings/1", sensitive)
+        assert stored(services) == (0, 0, 0)
+        agree(*sensitive)
+    assert send(probe_recording(), recording).created
+
+
+def test_a_stream_of_an_unknown_name_needs_consent_of_its_own(services, agree, send):
+    recording = probe_recording()
+    recording["streams"]["place"] = GPS
+    agree("touch", "location")
+    with pytest.raises(ConsentMissing) as error:
+        send(recording)
+    assert error.value.context == {"data_types": ["other"]}
+    agree("other")
+    assert send(recording).created
 
 
 def test_what_cannot_be_read_needs_consent_as_well(agree, send):
@@ -248,3 +308,74 @@ def test_an_import_tells_whose_observations_may_not_be_kept(services, people, st
 def test_the_readers_keep_positions_in_the_stream_that_is_asked_about():
     (recording,) = formats.read(session_body(located())).recordings
     assert data_types_of(recording) == {"movement", "location"}
+
+
+@pytest.mark.parametrize(
+    ("decide", "error"),
+    [
+        (lambda services, patient: withdraw_consent(services, patient), ConsentWithdrawn),
+        (lambda services, patient: withdraw_consent(services, patient, data_types=["touch"]), ConsentWithdrawn),
+        (lambda services, patient: restrict_patient(services, patient, reason="why"), PatientRestricted),
+        (
+            lambda services, patient: restrict_patient(services, patient, reason="why", data_types=["touch"]),
+            PatientRestricted,
+        ),
+    ],
+)
+def test_what_is_decided_while_an_upload_is_computed_holds_for_it(
+    services, patient, agree, send, monkeypatch, decide, error
+):
+    """Whoever was told that nothing more is collected was told the truth."""
+    agree("touch")
+    compute = ingest.extract_session
+
+    def decided_meanwhile(session):
+        decide(services, patient)
+        return compute(session)
+
+    monkeypatch.setattr(ingest, "extract_session", decided_meanwhile)
+    with pytest.raises(error):
+        send(probe_recording())
+    assert stored(services) == (0, 0, 0)
+
+
+def test_the_locks_of_an_upload_and_of_a_decision_exclude_each_other(services, patient):
+    """On PostgreSQL, by its table of locks: FOR SHARE conflicts with FOR NO KEY UPDATE, FOR KEY SHARE does not."""
+    statements = []
+
+    def compiled(state):
+        statements.append(str(state.statement.compile(dialect=postgresql.dialect())))
+
+    with services.db.write() as db:
+        event.listen(db, "do_orm_execute", compiled)
+        find_patient(db, patient, lock=True)
+        lock_patient(db, patient)
+    locks = [statement.rpartition(" FOR ")[2] for statement in statements if " FOR " in statement]
+    assert locks == ["SHARE", "NO KEY UPDATE"]
+
+
+def ads_file(code):
+    return {"mobileEvaluationTest": {"beginTimestamp": 1, "code": code, "levels": [LOCATED]}}
+
+
+def konectom2_file(**changes):
+    file = copy.deepcopy(KONECTOM2_FILE)
+    file["body"]["levels"][0] |= changes
+    return file
+
+
+@pytest.mark.parametrize(
+    ("file", "types"),
+    [
+        (KONECTOM2_FILE, {"touch"}),
+        (konectom2_file(raw_data={"gps": {"x": [1]}}), {"touch", "location"}),
+        (konectom2_file(configuration={}, raw_data={"gps": {"x": [1]}}), {"other", "location"}),
+        (konectom2_file(configuration={}, raw_data=[]), {"other"}),
+        (ads_file("?"), {"other", "location"}),
+        (ads_file("mood"), None),
+    ],
+)
+def test_positions_in_files_of_other_apps_need_consent_whether_the_test_uses_them_or_not(file, types):
+    (recording,) = formats.read(orjson.dumps(file)).recordings
+    found = data_types_of(recording)
+    assert found == types if types else found > {"location"}

@@ -26,6 +26,7 @@ def test_a_study_is_made_and_found(services):
         "code": "MS-2026",
         "name": "A study",
         "consent": "here",
+        "retain_until": None,
         "created_at": "2026-11-21T09:00:00+00:00",
     }
     assert get_study(services, UUID(made["id"])) == made

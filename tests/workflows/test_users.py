@@ -1,6 +1,7 @@
 """Members of staff: made, invited, disabled, known again when they come from an OpenID provider."""
 
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from uuid import UUID, uuid4
 
 import pytest
@@ -8,9 +9,10 @@ from sqlalchemy import select
 
 from konectom.errors import AlreadyExists, FieldInvalid, LastAdministrator, NotAuthenticated, NotFound
 from konectom.security.secrets import hash_of
-from konectom.storage.models import Invitation
+from konectom.storage.models import Invitation, User
 from konectom.workflows.invitations import REFUSED, accept_invitation
 from konectom.workflows.logins import log_in, open_login
+from konectom.workflows.second_factor import start_second_factor
 from konectom.workflows.tokens import authenticate
 from konectom.workflows.users import (
     create_user,
@@ -146,6 +148,48 @@ def test_an_invitation_that_removes_the_second_factor_leaves_no_password_that_wo
         log_in(services, login="ada", password=PASSWORD)
     accept_invitation(services, code=invitation.code, password=PASSWORD)
     assert log_in(services, login="ada", password=PASSWORD).needs_second_factor
+
+
+def test_after_the_second_factor_was_removed_the_provider_opens_nothing_until_the_invitation_is_used(
+    services, staff_members, clock
+):
+    user = UUID(staff_members.with_password("ada@example.org")["id"])
+    facts = {"issuer": ISSUER, "email": "ada@example.org", "email_verified": True}
+    user_of_subject(services, subject="s", **facts)
+    staff_members.second_factor(user)
+    invitation = invite_user(services, user, remove_second_factor=True)
+    for _ in range(2):
+        for subject in ("s", "another"):
+            with pytest.raises(NotAuthenticated):
+                user_of_subject(services, subject=subject, **facts)
+        for method in ("oidc", "oidc+mfa"):
+            with pytest.raises(NotAuthenticated):
+                open_login(services, user, method)
+        with pytest.raises(FieldInvalid):
+            start_second_factor(services, user)
+        clock.now = invitation.expires_at  # that it expired opens nothing either
+        invitation = invite_user(services, user)
+    accept_invitation(services, code=invitation.code, password=PASSWORD)
+    assert user_of_subject(services, subject="s", **facts) == user
+    open_login(services, user, "oidc")
+    with pytest.raises(FieldInvalid):
+        start_second_factor(services, user)
+    start_second_factor(services, user, password=PASSWORD)
+
+
+def test_the_last_administrators_password_is_not_taken_away(services, staff_members):
+    first = UUID(staff_members.with_password("first", role="administrator")["id"])
+    with pytest.raises(LastAdministrator):
+        invite_user(services, first, remove_second_factor=True)
+    log_in(services, login="first", password=PASSWORD)
+    invite_user(services, first)
+    second = UUID(staff_members.with_password("second", role="administrator")["id"])
+    with services.db.write() as db:
+        db.get_one(User, second).issuer, db.get_one(User, second).subject = ISSUER, "s"
+    invite_user(services, second, remove_second_factor=True)
+    for call in (disable_user, partial(invite_user, remove_second_factor=True)):
+        with pytest.raises(LastAdministrator):  # the provider does not let the second in now
+            call(services, first)
 
 
 def test_who_is_disabled_is_out_at_once_and_for_as_long(services, staff_members):

@@ -97,7 +97,8 @@ class NewInvitation(Schema):
     remove_second_factor = fields.Boolean(
         metadata={
             "description": "For who lost the second factor and the recovery codes: removes both at once, the password "
-            "and all logins with them. Without it the old password holds until a new one is set."
+            "and all logins with them, and lets nobody in through an OpenID provider until a new password is set. "
+            "Without it the old password holds until then."
         }
     )
 

@@ -12,6 +12,7 @@ Source: real files. Accelerations come as two shares, the user's and gravity; po
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -26,6 +27,7 @@ from konectom.errors import (
 from konectom.formats._limits import Limits
 from konectom.formats._registry import Format
 from konectom.formats._shared import identifier, named, offset_s, size, word
+from konectom.formats._streams import KINDS
 from konectom.formats.ads.level import Level, epoch_ms
 from konectom.formats.ads.tasks import TASKS
 from konectom.recording import Device, Part, Recording, Rejected, Screen, Session
@@ -58,11 +60,18 @@ def read(document: Any, limits: Limits) -> Session:
         ]
         lead_s = (begin_ms - clock_ms) / 1000.0
         recordings = (
-            *(_recording(evaluation, name, parts, device, lead_s) for name, parts in TASKS[code](levels).items()),
-            *(Rejected(None, level.fault.as_dict()) for level in levels if level.fault is not None),
+            *(
+                replace(_recording(evaluation, name, parts, device, lead_s), beside=_sensors(data) or frozenset())
+                for name, parts in TASKS[code](levels).items()
+            ),
+            *(
+                Rejected(None, level.fault.as_dict(), _sensors([held]))
+                for level, held in zip(levels, data, strict=True)
+                if level.fault is not None
+            ),
         )
     except DataError as error:
-        recordings = (Rejected(None, error.as_dict()),)
+        recordings = (Rejected(None, error.as_dict(), _sensors(data)),)
     return Session(
         format=f"ads/{word(code)}",
         started_at=started_at,
@@ -70,6 +79,15 @@ def read(document: Any, limits: Limits) -> Session:
         recordings=recordings,
         id=identifier(document.get("uuid")),
     )
+
+
+def _sensors(levels: list[Any]) -> frozenset[str] | None:
+    """Return the names of those sensors that are streams of any test; None if they hide. The others are the test's."""
+    held = [level.get("sensors") or [] for level in levels]
+    if not all(isinstance(each, list) and all(isinstance(sensor, dict) for sensor in each) for each in held):
+        return None
+    names = [sensor.get("name") for each in held for sensor in each]
+    return frozenset(name for name in names if isinstance(name, str) and name in KINDS)
 
 
 def _recording(

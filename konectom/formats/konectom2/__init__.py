@@ -14,6 +14,7 @@ Source: header, body and column descriptions of real files, which describe thems
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -30,6 +31,7 @@ from konectom.formats._columns import Room
 from konectom.formats._limits import Limits
 from konectom.formats._registry import Format
 from konectom.formats._shared import identifier, named, offset_s, size, word
+from konectom.formats._streams import KINDS
 from konectom.formats.konectom2.level import Level, epoch_ms
 from konectom.formats.konectom2.tasks import TASKS
 from konectom.recording import Device, Recording, Rejected, Screen, Session
@@ -65,11 +67,18 @@ def read(document: Any, limits: Limits) -> Session:
         declared, room = declared if isinstance(declared, dict) else {}, Room(limits.max_values)
         levels = [Level(level, declared, clock_ms, f"/body/levels/{index}", room) for index, level in enumerate(data)]
         recordings = (
-            *(_recording(header, task, parts, device, lead_s) for task, parts in TASKS[name](levels).items()),
-            *(Rejected(None, level.fault.as_dict()) for level in levels if level.fault is not None),
+            *(
+                replace(_recording(header, task, parts, device, lead_s), beside=_tables(data) or frozenset())
+                for task, parts in TASKS[name](levels).items()
+            ),
+            *(
+                Rejected(None, level.fault.as_dict(), _tables([held]))
+                for level, held in zip(levels, data, strict=True)
+                if level.fault is not None
+            ),
         )
     except DataError as error:
-        recordings = (Rejected(None, error.as_dict()),)
+        recordings = (Rejected(None, error.as_dict(), _tables(data)),)
     started_at = datetime.fromtimestamp(begin_ms / 1000.0, UTC)
     if zone is not None:
         started_at = started_at.astimezone(ZoneInfo(zone))
@@ -82,6 +91,14 @@ def read(document: Any, limits: Limits) -> Session:
         recordings=recordings,
         id=identifier(header.get("id")),
     )
+
+
+def _tables(levels: list[Any]) -> frozenset[str] | None:
+    """Return the names of those tables that are streams of any test; None if they hide. The others are the test's."""
+    held = [level.get("raw_data") or {} for level in levels]
+    if not all(isinstance(each, dict) for each in held):
+        return None
+    return frozenset(name for each in held for name in each if name in KINDS)
 
 
 def _recording(

@@ -14,7 +14,8 @@ from konectom.storage.models.base import SECRET, Base
 class User(Base):
     """A member of staff, with a password of this installation, or known to an OpenID provider, or both.
 
-    ``totp_step`` is the last time step whose code was used, so that none is used twice.
+    From ``reset_at`` on, nothing but an invitation opens the account. ``totp_step`` is the last time step whose code was
+    used, so that none is used twice.
     """
 
     __tablename__ = "user"
@@ -25,6 +26,7 @@ class User(Base):
     name: Mapped[str]
     password_hash: Mapped[str | None] = mapped_column(info=SECRET)
     password_set_at: Mapped[datetime | None]
+    reset_at: Mapped[datetime | None]
     totp_sealed: Mapped[bytes | None] = mapped_column(info=SECRET)
     totp_confirmed_at: Mapped[datetime | None]
     totp_step: Mapped[int | None] = mapped_column(BigInteger)
