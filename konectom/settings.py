@@ -198,7 +198,7 @@ class Settings:
     enrolment_lifetime = _duration("7 d", "How long a code with which a phone is enrolled can be used.")
     device_access_lifetime = _duration("1 h", "How long a phone's access token is valid; the phone renews it itself.")
     device_renewal_lifetime = _duration("180 d", "How long after its last renewal a phone can still renew.")
-    service_token_lifetime = _duration("90 d", "How long a program's token is valid, where its maker does not say.")
+    service_token_lifetime = _duration("90 d", "How long a program's token is valid by default; at most 366 d.")
     login_idle = _duration("30 min", "How long a member of staff stays logged in without asking for anything.")
     login_lifetime = _duration("12 h", "How long a login of a member of staff is valid at most.")
     invitation_lifetime = _duration("7 d", "How long the code is valid with which a member of staff sets a password.")

@@ -99,11 +99,16 @@ def _begin() -> None:
     g.tally = count_entries()
 
 
+def noted() -> None:
+    """Say that the view has itself noted what it shows."""
+    g.noted = True
+
+
 def _end(response: Response) -> Response:
     """Note what the answer shows; where that is not possible, answer with the problem."""
     _note_refusals(response.status_code)
     permission = permission_at_hand()
-    if permission is None or permission.data != "patient" or response.status_code >= 400:
+    if permission is None or permission.data != "patient" or response.status_code >= 400 or "noted" in g:
         return response
     try:
         _note_success(permission, response)

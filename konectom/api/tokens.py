@@ -6,7 +6,7 @@ from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
-from konectom.api.access import permits, services
+from konectom.api.access import permits, principal, services
 from konectom.api.contract import Resource
 from konectom.api.schemas.accounts import IssuedToken, NewToken, TokenPage
 from konectom.api.schemas.pages import PageQuery
@@ -34,7 +34,8 @@ def get_tokens(**query: Any) -> Any:
 def post_token(study: UUID | None = None, days: int | None = None, **facts: Any) -> Any:
     """Make a token for a program: for these permissions, in one study or in all."""
     lifetime = None if days is None else timedelta(days=days)
-    return issue_service_token(services(), study_id=study, lifetime=lifetime, **facts).as_dict()
+    maker = principal().id
+    return issue_service_token(services(), study_id=study, lifetime=lifetime, created_by=maker, **facts).as_dict()
 
 
 @tokens.route("/tokens/<uuid:token_id>", methods=["DELETE"])

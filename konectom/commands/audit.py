@@ -75,11 +75,11 @@ def list_(last: int | None, form: str, **asked: str | None) -> None:
 def export(form: str, output: str | None, **asked: str | None) -> None:
     """Take entries away, newest last: one JSON object a line, or CSV. That is itself an entry."""
     from konectom.security.principal import EVERYTHING
-    from konectom.workflows.audit import export_audit, note_export
+    from konectom.workflows.audit import export_audit, note_audit_read
 
     with installation() as services:
         which = _which(services, **asked)
-        note_export(services, which, form)
+        note_audit_read(services, EVERYTHING, which, format=form)
         pieces = export_audit(services, EVERYTHING, which, "csv" if form == "csv" else "ndjson")
         with whole_file(output) as out, closing(pieces):
             for piece in pieces:

@@ -22,7 +22,7 @@ def command() -> None:
 @click.argument("name")
 @click.option("--permission", "permissions", multiple=True, required=True, help="Such as features.read; * for all.")
 @click.option("--study", metavar="STUDY", help="Only this study's data (code or id); without it, all studies'.")
-@click.option("--days", type=click.IntRange(min=1, max=3650), help="How long the token is valid; default by setting.")
+@click.option("--days", type=click.IntRange(min=1, max=366), help="How long the token is valid; default by setting.")
 @format_option("table", "json")
 def create(name: str, permissions: tuple[str, ...], study: str | None, days: int | None, form: str) -> None:
     """Make a token for the program NAME and print it: this once, and never again."""

@@ -215,7 +215,6 @@ _DECLARED = (
         "audit.read",
         "See who did and saw what.",
         {"administrator": "everything", "study_manager": "study", "monitor": "study"},
-        data="none",
     ),
 )
 

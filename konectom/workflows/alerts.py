@@ -40,8 +40,8 @@ def list_alerts(
 ) -> dict[str, Any]:
     """Return a page of a study's alerts, of patients within ``scope``, as found, after reviewing some patients.
 
-    ``pending`` counts the patients of whom something came since they were last reviewed: what they have to tell is not
-    among the alerts yet. Without ``review`` the list stands as it was last found.
+    ``pending`` counts the patients within ``scope`` of whom something came since they were last reviewed: what they
+    have to tell is not among the alerts yet. Without ``review`` the list stands as it was last found.
     """
     narrowed = list(_narrowed(status, kind))
     asked = Asked.of(services.settings, cursor, limit)
@@ -49,7 +49,7 @@ def list_alerts(
     if patient is not None:
         require_patient(services, patient, scope=scope, study_id=study_id, at="/query/patient", even_restricted=False)
     if review:
-        review_some(services, study_id, patient=patient)
+        review_some(services, study_id, patient=patient, scope=scope)
     statement = select(Alert).where(Alert.study_id == study_id, *narrowed, alert_is_shown())
     if not scope.everything:
         within = select(Patient.id).where(patients_in(scope, services.clock()))
@@ -58,7 +58,7 @@ def list_alerts(
         statement = statement.where(Alert.patient_id == patient)
     with services.db.read() as db:
         answer = page(db, statement, (Alert.found_at, Alert.id), BY_TIME_AND_ID, show_alert, asked)
-        return answer | {"pending": count_due(db, study_id, services.clock())}
+        return answer | {"pending": count_due(db, study_id, services.clock(), scope=scope)}
 
 
 def acknowledge(

@@ -15,11 +15,14 @@ import orjson
 from sqlalchemy import ColumnElement, Select, String, and_, cast, false, or_, select, true
 from sqlalchemy.orm import Session
 
+from konectom.errors import NotFound
 from konectom.security.acting import acting, acting_as
 from konectom.security.chain import Change, canonical_json
+from konectom.security.matrix import MATRIX
 from konectom.security.principal import Scope
 from konectom.storage.audit import note
 from konectom.storage.models import AuditRow, Patient
+from konectom.storage.scopes import patients_in
 from konectom.storage.whose import keys_of_patients, unseal_why
 from konectom.workflows.pages import Asked, Readers, page, told
 from konectom.workflows.services import Services
@@ -87,17 +90,35 @@ def note_read(
             note(db, change=change, entity=entity, entity_id=entity_id, study_id=study, detail=here)
 
 
-def note_export(services: Services, which: Which, form: str) -> None:
-    """Note that entries of the audit were taken away."""
+def note_audit_read(services: Services, scope: Scope, which: Which, **detail: Any) -> None:
+    """Note that entries of the audit were seen or taken away: one entry, however many and of whom they were.
+
+    It is of the study and the patient that were asked for. Raises :class:`NotFound` for a patient outside of ``scope``
+    or of the study: nobody writes into the audit of others.
+    """
+    with services.db.read() as db:
+        study_id = _study_asked_for(db, scope, which, services.clock())
     asked = {each.name: str(value) for each in fields(which) if (value := getattr(which, each.name)) is not None}
-    note_read(
-        services,
-        change="event",
-        entity="audit",
-        study_id=which.study,
-        patient_id=which.patient,
-        detail={"asked": asked, "format": form},
-    )
+    if which.action not in MATRIX:
+        asked.pop("action", None)  # it may be anything that somebody wrote
+    detail |= {"asked": asked}
+    note_read(services, entity="audit", study_id=study_id, patient_id=which.patient, detail=detail)
+
+
+def _study_asked_for(db: Session, scope: Scope, which: Which, now: datetime) -> UUID | None:
+    """Return the one study of which entries are asked for, None where they may be of several."""
+    if which.patient is None:
+        reached = scope.studies
+        return next(iter(reached)) if which.study is None and reached and len(reached) == 1 else which.study
+    if db.get(Patient, which.patient) is not None:
+        asked = select(Patient.study_id).where(Patient.id == which.patient, patients_in(scope, now))
+    else:  # of who was erased, the audit tells the study
+        about = AuditRow.patient_id == which.patient, AuditRow.study_id.is_not(None)
+        asked = select(AuditRow.study_id).where(*about, _within(scope)).limit(1)
+    study_id: UUID | None = db.scalar(asked)
+    if study_id is None or which.study not in (None, study_id):
+        raise NotFound("there is no such patient", at="/query/patient")
+    return study_id
 
 
 def list_audit(

@@ -8,7 +8,9 @@ from uuid import UUID
 from sqlalchemy import Select, case, delete, func, or_, select
 from sqlalchemy.orm import Session
 
+from konectom.security.principal import EVERYTHING, Scope
 from konectom.storage.models import Observation, Patient, Review, SessionRow
+from konectom.storage.scopes import patients_in
 
 REVIEW_EVERY = timedelta(days=1)
 """A patient is reviewed anew after this time even where nothing came: that nothing came may be the finding."""
@@ -17,8 +19,10 @@ SETTLING = timedelta(minutes=2)
 """So long after it was received an upload may still be on its way into the tables: a review then has not seen it."""
 
 
-def due_patients(study_id: UUID, now: datetime, *, patient: UUID | None = None) -> Select[UUID]:
-    """Return the question for the patients (or the one) who are due, those who waited longest first.
+def due_patients(
+    study_id: UUID, now: datetime, *, patient: UUID | None = None, scope: Scope = EVERYTHING
+) -> Select[UUID]:
+    """Return the question for the patients (or the one) within ``scope`` who are due, those who waited longest first.
 
     Nobody is who is restricted.
 
@@ -33,6 +37,7 @@ def due_patients(study_id: UUID, now: datetime, *, patient: UUID | None = None) 
         .where(
             Patient.study_id == study_id,
             Patient.restricted_at.is_(None),
+            patients_in(scope, now),
             or_(Review.reviewed_at.is_(None), Review.reviewed_at <= now - REVIEW_EVERY, came, entered),
         )
         .order_by(Review.reviewed_at.is_not(None), Review.reviewed_at, Patient.id)
@@ -40,9 +45,9 @@ def due_patients(study_id: UUID, now: datetime, *, patient: UUID | None = None) 
     return statement if patient is None else statement.where(Patient.id == patient)
 
 
-def count_due(db: Session, study_id: UUID, now: datetime) -> int:
-    """Return how many of a study's patients are due for a review."""
-    due = due_patients(study_id, now).order_by(None).subquery()
+def count_due(db: Session, study_id: UUID, now: datetime, *, scope: Scope = EVERYTHING) -> int:
+    """Return how many of a study's patients within ``scope`` are due for a review."""
+    due = due_patients(study_id, now, scope=scope).order_by(None).subquery()
     return db.scalars(select(func.count()).select_from(due)).one()
 
 

@@ -18,6 +18,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from konectom.errors import KonectomError, OperationError, StoreUnavailable
+from konectom.security.principal import EVERYTHING, Scope
 from konectom.storage.models import Alert, Patient, Review
 from konectom.workflows.due import SETTLING, due_patients
 from konectom.workflows.findings import CHANGES, Finding, Found, find_all
@@ -41,11 +42,17 @@ class Reviewed:
 
 
 def patients_due(
-    services: Services, study_id: UUID, *, patient: UUID | None = None, most: int | None = None
+    services: Services,
+    study_id: UUID,
+    *,
+    patient: UUID | None = None,
+    scope: Scope = EVERYTHING,
+    most: int | None = None,
 ) -> list[UUID]:
-    """Return the patients of a study (or the one) who are due for a review, those who waited longest first."""
+    """Return the patients of a study (or the one) within ``scope`` who are due, those who waited longest first."""
     with services.db.read() as db:
-        return list(db.scalars(due_patients(study_id, services.clock(), patient=patient).limit(most)))
+        due = due_patients(study_id, services.clock(), patient=patient, scope=scope)
+        return list(db.scalars(due.limit(most)))
 
 
 def review_each(services: Services, patients: Iterable[UUID]) -> Iterator[Reviewed]:
@@ -66,16 +73,23 @@ def review_each(services: Services, patients: Iterable[UUID]) -> Iterator[Review
 
 
 def review_some(
-    services: Services, study_id: UUID, *, patient: UUID | None = None, most: int = AT_ONCE, within_s: float = AT_ONCE_S
+    services: Services,
+    study_id: UUID,
+    *,
+    patient: UUID | None = None,
+    scope: Scope = EVERYTHING,
+    most: int = AT_ONCE,
+    within_s: float = AT_ONCE_S,
 ) -> int:
-    """Review so many patients who are due as fit into the time, at least one; return how many.
+    """Review so many patients within ``scope`` who are due as fit into the time, at least one; return how many.
 
     Where nothing can be written at present, none is: what was found before can still be read.
     """
     began, done = time.monotonic(), 0
     try:
         # More are asked for than are reviewed: those that fail again and again do not stand in the others' way.
-        for each in review_each(services, patients_due(services, study_id, patient=patient, most=10 * most)):
+        due = patients_due(services, study_id, patient=patient, scope=scope, most=10 * most)
+        for each in review_each(services, due):
             done += each.fault is None
             if done >= most or time.monotonic() - began >= within_s:
                 break

@@ -9,19 +9,37 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
-from sqlalchemy import select
+from sqlalchemy import or_, select
 
 from konectom.errors import FieldInvalid, NotAuthenticated, NotFound
-from konectom.security.matrix import service_permissions
+from konectom.security.matrix import reach_of, service_permissions
 from konectom.security.principal import Grant, Principal
 from konectom.security.secrets import hash_of, new_secret
-from konectom.storage.models import ServiceToken
+from konectom.storage.models import GrantRow, ServiceToken, User
 from konectom.workflows.pages import BY_TIME_AND_ID, Asked, page, told
 from konectom.workflows.people import checked_text, find_study
 from konectom.workflows.services import Services
 
 ALL = "*"
 """Stands for every permission that a program's token may be given."""
+
+LONGEST = timedelta(days=366)
+"""A token lives no longer: what a program may do is looked at once a year."""
+
+_IS_VOUCHED_FOR = or_(
+    ServiceToken.created_by.is_(None),
+    select(GrantRow.id)
+    .join(User)
+    .where(
+        GrantRow.user_id == ServiceToken.created_by,
+        GrantRow.role == "administrator",
+        GrantRow.ended_at.is_(None),
+        User.disabled_at.is_(None),
+    )
+    .correlate(ServiceToken)
+    .exists(),
+)
+"""Whether the operator made a token, or a user who still is an administrator and may come in."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,12 +65,19 @@ def issue_service_token(
     permissions: Iterable[str],
     study_id: UUID | None = None,
     lifetime: timedelta | None = None,
+    created_by: UUID | None = None,
 ) -> IssuedToken:
-    """Make a token for a program: for one study, or for all. Raises :class:`FieldInvalid` at the permission."""
-    wanted = _checked(list(permissions))
+    """Make a token for a program: for one study, or for all.
+
+    One that a user made (``created_by``) holds while that one is an administrator, and names its permissions one by
+    one if it is for all studies. Raises :class:`FieldInvalid` at the permission and at ``/days``.
+    """
+    wanted = _checked(list(permissions), study_id, by_user=created_by is not None)
     now = services.clock()
     token = new_secret("service")
-    expires_at = now + (lifetime or services.settings.service_token_lifetime)
+    if lifetime is not None and lifetime > LONGEST:
+        raise FieldInvalid(f"a token is valid for at most {LONGEST.days} days", at="/days")
+    expires_at = now + (lifetime or min(services.settings.service_token_lifetime, LONGEST))
     row = ServiceToken(
         id=uuid4(),
         name=checked_text(name, "name"),
@@ -60,6 +85,7 @@ def issue_service_token(
         permissions=wanted,
         token_hash=hash_of(token),
         created_at=now,
+        created_by=created_by,
         expires_at=expires_at,
     )
     issued = IssuedToken(token, row.id, expires_at)
@@ -74,13 +100,17 @@ def authenticate_service(services: Services, token: str) -> Principal:
     """Return the program that holds ``token``; raises :class:`NotAuthenticated`. Nothing is written."""
     token_hash = hash_of(token)
     with services.db.read() as db:
-        row = db.scalars(select(ServiceToken).where(ServiceToken.token_hash == token_hash)).one_or_none()
-    if row is None or not hmac.compare_digest(row.token_hash, token_hash):
+        asked = select(ServiceToken, _IS_VOUCHED_FOR).where(ServiceToken.token_hash == token_hash)
+        found = db.execute(asked).one_or_none()
+    if found is None or not hmac.compare_digest(found[0].token_hash, token_hash):
         raise NotAuthenticated("the token is not known")
+    row, vouched_for = found
     if row.revoked_at is not None:
         raise NotAuthenticated("the token was revoked")
     if row.expires_at <= services.clock():
         raise NotAuthenticated(f"the token expired at {told(row.expires_at)}")
+    if not vouched_for:
+        raise NotAuthenticated("who made the token is no administrator any more")
     return Principal(
         kind="service",
         id=row.id,
@@ -116,18 +146,22 @@ def show_service_token(row: ServiceToken) -> dict[str, Any]:
         "study": str(row.study_id) if row.study_id else None,
         "permissions": row.permissions,
         "created_at": told(row.created_at),
+        "created_by": str(row.created_by) if row.created_by else None,
         "expires_at": told(row.expires_at),
         "revoked_at": told(row.revoked_at) if row.revoked_at else None,
     }
 
 
-def _checked(permissions: list[str]) -> list[str]:
-    known = service_permissions()
+def _checked(permissions: list[str], study_id: UUID | None, *, by_user: bool) -> list[str]:
+    known = [name for name in service_permissions() if study_id is None or reach_of("service", name) != "everything"]
     if permissions == [ALL]:
-        return list(known)
+        if study_id is None and by_user:
+            raise FieldInvalid("name the permissions one by one, or the study", at="/permissions")
+        return known
     if not permissions:
         raise FieldInvalid("a token needs at least one permission", at="/permissions")
     for index, name in enumerate(permissions):
         if name not in known:
-            raise FieldInvalid("no program can have this permission", at=f"/permissions/{index}")
+            whose = "no program" if study_id is None else "no program of one study"
+            raise FieldInvalid(f"{whose} can have this permission", at=f"/permissions/{index}")
     return [name for name in known if name in permissions]

@@ -264,6 +264,7 @@ def _make() -> None:
         sa.Column("permissions", sa.JSON(), nullable=False),
         sa.Column("token_hash", sa.String(), nullable=False),
         sa.Column("created_at", INSTANT, nullable=False),
+        sa.Column("created_by", sa.Uuid()),
         sa.Column("expires_at", INSTANT, nullable=False),
         sa.Column("revoked_at", INSTANT),
         sa.ForeignKeyConstraint(["study_id"], ["study.id"], name="fk_service_token_study_id_study"),

@@ -11,6 +11,7 @@ from konectom.security.acting import because
 from konectom.security.principal import EVERYTHING, Grant, Principal
 from konectom.workflows.audit import Which, list_audit
 from konectom.workflows.audit_check import verify
+from konectom.workflows.erasure import erase_patient
 from konectom.workflows.people import edit_patient
 from tests.api.client import Caller, first_error
 from tests.probe import session_body
@@ -247,7 +248,7 @@ def test_the_audit_is_shown_to_those_who_answer_for_it_within_their_study(mona, 
     assert {each["study"] for each in page["items"]} == {str(own)}
     assert str(patient) in str(page)
     assert first_error(monitor.get(f"/audit?study={other}")) == (404, "not_found", "/query/study")
-    assert monitor.get(f"/audit?patient={uuid4()}").json == {"items": [], "next": None}
+    assert first_error(monitor.get(f"/audit?patient={uuid4()}")) == (404, "not_found", "/query/patient")
     everybody = mona().get("/audit?limit=500").json["items"]
     assert {each["study"] for each in everybody} >= {str(own), str(other)}
     first = mona().get("/audit?limit=2").json
@@ -304,3 +305,60 @@ def test_what_was_said_about_a_patient_is_not_for_administrators(app, callers, s
         assert reason in seen["monitor"]
         assert reason not in seen["administrator"]
         assert '"why_withheld":true' in seen["administrator"]
+
+
+def test_who_reads_the_audit_stands_in_it_once_for_each_page(mona, people, entries):
+    study = people.study()
+    patients = [people.patient(study) for _ in range(3)]
+    monitor = mona(study)
+    entries()
+    assert monitor.get(f"/audit?limit=500&patient={patients[0]}").status_code == 200
+    (entry,) = entries()
+    assert (entry["action"], entry["change"], entry["entity"]) == ("audit.read", "read", "audit")
+    assert (entry["study"], entry["patient"]) == (str(study), str(patients[0]))
+    shown = monitor.get("/audit?limit=500&action=Mrs+Smith").json["items"]
+    assert shown == []
+    assert monitor.get("/audit?limit=500").status_code == 200
+    named, everything = entries()
+    assert "Smith" not in str(named)
+    assert (everything["study"], everything["patient"]) == (str(study), None)
+    assert everything["detail"]["entries"] > 3
+    assert not any(str(each) in str(everything["detail"]) for each in patients)
+    assert monitor.get("/audit/export").status_code == 200
+    assert [each["change"] for each in entries()] == ["read"]
+
+
+def test_who_broke_the_glass_is_not_looked_at_unseen(callers, services, people, entries):
+    study = people.study()
+    patient = people.patient(study, "P-1")
+    clinician = Caller(callers.client, user(services, "clinician", study=study)[1])
+    clinician.post(f"/studies/{study}/break-glass", json={"code": "P-1", "reason": "fell in the waiting room"})
+    entries()
+    for role, where in (("administrator", None), ("monitor", study)):
+        caller = Caller(callers.client, user(services, role, study=where)[1])
+        entries()
+        (event,) = caller.get(f"/studies/{study}/break-glass").json["items"]
+        assert "reason" not in event
+        (entry,) = entries()
+        assert (entry["action"], entry["change"], entry["study"]) == ("audit.read", "read", str(study))
+        assert entry["detail"]["patients"] == [str(patient)]
+
+
+@pytest.mark.parametrize("path", ["/audit", "/audit/export"])
+def test_nobody_writes_into_the_audit_of_another_study(mona, callers, services, people, staff_members, entries, path):
+    study, other = people.study(), people.study()
+    here, there = staff_members.site(study), staff_members.site(study)
+    ours, theirs = people.patient(study, site_id=here), people.patient(other)
+    away = people.patient(study, site_id=there)
+    monitor = mona(study)
+    bound = Caller(callers.client, user(services, "monitor", study=study, site=here)[1])
+    entries()
+    for caller, patient in ((monitor, theirs), (monitor, uuid4()), (bound, away), (bound, theirs)):
+        answer = caller.get(f"{path}?patient={patient}")
+        assert first_error(answer) == (404, "not_found", "/query/patient")
+    assert all(each["patient"] is None and each["study"] is None for each in entries())
+    assert first_error(mona().get(f"{path}?patient={theirs}&study={study}"))[0] == 404
+    assert bound.get(f"{path}?patient={ours}").status_code == 200
+    erase_patient(services, away, reason="other")
+    assert mona(study).get(f"{path}?patient={away}").status_code == 200
+    assert bound.get(f"{path}?patient={away}").status_code == 404

@@ -160,6 +160,20 @@ def test_a_programs_token_is_made_for_what_it_names_listed_and_revoked(administr
     assert administrator("DELETE", f"/tokens/{uuid4()}").status_code == 404
 
 
+def test_a_token_for_all_studies_names_what_it_is_for_and_tells_who_made_it(administrator, callers, people):
+    for body in ({"permissions": ["*"]}, {"permissions": ["*"], "study": None}):
+        assert first_error(administrator.post("/tokens", json={"name": "x"} | body))[::2] == (422, "/permissions")
+    study = str(people.study())
+    assert administrator.post("/tokens", json={"name": "x", "permissions": ["*"], "study": study}).status_code == 201
+    assert administrator.post("/tokens", json={"name": "x", "permissions": ["study.read"]}).status_code == 201
+    me = administrator.get("/me").json["id"]
+    listed = administrator.get("/tokens").json["items"]
+    assert [row["created_by"] for row in listed] == [me, me]
+    assert "study.create" not in listed[0]["permissions"]
+    long = administrator.post("/tokens", json={"name": "x", "permissions": ["study.read"], "days": 367})
+    assert first_error(long)[::2] == (422, "/days")
+
+
 @pytest.mark.parametrize("permission", ["user.edit", "account.own", "identity.read", "patient.erase", "none", ""])
 def test_no_program_is_given_what_is_not_for_programs(administrator, permission):
     assert permission not in service_permissions()

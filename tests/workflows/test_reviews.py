@@ -13,6 +13,7 @@ from konectom.workflows import reviews
 from konectom.workflows.alerts import acknowledge, list_alerts
 from konectom.workflows.due import REVIEW_EVERY, SETTLING
 from konectom.workflows.reviews import patients_due, review_patient, review_some
+from konectom.workflows.tokens import authenticate
 from tests.workflows.following import alerts, kinds, patient, study, visit
 
 __all__ = ["alerts", "patient", "study", "visit"]
@@ -141,3 +142,19 @@ def test_a_review_that_began_earlier_does_not_undo_a_later_one(
     monkeypatch.setattr(reviews, "find_all", overtaken)
     review_patient(services, patient)
     assert kinds(list_alerts(services, study, review=False)["items"]) == ["confirmed_worsening"]
+
+
+def test_who_sees_a_part_of_the_study_reviews_and_counts_no_others(services, people, study, staff_members, monkeypatch):
+    site = staff_members.site(study)
+    ours, theirs = people.patient(study, site_id=site), people.patient(study)
+    caller = authenticate(services, staff_members.member("study_manager", study, site).token)
+    scope = caller.reach("alert.read")
+    assert list_alerts(services, study, scope=scope)["pending"] == 0
+    assert theirs in patients_due(services, study)
+    assert ours not in patients_due(services, study)
+    nobody = authenticate(services, staff_members.member("clinician", study).token).reach("alert.read")
+    assert list_alerts(services, study, scope=nobody)["pending"] == 0
+    assert theirs in patients_due(services, study)
+    monkeypatch.setattr("konectom.workflows.alerts.review_some", lambda *_, **__: 0)
+    assert list_alerts(services, study)["pending"] == len(patients_due(services, study)) > 0
+    assert list_alerts(services, study, scope=scope)["pending"] == 0

@@ -11,6 +11,7 @@ from konectom.api.schemas.pages import Page, PageQuery
 from konectom.security.matrix import STAFF_ROLES, service_permissions
 from konectom.security.passwords import LONGEST, LONGEST_SENT, SHORTEST
 from konectom.workflows.logins import Method
+from konectom.workflows.service_tokens import LONGEST as LONGEST_LIFE
 
 LOGIN = {"description": "Capitals do not matter.", "example": "ada.lovelace@example.org"}
 NAME = {"example": "Ada Lovelace", "maxLength": 200}
@@ -245,10 +246,13 @@ class NewToken(Schema):
         validate=validate.Length(min=1, max=100),
         metadata={"example": ["features.read"], "description": f"Of these: {', '.join(service_permissions())}."},
     )
-    study = fields.UUID(allow_none=True, metadata={"description": "Only this study; without it, all of them."})
+    study = fields.UUID(
+        allow_none=True,
+        metadata={"description": "Only this study; without it, all of them, and permissions one by one."},
+    )
     days = fields.Integer(
         strict=True,
-        validate=validate.Range(min=1, max=3650),
+        validate=validate.Range(min=1, max=LONGEST_LIFE.days),
         metadata={"description": "How long it is valid; by default as the server is set."},
     )
 
@@ -269,6 +273,11 @@ class Token(Described):
     study = fields.UUID(required=True, allow_none=True)
     permissions = fields.List(fields.String(), required=True)
     created_at = fields.AwareDateTime(required=True)
+    created_by = fields.UUID(
+        required=True,
+        allow_none=True,
+        metadata={"description": "Who made it: it holds while this is an administrator. Null: the operator's command."},
+    )
     expires_at = fields.AwareDateTime(required=True)
     revoked_at = fields.AwareDateTime(required=True, allow_none=True)
 

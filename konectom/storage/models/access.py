@@ -144,7 +144,10 @@ class Login(Base):
 
 
 class ServiceToken(Base):
-    """What a program may do, in one study or in all: these permissions, until it expires or is revoked."""
+    """What a program may do, in one study or in all: these permissions, until it expires or is revoked.
+
+    ``created_by`` is the user who made it, on whose being an administrator it depends; None: the operator's command.
+    """
 
     __tablename__ = "service_token"
     __table_args__ = (Index(None, "created_at", "id"),)
@@ -155,6 +158,7 @@ class ServiceToken(Base):
     permissions: Mapped[list[str]]
     token_hash: Mapped[str] = mapped_column(unique=True, info=SECRET)
     created_at: Mapped[datetime]
+    created_by: Mapped[UUID | None]
     expires_at: Mapped[datetime]
     revoked_at: Mapped[datetime | None]
 
