@@ -302,3 +302,24 @@ def test_what_was_said_about_a_patient_is_not_for_administrators(app, callers, s
         assert reason in seen["monitor"]
         assert reason not in seen["administrator"]
         assert '"why_withheld":true' in seen["administrator"]
+
+
+@pytest.mark.usefixtures("probe")
+def test_what_a_review_finds_for_whoever_reads_is_the_servers_doing(callers, people, entries):
+    study = people.study()
+    patient = people.patient(study)
+    staff = callers.staff(study)
+    for at, step in (("2026-01-05", 3.0), ("2026-06-22", 4.0), ("2026-09-28", 4.0)):
+        body = {"code": "edss", "at": f"{at}T10:00:00+01:00", "values": {"step": step}}
+        assert staff.post(f"/patients/{patient}/observations", json=body).status_code == 201
+    entries()
+    assert len(staff.get(f"/studies/{study}/alerts", headers={"X-Request-Id": "r" * 20}).json["items"]) == 1
+    made, read = entries()
+    assert (made["entity"], made["change"], made["actor"]["kind"], made["action"]) == (
+        "alert",
+        "insert",
+        "server",
+        "review",
+    )
+    assert (read["change"], read["actor"]["id"], read["action"]) == ("read", str(staff.credential), "alert.read")
+    assert made["request_id"] == read["request_id"]
