@@ -1,8 +1,9 @@
 """What the audit learns of requests: that patients' data were seen, repeated in vain, or refused.
 
 What a request changes is told by the rows themselves. What it reads is noted here, when the answer is made and before
-it leaves: where the audit cannot be written, nobody is shown anything (503). Refusals are counted for each caller, and
-noted once a minute at most, so that a flood of them fills no disk.
+it leaves: where the audit cannot be written, nobody is shown anything (503). Refusals are counted for each caller
+and study, and noted once a minute at most, so that a flood of them fills no disk; they stand in the audit of the study,
+and the first in that of the patient, whom the address named.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ from konectom.errors import KonectomError
 from konectom.security.acting import Acting, acting, acting_as
 from konectom.security.matrix import Permission
 from konectom.storage.audit import Tally, count_entries
-from konectom.workflows.audit import note_read
+from konectom.workflows.audit import note_read, there_is
 
 READS = ("GET", "HEAD")
 REFUSALS = (403, 404)
@@ -62,26 +63,27 @@ def init_app(app: Flask) -> None:
 
 @dataclass(slots=True)
 class Refused:
-    """Refusals of one caller since ``began`` that are not noted yet."""
+    """Refusals of one caller in one study (None: none that there is) since ``began`` that are not noted yet."""
 
     began: datetime
     who: Acting
+    study_id: UUID | None
     count: int = 0
 
 
 class Refusals:
-    """Counts refusals in memory: the first of a caller is noted at once, what follows within a minute as one."""
+    """Counts refusals in memory: the first of a caller in a study is noted at once, those of the next minute as one."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._of: dict[UUID | None, Refused] = {}
+        self._of: dict[tuple[UUID | None, UUID | None], Refused] = {}
 
-    def add(self, who: Acting, now: datetime) -> int:
+    def add(self, who: Acting, study_id: UUID | None, now: datetime) -> int:
         """Count one; return how many are to be noted now: one, or none as yet."""
         with self._lock:
-            known = self._of.get(who.id)
+            known = self._of.get((who.id, study_id))
             if known is None:
-                self._of[who.id] = Refused(now, who)
+                self._of[who.id, study_id] = Refused(now, who, study_id)
                 return 1
             known.count += 1
             return 0
@@ -173,11 +175,16 @@ def _note_refusals(status: int) -> None:
     now = services().clock()
     try:
         for each in held.due(now):
-            _note_refused(each.who, each.count, None)
-        if status in REFUSALS and "principal" in g and held.add(_caller(), now):
-            _note_refused(_caller(), 1, status)
+            _note_refused(each.who, each.count, None, each.study_id, None)
+        if status in REFUSALS and "principal" in g:
+            named = request.view_args or {}
+            study, patient = there_is(services(), named.get("study_id"), named.get("patient_id"))
+            if held.add(_caller(), study, now):
+                _note_refused(_caller(), 1, status, study, patient)
     except KonectomError as error:
         _LOG.warning("audit.refusal_not_noted", code=error.code, detail=error.detail)
+    except Exception:
+        _LOG.exception("audit.refusal_not_noted")
 
 
 def _caller() -> Acting:
@@ -185,9 +192,17 @@ def _caller() -> Acting:
     return who if who.id is not None else replace(who, id=principal().id)
 
 
-def _note_refused(who: Acting, count: int, status: int | None) -> None:
+def _note_refused(who: Acting, count: int, status: int | None, study: UUID | None, patient: UUID | None) -> None:
     detail: dict[str, Any] = {"permission": who.action, "count": count}
     if status is not None:
         detail |= {"status": status, "address": {name: str(value) for name, value in (request.view_args or {}).items()}}
     with acting_as(replace(who, why=None)):
-        note_read(services(), action="refused", change="event", entity="request", detail=detail)
+        note_read(
+            services(),
+            action="refused",
+            change="event",
+            entity="request",
+            study_id=study,
+            patient_id=patient,
+            detail=detail,
+        )

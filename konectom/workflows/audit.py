@@ -19,7 +19,7 @@ from konectom.security.acting import acting, acting_as
 from konectom.security.chain import Change, canonical_json
 from konectom.security.principal import Scope
 from konectom.storage.audit import note
-from konectom.storage.models import AuditRow, Patient
+from konectom.storage.models import AuditRow, Patient, Study
 from konectom.storage.whose import keys_of_patients, unseal_why
 from konectom.workflows.pages import Asked, Readers, page, told
 from konectom.workflows.services import Services
@@ -85,6 +85,17 @@ def note_read(
         for study, shown in _by_study(db, patients).items():
             here = facts | {"patients": [str(each) for each in shown]}
             note(db, change=change, entity=entity, entity_id=entity_id, study_id=study, detail=here)
+
+
+def there_is(services: Services, study_id: UUID | None, patient_id: UUID | None) -> tuple[UUID | None, UUID | None]:
+    """Return study and patient as far as there are such: the patient's own study, else the one that is named."""
+    if study_id is None and patient_id is None:
+        return None, None
+    with services.db.read() as db:
+        of = db.scalar(select(Patient.study_id).where(Patient.id == patient_id)) if patient_id is not None else None
+        if of is not None:
+            return of, patient_id
+        return db.scalar(select(Study.id).where(Study.id == study_id)) if study_id is not None else None, None
 
 
 def note_export(services: Services, which: Which, form: str) -> None:

@@ -5,6 +5,7 @@ from uuid import uuid4
 
 import orjson
 import pytest
+from sqlalchemy.exc import IntegrityError
 
 from konectom.api import access
 from konectom.security.acting import because
@@ -197,6 +198,32 @@ def test_refusals_of_one_caller_are_not_counted_for_another(callers, people, ent
         one.get(f"/patients/{stranger}")
         two.get(f"/patients/{stranger}")
     assert {each["actor"]["id"] for each in entries()} == {str(one.credential), str(two.credential)}
+
+
+def test_a_refusal_stands_in_the_audit_of_the_study_and_of_the_patient(callers, people, entries):
+    study, other = people.study(), people.study()
+    stranger = people.patient(other)
+    ada = callers.staff(study)
+    entries()
+    nobody = uuid4()
+    for path in (f"/patients/{nobody}", f"/patients/{stranger}", f"/patients/{stranger}", f"/studies/{other}/alerts"):
+        assert ada.get(path).status_code == 404
+    told = [(each["study"], each["patient"]) for each in entries()]
+    assert told == [(None, None), (str(other), str(stranger))]
+    assert ada.get(f"/studies/{uuid4()}/alerts").status_code == 404
+    phone = callers.phone(people.patient(study))
+    entries()
+    assert phone.get(f"/studies/{study}/alerts").status_code == 403
+    assert [(each["study"], each["patient"]) for each in entries()] == [(str(study), None)]
+
+
+def test_a_refusal_stays_one_where_it_cannot_be_noted(callers, people, monkeypatch):
+    def fail(*_: object, **__: object) -> None:
+        raise IntegrityError("statement", {}, Exception("a driver's own"))
+
+    ada, stranger = callers.staff(people.study()), people.patient()
+    monkeypatch.setattr("konectom.api.noting.note_read", fail)
+    assert ada.get(f"/patients/{stranger}").status_code == 404
 
 
 def test_who_is_not_known_fills_no_disk(callers, patient, entries):
