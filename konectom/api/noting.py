@@ -19,7 +19,8 @@ import orjson
 import structlog
 from flask import Flask, Response, current_app, g, request
 
-from konectom.api.access import permission_at_hand, principal, services
+from konectom.api.access import permission_at_hand, principal, scope, services
+from konectom.api.contract import selected
 from konectom.api.errors import problem, problem_of_bug
 from konectom.errors import KonectomError
 from konectom.security.acting import Acting, acting, acting_as
@@ -41,7 +42,7 @@ SELECTS = (
     "format",
     "limit",
 )
-"""Parameters of a query that say what was selected. Others may hold what somebody wrote, and stay out of the audit.
+"""Parameters that say what was selected, where a view declares them. Others may hold what somebody wrote, and stay out.
 
 Not ``patient``: of whom the answer is stands there anyhow, and of whom it is not has no place in another's audit.
 """
@@ -124,7 +125,10 @@ def _note_success(permission: Permission, response: Response) -> None:
     named = request.view_args or {}
     patient = named.get("patient_id") or _patient_of(response)
     shown = _shown(permission, response) if reads and patient is None else None
-    query = {name: request.args[name][:LONGEST] for name in SELECTS if name in request.args}
+    query = {name: value[:LONGEST] for name, value in selected(SELECTS).items()}
+    detail: dict[str, Any] = {"query": query} if query else {}
+    if shown == "all" and (sites := _sites(named.get("study_id"))):
+        detail["sites"] = sites
     note_read(
         services(),
         change="read" if reads else "event",
@@ -133,7 +137,7 @@ def _note_success(permission: Permission, response: Response) -> None:
         study_id=named.get("study_id"),
         patient_id=patient,
         patients=shown,
-        detail={"query": query} if query else {},
+        detail=detail,
     )
 
 
@@ -150,6 +154,15 @@ def _shown(permission: Permission, response: Response) -> list[UUID] | Literal["
     if not isinstance(items, list):
         return "all"
     return list(dict.fromkeys(_named(items, "id" if permission.name == "patient.read" else "patient")))
+
+
+def _sites(study: UUID | None) -> list[str]:
+    """Return the sites whose patients alone a caller is shown of a study; none where they are not narrowed by site."""
+    reached = scope()
+    places = [site for of, site in reached.places if of is None or study in (None, of)]
+    if reached.everything or None in places:
+        return []
+    return sorted(str(site) for site in places)
 
 
 def _named(items: list[Any], name: str) -> Iterator[UUID]:

@@ -25,7 +25,10 @@ from konectom.workflows.pages import Asked, Readers, page, told
 from konectom.workflows.services import Services
 
 EVERYBODY = "all"
-"""Stands in ``detail.patients`` where what was shown is of all patients of the study."""
+"""Stands in ``detail.patients`` where what was shown is of all patients of the study.
+
+Of all at those sites that ``detail.sites`` names, where it names any.
+"""
 
 BY_NUMBER: Readers = (int,)
 AT_ONCE = 1000
@@ -187,11 +190,16 @@ def _about(db: Session, patient: UUID) -> ColumnElement[bool]:
     if study is None:
         study = db.scalars(select(AuditRow.study_id).where(of_patient, AuditRow.study_id.is_not(None)).limit(1)).first()
     shown = cast(AuditRow.detail, String)
+    of_all = shown.contains(f'"patients":"{EVERYBODY}"')
+    site = db.execute(select(Patient.site_id).where(Patient.id == patient)).one_or_none()
+    if site is not None:  # whose site is not known any more may have been at any
+        here = shown.contains(f'"{site[0]}"') if site[0] is not None else false()
+        of_all = and_(of_all, or_(shown.not_like('%"sites":%'), here))
     in_list = and_(
         AuditRow.change == "read",
         AuditRow.study_id == study,
         AuditRow.patient_id.is_(None),
-        or_(shown.contains(f'"{patient}"'), shown.contains(f'"patients":"{EVERYBODY}"')),
+        or_(shown.contains(f'"{patient}"'), of_all),
     )
     return or_(of_patient, in_list)
 

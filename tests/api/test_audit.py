@@ -1,7 +1,7 @@
 """What callers see and change is in the audit, and the audit itself is seen by those who answer for it."""
 
 from datetime import timedelta
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import orjson
 import pytest
@@ -13,6 +13,7 @@ from konectom.security.principal import EVERYTHING, Grant, Principal
 from konectom.workflows.audit import Which, list_audit
 from konectom.workflows.audit_check import verify
 from konectom.workflows.people import edit_patient
+from konectom.workflows.sites import create_site
 from tests.api.client import Caller, first_error
 from tests.probe import session_body
 from tests.world import user
@@ -350,3 +351,37 @@ def test_what_a_review_finds_for_whoever_reads_is_the_servers_doing(callers, peo
     )
     assert (read["change"], read["actor"]["id"], read["action"]) == ("read", str(staff.credential), "alert.read")
     assert made["request_id"] == read["request_id"]
+
+
+def test_what_a_view_does_not_ask_for_stays_out_of_the_audit(callers, people, entries):
+    study = people.study()
+    patient = people.patient(study)
+    staff = callers.staff(study)
+    entries()
+    for name in ("kind", "status", "measure", "version", "format"):
+        staff.get(f"/patients/{patient}?{name}=Erna%20Mustermann")
+    staff.get(f"/patients/{patient}/trends?measure=Erna%20Mustermann")
+    staff.get(f"/studies/{study}/features?assessment=Erna%20Mustermann")
+    assert "Mustermann" not in str(entries())
+    staff.get(f"/studies/{study}/alerts?status=all&limit=3")
+    (entry,) = entries()
+    assert entry["detail"]["query"] == {"status": "all", "limit": "3"}
+
+
+def test_a_table_of_some_sites_is_noted_as_theirs(as_somebody, people, entries, services):
+    study = people.study()
+    here, there = (create_site(services, study, code=code, name=code)["id"] for code in ("A", "B"))
+    patient = people.patient(study, site_id=UUID(here))
+    other, nowhere = people.patient(study, site_id=UUID(there)), people.patient(study)
+    granted = (Grant(role="researcher", study_id=study, site_id=UUID(here)),)
+    rita = as_somebody(Principal(kind="user", id=uuid4(), name="Rita", grants=granted))
+    entries()
+    assert rita.get(f"/studies/{study}/features").status_code == 200
+    (entry,) = entries()
+    assert entry["detail"] == {"patients": "all", "sites": [here]}
+
+    def found(patient):
+        page = list_audit(services, EVERYTHING, Which(patient=patient))
+        return entry["seq"] in [each["seq"] for each in page["items"]]
+
+    assert [found(each) for each in (patient, other, nowhere)] == [True, False, False]
