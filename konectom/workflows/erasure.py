@@ -31,6 +31,7 @@ from konectom.storage.guard import ERASING
 from konectom.storage.models import AuditRow, Blob, Erasure, Patient, PatientKey, Residue, SessionRow
 from konectom.workflows.certificates import Removed, certified, digest_of, show_certificate
 from konectom.workflows.services import Services
+from konectom.workflows.sweeping import MOST, sweep_objects
 
 T = TypeVar("T")
 log = structlog.get_logger()
@@ -65,11 +66,12 @@ def erase_patient(
         return show_certificate(db, db.get_one(Erasure, erasure_id))
 
 
-def finish_erasures(services: Services) -> bool:
+def finish_erasures(services: Services, *, most: int | None = MOST) -> bool:
     """Remove what erasures have left outside of the rows; tell whether all of it is gone.
 
     It is not where the object store cannot be reached, the database is written or has no room to be rewritten, or
-    somebody still reads an older state of it. Then it is for the next call.
+    somebody still reads an older state of it. Then it is for the next call. Objects that uploads have left go with it,
+    ``most`` and None as of :func:`~konectom.workflows.sweeping.sweep_objects`.
     """
     with services.db.read() as db:
         left = [(row.erasure_id, row.object) for row in db.scalars(select(Residue))]
@@ -79,7 +81,8 @@ def finish_erasures(services: Services) -> bool:
     if rewritten and _compact(services):
         _cross_off(services, rewritten)
         gone += rewritten
-    return len(gone) == len(left)
+    swept = sweep_objects(services, most=most)
+    return swept and len(gone) == len(left)
 
 
 def checked_reason(reason: str) -> str:
