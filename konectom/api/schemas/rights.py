@@ -80,7 +80,13 @@ class ErasureResidue(Described):
     """What is still to be removed: objects that nobody can read, and what freed room of the database may hold."""
 
     objects = fields.Integer(required=True)
-    database = fields.Boolean(required=True)
+    database = fields.Boolean(
+        required=True,
+        metadata={
+            "description": "Whether the database has still to be rewritten. On PostgreSQL false means that the room of "
+            "the removed rows is free to be overwritten, and that nobody sees them any more."
+        },
+    )
 
 
 class Erasure(Described):
