@@ -28,7 +28,7 @@ from konectom.storage.audit import note
 from konectom.storage.belonging import rows_of, tables_of_patients
 from konectom.storage.compaction import compact
 from konectom.storage.guard import ERASING
-from konectom.storage.models import AuditRow, Blob, Erasure, Patient, PatientKey, Residue, SessionRow
+from konectom.storage.models import AuditRow, Blob, Erasure, NoiseRow, Patient, PatientKey, Residue, SessionRow
 from konectom.workflows.certificates import Removed, certified, digest_of, show_certificate
 from konectom.workflows.services import Services
 from konectom.workflows.sweeping import MOST, sweep_objects
@@ -114,7 +114,7 @@ def _erase(services: Services, db: Session, patient_id: UUID, reason: str, code:
     db.expunge_all()
     db.info[ERASING] = True
     try:
-        removed = _remove_rows(db, patient_id)
+        removed = _remove_rows(db, patient_id, study_id)
     finally:
         del db.info[ERASING]
     row = Erasure(id=uuid4(), study_id=study_id, patient_id=patient_id, erased_at=services.clock(), certificate={})
@@ -144,7 +144,7 @@ class _RowsRemoved:
     objects: Sequence[str]
 
 
-def _remove_rows(db: Session, patient_id: UUID) -> _RowsRemoved:
+def _remove_rows(db: Session, patient_id: UUID, study_id: UUID) -> _RowsRemoved:
     key = db.scalar(select(PatientKey.key).where(PatientKey.patient_id == patient_id))
     objects = db.scalars(select(SessionRow.object).where(SessionRow.patient_id == patient_id).distinct()).all()
     counts: dict[str, int] = {}
@@ -159,6 +159,12 @@ def _remove_rows(db: Session, patient_id: UUID) -> _RowsRemoved:
     for names in _some(sizes):
         db.execute(delete(Blob).where(Blob.object.in_(names)), execution_options={"synchronize_session": False})
     counts[str(Blob.__tablename__)] = len(sizes)
+    # The study's noise follows from the scores of all its patients, this one's too; it can be computed again.
+    noise = db.scalars(select(NoiseRow).where(NoiseRow.study_id == study_id)).all()
+    for row in noise:  # one by one: the audit tells of each
+        db.delete(row)
+    db.flush()
+    counts[str(NoiseRow.__tablename__)] = len(noise)
     return _RowsRemoved(Removed(counts, len(sizes), sum(sizes.values()), key), tuple(sizes))
 
 

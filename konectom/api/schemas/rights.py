@@ -35,7 +35,12 @@ class ErasedBy(Described):
 class RemovedData(Described):
     """What was removed."""
 
-    rows = fields.Dict(keys=fields.String(), values=fields.Integer(), required=True)
+    rows = fields.Dict(
+        keys=fields.String(),
+        values=fields.Integer(),
+        required=True,
+        metadata={"description": "By table. Rows of noise were the study's, computed from this patient among others."},
+    )
     objects = fields.Integer(required=True)
     size_bytes = fields.Integer(required=True, metadata={"description": "Of the objects, as they were uploaded."})
     key_sealed_under = fields.String(
