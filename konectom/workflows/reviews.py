@@ -88,14 +88,14 @@ def review_some(
     be written at present, none is: what was found before can still be read.
     """
     with acting_as(replace(SERVER, action="review", request_id=acting().request_id)):
-        return _review_some(services, study_id, patient, most, within_s)
-
-
-def _review_some(services: Services, study_id: UUID, patient: UUID | None, most: int, within_s: float) -> int:
-    began, done = time.monotonic(), 0
-    try:
         # More are asked for than are reviewed: those that fail again and again do not stand in the others' way.
         due = patients_due(services, study_id, patient=patient, scope=scope, most=10 * most)
+        return _review_some(services, due, most, within_s)
+
+
+def _review_some(services: Services, due: list[UUID], most: int, within_s: float) -> int:
+    began, done = time.monotonic(), 0
+    try:
         for each in review_each(services, due):
             done += each.fault is None
             if done >= most or time.monotonic() - began >= within_s:
