@@ -12,7 +12,7 @@ import structlog
 from flask import Response, g, request, url_for
 
 from konectom.dashboard import cookies
-from konectom.dashboard.access import principal, public, signed_in
+from konectom.dashboard.access import counted, principal, public, signed_in
 from konectom.dashboard.blueprint import Told, dashboard, provider, redirect_to, show
 from konectom.dashboard.cookies import services
 from konectom.dashboard.forms import local_path, text
@@ -51,7 +51,8 @@ def login() -> Response:
     name = request.form.get("login", "")
     try:
         name = text("login", "The login")
-        opened = log_in(services(), login=name, password=text("password", "The password", strip=False), method="page")
+        password = text("password", "The password", strip=False)
+        opened = log_in(services(), login=name, password=password, method="page", admit=counted())
     except SecondFactorNeeded:
         return _to_second_factor(name, "page", after)
     except (NotAuthenticated, DataError) as error:
@@ -75,7 +76,8 @@ def second_factor() -> Response:
     if step is None:
         return _begin_again()
     try:
-        opened = finish_login(services(), login=step["login"], code=text("code", "The code"), method=step["method"])
+        code = text("code", "The code")
+        opened = finish_login(services(), login=step["login"], code=code, method=step["method"], admit=counted())
     except (NotAuthenticated, DataError) as error:
         return show("second_factor", status=error.status, told=Told.of(error))
     return _enter(opened, local_path(step["next"]))
@@ -166,6 +168,7 @@ def _enter_as(person: Person, after: str) -> Response:
     except NotAuthenticated:
         _LOG.warning("oidc.unknown", **known)
         return _failed(Told("There is no account for you here. Please ask your administrator.", wrong=True))
+    counted()("user", user_id)
     user = get_user(services(), user_id)
     if user["second_factor_at"] is not None and not person.second_factor:
         return _to_second_factor(user["login"], "oidc", after)

@@ -23,7 +23,7 @@ from konectom.storage.audit import note
 from konectom.storage.models import GrantRow, Login, User
 from konectom.workflows.pages import BY_TIME_AND_ID, Asked, page, told
 from konectom.workflows.proofs import REFUSED, with_proof
-from konectom.workflows.services import Services
+from konectom.workflows.services import Admit, Services, anybody
 
 Method = Literal["token", "page", "oidc", "oidc+mfa"]
 """How somebody came in. ``oidc+mfa``: through a provider that says that it asked for a second factor."""
@@ -76,26 +76,39 @@ class Opened:
 
 
 def log_in(
-    services: Services, *, login: str, password: str, code: str | None = None, method: Method = "token"
+    services: Services,
+    *,
+    login: str,
+    password: str,
+    code: str | None = None,
+    method: Method = "token",
+    admit: Admit = anybody,
 ) -> Opened:
-    """Open a login; raises :class:`NotAuthenticated` or, where only the code is missing, ``SecondFactorNeeded``."""
+    """Open a login; raises :class:`NotAuthenticated` or, where only the code is missing, ``SecondFactorNeeded``.
 
-    def admit(db: Session, user: User) -> Opened:
-        return _open(services, db, user, method)
-
-    return with_proof(services, User.login == normal_login(login), password, admit, code=code)
-
-
-def finish_login(services: Services, *, login: str, code: str, method: Method = "page") -> Opened:
-    """Open a login for whom the caller has just found right but for the code; raises :class:`NotAuthenticated`.
-
-    Wrong codes are counted as in :func:`log_in`.
+    ``admit`` is told which user it is, and may refuse by raising; then no login is opened, and it counts as a try.
     """
 
-    def admit(db: Session, user: User) -> Opened:
+    def enter(db: Session, user: User) -> Opened:
+        admit("user", user.id)
         return _open(services, db, user, method)
 
-    return with_proof(services, User.login == normal_login(login), None, admit, code=code)
+    return with_proof(services, User.login == normal_login(login), password, enter, code=code)
+
+
+def finish_login(
+    services: Services, *, login: str, code: str, method: Method = "page", admit: Admit = anybody
+) -> Opened:
+    """Open a login for whom the caller has just found right but for the code; raises :class:`NotAuthenticated`.
+
+    Wrong codes are counted as in :func:`log_in`; ``admit`` is asked as there.
+    """
+
+    def enter(db: Session, user: User) -> Opened:
+        admit("user", user.id)
+        return _open(services, db, user, method)
+
+    return with_proof(services, User.login == normal_login(login), None, enter, code=code)
 
 
 def open_login(services: Services, user_id: UUID, method: Method = "oidc") -> Opened:
