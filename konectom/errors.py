@@ -60,7 +60,8 @@
         ├── KeyInUse               409  key_in_use
         ├── StoreUnavailable       503  store_unavailable
         │   └── SealBroken              seal_broken
-        └── TooSlow                503  too_slow
+        ├── TooSlow                503  too_slow
+        └── TooBusy                503  too_busy
 
 ``code`` never changes once released; ``detail`` is for people and may. ``at`` is a JSON pointer (RFC 6901) into the
 body that was sent, or into the query (``/query/limit``).
@@ -448,6 +449,12 @@ class TooSlow(OperationError):
     """The database was stopped at the limit of time that one question may take."""
 
     code, status, title = "too_slow", 503, "Answer takes too long"
+
+
+class TooBusy(OperationError):
+    """As many passwords as may be are being looked at; nothing of this one was counted."""
+
+    code, status, title = "too_busy", 503, "Too busy at present"
 
 
 def pointer_token(name: object) -> str:

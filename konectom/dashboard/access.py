@@ -18,6 +18,7 @@ from konectom.security.acting import Acting, ActorKind, act_as
 from konectom.security.matrix import MATRIX
 from konectom.security.principal import Principal, Scope
 from konectom.workflows.logins import authenticate_login
+from konectom.workflows.services import Admit
 
 View = TypeVar("View", bound=Callable[..., Any])
 PUBLIC = "public"
@@ -43,6 +44,12 @@ def permits(permission: str) -> Callable[[View], View]:
 def _declare(view: View, permission: str) -> View:
     view.permission = permission  # type: ignore[attr-defined]
     return view
+
+
+def counted() -> Admit:
+    """Return what counts against somebody's rate that he or she has come in."""
+    count: Admit = current_app.extensions["konectom.count"]
+    return count
 
 
 def principal() -> Principal:

@@ -13,7 +13,7 @@ import structlog
 from flask import Response, g, request, url_for
 
 from konectom.dashboard import cookies
-from konectom.dashboard.access import principal, public, signed_in
+from konectom.dashboard.access import counted, principal, public, signed_in
 from konectom.dashboard.blueprint import Told, dashboard, provider, redirect_to, show
 from konectom.dashboard.cookies import services
 from konectom.dashboard.forms import local_path, text
@@ -52,7 +52,8 @@ def login() -> Response:
     name = request.form.get("login", "")
     try:
         name = text("login", "The login")
-        opened = log_in(services(), login=name, password=text("password", "The password", strip=False), method="page")
+        password = text("password", "The password", strip=False)
+        opened = log_in(services(), login=name, password=password, method="page", admit=counted())
     except SecondFactorNeeded as needed:
         return _to_second_factor(needed, {"method": "page", "next": after})
     except (NotAuthenticated, DataError) as error:
@@ -78,7 +79,8 @@ def second_factor() -> Response:
     try:
         known = (step["issuer"], step["subject"]) if "subject" in step else None
         proof = {"state": step["state"], "code": text("code", "The code")}
-        opened = finish_login(services(), UUID(step["user"]), **proof, method=step["method"], subject=known)
+        user = UUID(step["user"])
+        opened = finish_login(services(), user, **proof, method=step["method"], subject=known, admit=counted())
     except (NotAuthenticated, DataError) as error:
         return show("second_factor", status=error.status, told=Told.of(error))
     return _enter(opened, local_path(step["next"]))
@@ -177,6 +179,7 @@ def _enter_as(person: Person, after: str) -> Response:
     except NotAuthenticated:
         _LOG.warning("oidc.unknown", **known)
         return _failed(Told("There is no account for you here. Please ask your administrator.", wrong=True))
+    counted()("user", opened.user_id)  # a login whose token nobody has been told is worth nothing
     return _enter(opened, after)
 
 

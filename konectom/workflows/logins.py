@@ -24,7 +24,7 @@ from konectom.storage.audit import note
 from konectom.storage.models import GrantRow, Login, User
 from konectom.workflows.pages import BY_TIME_AND_ID, Asked, page, told
 from konectom.workflows.proofs import REFUSED, second_factor_needed, with_proof
-from konectom.workflows.services import Services
+from konectom.workflows.services import Admit, Services, anybody
 
 Method = Literal["token", "page", "oidc", "oidc+mfa"]
 """How somebody came in. ``oidc+mfa``: through a provider that says that it asked for a second factor."""
@@ -77,14 +77,24 @@ class Opened:
 
 
 def log_in(
-    services: Services, *, login: str, password: str, code: str | None = None, method: Method = "token"
+    services: Services,
+    *,
+    login: str,
+    password: str,
+    code: str | None = None,
+    method: Method = "token",
+    admit: Admit = anybody,
 ) -> Opened:
-    """Open a login; raises :class:`NotAuthenticated` or, where only the code is missing, ``SecondFactorNeeded``."""
+    """Open a login; raises :class:`NotAuthenticated` or, where only the code is missing, ``SecondFactorNeeded``.
 
-    def admit(db: Session, user: User) -> Opened:
+    ``admit`` is told which user it is, and may refuse by raising; then no login is opened, and it counts as a try.
+    """
+
+    def enter(db: Session, user: User) -> Opened:
+        admit("user", user.id)
         return _open(services, db, user, method)
 
-    return with_proof(services, User.login == normal_login(login), password, admit, code=code)
+    return with_proof(services, User.login == normal_login(login), password, enter, code=code)
 
 
 def finish_login(
@@ -95,23 +105,25 @@ def finish_login(
     code: str,
     method: Method = "page",
     subject: tuple[str, str] | None = None,
+    admit: Admit = anybody,
 ) -> Opened:
     """Open a login for whom the caller has just found right but for the code; raises :class:`NotAuthenticated`.
 
     ``user_id`` and ``state`` are those of the :class:`SecondFactorNeeded` that said so; once the account has changed
     they are worth nothing. ``subject`` is the issuer and the subject of who came from an OpenID provider: whoever is
-    not known by them yet, is from now on, and wrong codes are counted apart. Other wrong codes are counted as in
-    :func:`log_in`.
+    not known by them yet, is from now on, and wrong codes are counted apart. Other wrong codes are counted, and
+    ``admit`` is asked, as in :func:`log_in`.
     """
 
-    def admit(db: Session, user: User) -> Opened:
+    def enter(db: Session, user: User) -> Opened:
+        admit("user", user.id)
         if subject is not None:
             link(db, user, *subject)
         return _open(services, db, user, method)
 
     try:
         by_provider = subject is not None
-        return with_proof(services, User.id == user_id, None, admit, code=code, state=state, by_provider=by_provider)
+        return with_proof(services, User.id == user_id, None, enter, code=code, state=state, by_provider=by_provider)
     except IntegrityError:  # somebody else was linked to this subject at the same instant
         raise NotAuthenticated(REFUSED) from None
 

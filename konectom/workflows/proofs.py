@@ -65,13 +65,15 @@ def with_proof(
     Raises :class:`NotAuthenticated` with one wording, whatever the reason, and :class:`SecondFactorNeeded` where all is
     right but that a code is missing. With ``ask_code`` false a second factor is not asked for; without a password
     (None: the caller knows already that it is right, or asked an OpenID provider) it always is, and ``state`` tells on
-    which :func:`state_of` the account the caller knew it; ``by_provider``: that a provider said so.
+    which :func:`state_of` the account the caller knew it; ``by_provider``: that a provider said so. Raises
+    :class:`~konectom.errors.TooBusy` where too many passwords are looked at; that is not counted as a try.
     """
-    tried = _count_try(services, who, by_provider)
-    right = services.passwords.verify(tried.password_hash, password or "") or password is None
-    if not right or not tried.admitted:
-        raise NotAuthenticated(REFUSED)
-    rehashed = _up_to_date(services, tried.password_hash, password)
+    with services.passwords.turn():  # before the try is counted: who is sent away for others has not tried
+        tried = _count_try(services, who, by_provider)
+        right = services.passwords.verify(tried.password_hash, password or "") or password is None
+        if not right or not tried.admitted:
+            raise NotAuthenticated(REFUSED)
+        rehashed = _up_to_date(services, tried.password_hash, password)
     with services.db.write() as db:
         user = db.get_one(User, tried.user_id, with_for_update=True)
         has_second = user.totp_confirmed_at is not None

@@ -358,7 +358,7 @@ def test_rows_that_an_erasure_removed_are_not_missed(services, people):
     patient = people.patient()
     with services.db.read() as db:
         study = db.get_one(Patient, patient).study_id
-    erase_patient(services, patient, reason="asked for it")
+    erase_patient(services, patient, reason="asked_by_patient")
     report = verify(services, rows=True)
     assert report.sound, report.as_dict()
     # And their entries are still found by the id, with the lists in which the patient was shown.
@@ -379,7 +379,7 @@ def test_a_patient_who_was_put_back_after_the_erasure_is_told(services, people, 
     patient, old = people.patient(), services.keys.current_id
     put_back = rows_behind(services, "patient", "id", patient.hex)
     put_back += rows_behind(services, "patient_key", "patient_id", patient.hex)
-    erase_patient(services, patient, reason="asked for it")
+    erase_patient(services, patient, reason="asked_by_patient")
     if retired:
         rotate(services), list(rewrap(services)), retire(services, old)
     behind(services, *put_back)
@@ -389,7 +389,7 @@ def test_a_patient_who_was_put_back_after_the_erasure_is_told(services, people, 
 
 def test_certificates_that_were_made_up_changed_or_removed_are_told(services, people):
     one, two, three = people.patient(), people.patient(), people.patient()
-    ids = [erase_patient(services, each, reason="asked")["certificate"]["id"] for each in (one, two)]
+    ids = [erase_patient(services, each, reason="asked_by_patient")["certificate"]["id"] for each in (one, two)]
     copy = "INSERT INTO erasure (id, study_id, patient_id, erased_at, certificate) SELECT ?, study_id, ?, erased_at, "
     behind(
         services,

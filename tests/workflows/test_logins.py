@@ -9,7 +9,15 @@ import pyotp
 import pytest
 from sqlalchemy import event, select
 
-from konectom.errors import AlreadyExists, FieldInvalid, NotAuthenticated, NotFound, SealBroken, SecondFactorNeeded
+from konectom.errors import (
+    AlreadyExists,
+    FieldInvalid,
+    NotAuthenticated,
+    NotFound,
+    SealBroken,
+    SecondFactorNeeded,
+    TooBusy,
+)
 from konectom.security.passwords import Passwords
 from konectom.security.secrets import hash_of
 from konectom.storage.models import AuditRow, Login, RecoveryCode, User
@@ -32,7 +40,7 @@ class Watched(Passwords):
     """Passwords that remember what was verified."""
 
     def __init__(self):
-        super().__init__(time_cost=1, memory_kib=64, lanes=1)
+        super().__init__(time_cost=1, memory_kib=64, lanes=1, waiting=100)
         self.verified = []
 
     def verify(self, kept, password):
@@ -181,6 +189,17 @@ def test_guesses_at_the_same_instant_do_not_outrun_the_count(services, ada):
     # Each try cost a verification, but after the fifth what it said was not looked at.
     assert len(services.passwords.verified) == 40
     assert not tries(services, PASSWORD)
+
+
+def test_who_is_sent_away_for_others_has_not_tried(services, ada):
+    class Busy(Passwords):
+        def turn(self):
+            raise TooBusy("others are first")
+
+    for _ in range(FREE_TRIES + 1):
+        with pytest.raises(TooBusy):
+            tries(replace(services, passwords=Busy()), PASSWORD)
+    assert tries(services, PASSWORD)
 
 
 def test_right_guesses_are_lost_among_forty_wrong_ones_at_the_same_instant(services, ada):

@@ -211,7 +211,7 @@ def test_what_was_computed_from_who_is_erased_goes_too(services, study, cohort, 
         (kept, *_) = db.scalars(select(NoiseRow)).all()
         same = {"measure_id": kept.measure_id, "computed_at": kept.computed_at, "told": kept.told}
         db.add(NoiseRow(id=uuid4(), study_id=other, **same))
-    told = erase_patient(services, erased, reason="asked for")["certificate"]
+    told = erase_patient(services, erased, reason="asked_by_patient")["certificate"]
     assert told["removed"]["rows"]["noise"] == 2
     with services.db.read() as db:
         assert db.scalars(select(NoiseRow.study_id)).all() == [other]

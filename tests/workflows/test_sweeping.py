@@ -116,7 +116,7 @@ def test_an_erasure_removes_what_a_crash_had_left(services, patient, clock, monk
         send(services, patient)
     for path in services.objects.root.rglob("*"):
         os.utime(path, (0, 0))
-    done = erase_patient(services, patient, reason="asked for")
+    done = erase_patient(services, patient, reason="asked_by_patient")
     finish_erasures(services)
     assert objects_of(services) == []
     assert verify_certificate(services, UUID(done["certificate"]["id"])).holds
