@@ -14,8 +14,8 @@ from konectom.storage.models.base import SECRET, Base
 class User(Base):
     """A member of staff, with a password of this installation, or known to an OpenID provider, or both.
 
-    From ``reset_at`` on, nothing but an invitation opens the account. ``totp_step`` is the last time step whose code was
-    used, so that none is used twice.
+    From ``reset_at`` on, nothing but an invitation opens the account. ``totp_step`` is the last time step whose code
+    was used, so that none is used twice.
     """
 
     __tablename__ = "user"
