@@ -64,6 +64,7 @@ class Place:
     site: UUID | None
     patient: UUID
     ids: dict[str, Any]
+    code: str = "NOBODY"
     marks: frozenset[str] = frozenset()
     """Texts that tell of this patient and of no other."""
 
@@ -116,13 +117,49 @@ class Who:
         return False
 
 
+@dataclass(frozen=True)
+class Both:
+    """A caller with two roles, who reaches what either of them reaches."""
+
+    name: str
+    first: Who
+    second: Who
+
+    @property
+    def role(self) -> str:
+        """One of the roles: both are of the same kind of caller."""
+        return self.first.role
+
+    @property
+    def token(self) -> str:
+        """The token, which is the same for both."""
+        return self.first.token
+
+    @property
+    def study(self) -> UUID | None:
+        """The study of one of the roles."""
+        return self.first.study
+
+    def has(self, permission: str) -> str | None:
+        """How far the caller has a permission, None if not at all."""
+        return self.first.has(permission) or self.second.has(permission)
+
+    def reaches(self, permission: str, place: Place) -> bool:
+        """Whether the patient at ``place`` lies within."""
+        return self.first.reaches(permission, place) or self.second.reaches(permission, place)
+
+    def reaches_study(self, permission: str, place: Place) -> bool:
+        """Whether the study at ``place`` lies within."""
+        return self.first.reaches_study(permission, place) or self.second.reaches_study(permission, place)
+
+
 @dataclass
 class World:
     """The places by name, and the callers."""
 
     services: Services
     places: dict[str, Place] = field(default_factory=dict)
-    callers: list[Who] = field(default_factory=list)
+    callers: list[Who | Both] = field(default_factory=list)
     bad_tokens: dict[str, str] = field(default_factory=dict)
 
     @contextmanager
@@ -180,7 +217,7 @@ def _place(services: Services, name: str, study: UUID, site: UUID) -> Place:
     entered = enter_observation(
         services, patient, code="edss", at=services.clock() - timedelta(days=3), values={"step": 3.5}, note=note
     )
-    now = services.clock()
+    now, gone = services.clock(), uuid4()
     ids = {name: uuid4() for name in ("alert_id", "enrolment_id", "form_id", "team_id", "erasure_id")}
     with services.db.write() as db:
         db.add(
@@ -209,7 +246,12 @@ def _place(services: Services, name: str, study: UUID, site: UUID) -> Place:
             )
         )  # fmt: skip
         db.add(CareTeam(id=ids["team_id"], study_id=study, name=f"Team {uuid4().hex[:6]}", created_at=now))
-        db.add(Erasure(id=ids["erasure_id"], study_id=study, patient_id=uuid4(), erased_at=now, certificate={"a": 1}))
+        db.add(
+            Erasure(
+                id=ids["erasure_id"], study_id=study, patient_id=gone, erased_at=now,
+                certificate={"id": str(ids["erasure_id"]), "patient": str(gone), "reason": "withdrawn"},
+            )
+        )  # fmt: skip
         db.flush()
         db.add(CarePatient(team_id=ids["team_id"], patient_id=patient, since=now))
     due = create_schedule(services, study, assessment="tap", patient=patient, start="2026-11-02")
@@ -223,8 +265,8 @@ def _place(services: Services, name: str, study: UUID, site: UUID) -> Place:
         "site_id": site,
     }
     texts = (ids[each] for each in ("patient_id", "session_id", "device_id", "observation_id", "alert_id"))
-    marks = frozenset({code, model, note, *map(str, texts), str(ids["schedule_id"]), str(ids["enrolment_id"])})
-    return Place(name, study, site, patient, ids, marks)
+    marks = {code, model, note, *map(str, texts), str(ids["schedule_id"]), str(ids["enrolment_id"]), str(gone)}
+    return Place(name, study, site, patient, ids, code, frozenset(marks))
 
 
 def _nowhere(like: Place) -> Place:
@@ -286,6 +328,7 @@ def _staff(world: World, here: UUID, there: UUID, sites: dict[Any, UUID]) -> Non
     world.callers.append(
         Who("clinician who broke the glass", "clinician", token, here, emergency=frozenset({place.patient}))
     )
+    _with_two_roles(world, here, there, sites)
     clinicians = {here: user_id, there: of_there}
     with services.db.read() as db:
         grants = {row.user_id: row.id for row in db.query(GrantRow)}
@@ -294,12 +337,36 @@ def _staff(world: World, here: UUID, there: UUID, sites: dict[Any, UUID]) -> Non
         each.ids.update(user_id=clinician, grant_id=grants[clinician])
 
 
+def _with_two_roles(world: World, here: UUID, there: UUID, sites: dict[Any, UUID]) -> None:
+    for (role, study, site), (other, elsewhere, elsewhere_site) in (
+        (("study_manager", there, None), ("researcher", here, None)),
+        (("study_manager", here, sites[here, "N"]), ("researcher", here, None)),
+        (("monitor", here, sites[here, "S"]), ("clinician", here, sites[here, "N"])),
+    ):
+        user_id, token = user(world.services, role, study=study, site=site)
+        care: frozenset[UUID] = frozenset()
+        with world.services.db.write() as db:
+            now = world.services.clock()
+            db.add(
+                GrantRow(id=uuid4(), user_id=user_id, role=other, study_id=elsewhere, site_id=elsewhere_site, created_at=now)
+            )  # fmt: skip
+            if other == "clinician":
+                own = world.places["own"]
+                db.add(CareMember(team_id=own.ids["team_id"], user_id=user_id, since=now))
+                care = frozenset({own.patient})
+        first = Who(role, role, token, study, site)
+        second = Who(other, other, token, elsewhere, elsewhere_site, care=care)
+        world.callers.append(Both(f"{role} and {other} {'at sites' if elsewhere_site else 'elsewhere'}", first, second))
+
+
 def _programs(world: World, here: UUID, there: UUID) -> None:
     for name, study, permissions in (
         ("program of all studies", None, ["*"]),
         ("program here", here, ["*"]),
         ("program there", there, ["*"]),
         ("program that reads features here", here, ["features.read"]),
+        ("program that follows here", here, ["trend.read", "summary.read", "reliability.read"]),
+        ("program that enters everywhere", None, ["patient.create", "observation.import", "schedule.edit"]),
     ):
         issued = issue_service_token(world.services, name=name, permissions=permissions, study_id=study)
         only = None if permissions == ["*"] else frozenset(permissions)
@@ -353,4 +420,4 @@ def _bad_tokens(world: World) -> None:
         world.bad_tokens[name] = token
 
 
-__all__ = ["Place", "Who", "World", "build", "tapping", "user"]
+__all__ = ["Both", "Place", "Who", "World", "build", "tapping", "user"]

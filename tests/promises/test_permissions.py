@@ -20,7 +20,7 @@ from flask import Flask
 
 from konectom.app import create_app
 from konectom.security.matrix import MATRIX, permissions_page
-from tests.world import Place, Who, World, build
+from tests.world import Both, Place, Who, World, build
 
 ROOT = Path(__file__).resolve().parents[2]
 METHODS = ("get", "head", "put", "post", "patch", "delete")
@@ -74,7 +74,7 @@ def operations(app: Flask) -> list[Operation]:
     return [*found, *(Operation(each.path, "head", each.permission) for each in found if each.method == "get")]
 
 
-def expected(who: Who, operation: Operation, place: Place) -> str:
+def expected(who: Who | Both, operation: Operation, place: Place) -> str:
     """What must happen: ``refused``, ``absent`` or ``allowed``."""
     permission = operation.permission
     if who.has(permission) is None:
@@ -94,7 +94,7 @@ def expected(who: Who, operation: Operation, place: Place) -> str:
     return "allowed" if within else "absent"
 
 
-def asked(operation: Operation, place: Place, who: Who) -> dict[str, Any]:
+def asked(operation: Operation, place: Place, who: Who | Both) -> dict[str, Any]:
     """The request's query and body: where a target stands there and not in the address, it is of ``place``."""
     if operation.permission == "session.upload":
         return {"query_string": {"patient": str(place.patient)}, "data": b"", "content_type": "application/json"}
@@ -199,7 +199,7 @@ def as_expected(must: str, answer: Any) -> bool:
     return answer.status_code not in (401, 403, 404) and answer.status_code < 500
 
 
-def leaks(who: Who, operation: Operation, place: Place, world: World, answer: Any) -> list[Any]:
+def leaks(who: Who | Both, operation: Operation, place: Place, world: World, answer: Any) -> list[Any]:
     """Where the answer tells of a patient whom the caller may not reach under this permission."""
     text = text_of(answer).replace(operation.address(place), "")
     return [
@@ -217,6 +217,62 @@ def text_of(answer: Any) -> str:
         return answer.get_data().decode(errors="replace")
     with zipfile.ZipFile(io.BytesIO(answer.get_data())) as archive:
         return "\n".join(f"{each} {archive.read(each).decode(errors='replace')}" for each in archive.namelist())
+
+
+NAMED = (
+    ("patient.create", "POST", "/patients", lambda to: {"json": {"study": str(to.study), "code": uuid4().hex,
+                                                                 "site": str(to.site)}}),
+    ("patient.edit", "PATCH", "/patients/{patient_id}", lambda to: {"json": {"site": str(to.site)}}),
+    ("schedule.edit", "POST", "/studies/{study_id}/schedules", lambda to: {"json": {
+        "assessment": "tap", "patient": str(to.patient), "start": "2027-01-04"}}),
+    ("schedule.read", "GET", "/studies/{study_id}/schedules", lambda to: {"query_string": {"patient": to.patient}}),
+    ("alert.read", "GET", "/studies/{study_id}/alerts", lambda to: {"query_string": {"patient": to.patient}}),
+    ("patient.break_glass", "POST", "/studies/{study_id}/break-glass", lambda to: {"json": {
+        "code": to.code, "reason": "fell in the waiting room"}}),
+    ("audit.read", "GET", "/audit", lambda to: {"query_string": {"patient": to.patient}}),
+    ("audit.read", "GET", "/audit/export", lambda to: {"query_string": {"patient": to.patient}}),
+)  # fmt: skip
+"""Operations that name a patient or a place in the query or the body: permission, method, path, what is sent."""
+
+
+@pytest.mark.slow
+def test_what_is_named_in_a_body_or_a_query_lies_within_too(app, world):
+    """Each caller at each place that it names, from an address in the study of ``own``."""
+    client, cells, wrong, own = app.test_client(), Counter(), [], world.places["own"]
+    for who in world.callers:
+        for permission, method, path, send in NAMED:
+            operation = Operation(f"/api/v1{path}", method.lower(), permission)
+            for to in world.places.values():
+                must = expected(who, operation, own)
+                if must == "allowed":
+                    elsewhere = bool(operation.names) and to.study != own.study
+                    must = (
+                        "absent" if elsewhere or to.name == "nowhere" or not who.reaches(permission, to) else "allowed"
+                    )
+                headers = {"Authorization": f"Bearer {who.token}"}
+                with world.unchanged():
+                    answer = client.open(operation.address(own), method=method, headers=headers, **send(to))
+                cells[must] += 1
+                if not as_expected(must, answer) or (must == "allowed" and answer.status_code >= 300):
+                    wrong.append((who.name, method, path, to.name, must, answer.status_code, text_of(answer)[:200]))
+                wrong += leaks(who, operation, own, world, answer)
+    assert wrong[:10] == [], f"{len(wrong)} of {cells.total()} cells"
+    print(f"\ncells: {dict(cells)}, {cells.total()} in all")
+    assert min(cells.values()) > 50
+
+
+def test_who_may_not_read_observations_is_told_none_by_what_follows_from_them(app, world):
+    client, own = app.test_client(), world.places["own"]
+    shown = Counter()
+    for who in world.callers:
+        for permission, path in (("trend.read", "trends"), ("summary.read", "summary")):
+            if who.reaches(permission, own):
+                headers = {"Authorization": f"Bearer {who.token}"}
+                told = client.get(f"/api/v1/patients/{own.patient}/{path}", headers=headers).text
+                sees = who.reaches("observation.read", own)
+                assert ("obs.edss.step" in told) == sees, (who.name, path)
+                shown[sees] += 1
+    assert min(shown[True], shown[False]) > 2
 
 
 @pytest.mark.slow
