@@ -176,7 +176,7 @@ def selected(names: Iterable[str]) -> dict[str, str]:
     }
 
 
-def _is_no_free_text(field: fields.Field, told: str) -> bool:
+def _is_no_free_text(field: fields.Field[Any], told: str) -> bool:
     if type(field) is not fields.String or field.validators:
         return True
     return all(_NAME.fullmatch(each.strip()) for each in told.split(","))
