@@ -8,10 +8,11 @@ from functools import cache
 from types import MappingProxyType
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, LargeBinary, Select, Text, cast, literal, select, update
+from sqlalchemy import Connection, Select, literal, select, update
 
 from konectom.errors import AuditBroken
 from konectom.security.chain import GENESIS, Head, Keys, fault_of_head, fault_of_key
+from konectom.storage.audit_rows import as_text
 from konectom.storage.digests import audited_models
 from konectom.storage.models import AuditHead, AuditRow, Base, Erasure
 from konectom.storage.types import microseconds
@@ -38,18 +39,18 @@ def read_head(connection: Connection, *, lock: bool = False) -> Head | None:
     if row is None:
         return None
     seq, seal, key, head_seal = (
-        each if isinstance(each, str) else bytes(each).decode(errors="replace") for each in row
+        each if isinstance(each, str) else bytes(each or b"").decode(errors="replace") for each in row
     )
     return Head(int(seq) if re.fullmatch("[0-9]{1,18}", seq) else -1, seal, key, head_seal)
 
 
 @cache
 def _head_statement(dialect: str, lock: bool) -> Select[Any]:
-    # SQLite gives out whatever bytes somebody put in, unless they are asked for as text.
-    as_stored = LargeBinary if dialect == "sqlite" else Text
-    columns = AuditHead.__table__.columns
-    wanted: list[ColumnElement[Any]] = [cast(columns[name], as_stored) for name in ("seq", "seal", "key", "head_seal")]
-    statement: Select[Any] = select(*wanted).where(columns["id"] == HEAD_ID)
+    columns, kinds = AuditHead.__table__.columns, {"seq": "integer"}
+    wanted = [
+        as_text(name, dialect, kinds.get(name, "text")).label(name) for name in ("seq", "seal", "key", "head_seal")
+    ]
+    statement: Select[Any] = select(*wanted).select_from(AuditHead.__table__).where(columns["id"] == HEAD_ID)
     return statement.with_for_update() if lock else statement
 
 

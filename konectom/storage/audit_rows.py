@@ -12,7 +12,7 @@ from typing import Any
 from uuid import UUID
 
 import orjson
-from sqlalchemy import ColumnElement, Connection, LargeBinary, Select, Text, cast, column, select, table
+from sqlalchemy import ColumnElement, Connection, LargeBinary, Select, Text, cast, column, literal_column, select, table
 
 from konectom.security.chain import Entry, canonical_json
 from konectom.storage.models import AuditRow
@@ -71,7 +71,18 @@ def _as_stored(name: str, dialect: str) -> ColumnElement[Any]:
     """Return what gives a column's own bytes: SQLite keeps whatever is put in, PostgreSQL only what fits the type."""
     if name in (*NUMBERS, *BYTES):
         return _AS_STORED.c[name]
-    return cast(_AS_STORED.c[name], LargeBinary if dialect == "sqlite" else Text)
+    return as_text(name, dialect)
+
+
+def as_text(name: str, dialect: str, kind: str = "text") -> ColumnElement[Any]:
+    """Return what gives a column's own bytes, and what is no text where SQLite keeps another kind of value.
+
+    The same bytes as a blob are shown as the same text and found by no search.
+    """
+    if dialect != "sqlite":
+        return cast(column(name), Text)
+    stored = f"CASE typeof(\"{name}\") WHEN '{kind}' THEN CAST(\"{name}\" AS BLOB) WHEN 'null' THEN NULL ELSE x'ff' END"
+    return literal_column(stored, LargeBinary())
 
 
 def _stored(row: dict[str, Any]) -> Stored:
@@ -100,7 +111,9 @@ def _value(name: str, stored: Any) -> Any:
         if isinstance(stored, str):
             raise TypeError(f"{name} is text")
         return bytes(stored)
-    text = stored if isinstance(stored, str) else bytes(stored).decode()
+    if not isinstance(stored, str | bytes):
+        raise TypeError(f"{name} is no text")
+    text = stored if isinstance(stored, str) else stored.decode()
     if name in IDS:
         return _id(text)
     return _detail(text) if name == "detail" else text

@@ -5,7 +5,10 @@ The first says whether the audit can be trusted; the second finds what was done 
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 from sqlalchemy import Connection
+from sqlalchemy.exc import DatabaseError, OperationalError
 
 from konectom.security.chain import (
     GENESIS,
@@ -17,23 +20,40 @@ from konectom.security.chain import (
 )
 from konectom.storage.audit_head import genuine, read_head, tells_nothing
 from konectom.storage.audit_rows import Stored, stored_entries, stored_seal
+from konectom.storage.integrity import file_faults
+from konectom.storage.models import AuditHead, AuditRow
 from konectom.workflows.audit_compare import Told, check_rows
 from konectom.workflows.audit_report import Report
 from konectom.workflows.services import Services
+
+AUDIT_TABLES = (AuditRow.__tablename__, AuditHead.__tablename__)
+WITHIN = timedelta(hours=6)
+"""How long one question of a check may take: SQLite goes through the whole file in one."""
 
 
 def verify(services: Services, *, anchor: Anchor | None = None, rows: bool = False) -> Report:
     """Walk the chain, and with ``rows`` compare every audited row with what was last told of it.
 
-    All is read as of one instant; others may write meanwhile. With ``rows`` an entry a row is held in memory. Raises
+    All is read as of one instant; others may write meanwhile. With ``rows`` an entry a row is held in memory. On SQLite
+    the file itself is checked first, the audit's part or with ``rows`` all of it: an index that was edited would hide
+    entries from whoever searches them, and a page that cannot be read ends the walk. Raises
     :class:`~konectom.errors.KeysMissing` and its kin where the keys themselves cannot be read.
     """
     services.keys.check()
     told = Told() if rows else None
-    with services.db.read() as db:
-        report = check_chain(db.connection(), services.keys, anchor=anchor, told=told)
-        if told is not None:
-            check_rows(services.keys, db.connection(), report, told)
+    with services.db.read(within=WITHIN) as db:
+        connection = db.connection()
+        damaged = file_faults(connection, None if rows else AUDIT_TABLES)
+        try:
+            report = check_chain(connection, services.keys, anchor=anchor, told=told)
+            if told is not None:
+                check_rows(services.keys, connection, report, told)
+        except DatabaseError as error:
+            if not damaged or isinstance(error, OperationalError):
+                raise
+            report = Report()
+    for each in damaged:
+        report.add("file", what=each)
     return report
 
 

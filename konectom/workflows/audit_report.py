@@ -11,6 +11,7 @@ FAULTS_TOLD = 100
 """Most faults in one report; all of them are counted."""
 
 SENTENCES = {
+    "file": "the database file is damaged or was edited: {what}",
     "number": "an entry has a number that is none",
     "gap": "entries are missing before entry {seq}",
     "form": "entry {seq} is not as entries are written",
