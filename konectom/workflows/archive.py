@@ -103,9 +103,9 @@ The receipt beside this file tells what was computed from it. Ask those who run 
 def patient_archive(services: Services, patient_id: UUID) -> Generator[bytes, None, None]:
     """Return the archive as a ZIP file, a piece at a time, from one state of the database.
 
-    Raises :class:`~konectom.errors.NotFound` before the first byte. An upload whose bytes are damaged or lost is told of
-    in its place and in the manifest. Where something else fails the archive stops without its end, and no program takes
-    it for whole.
+    Raises :class:`~konectom.errors.NotFound` before the first byte. An upload whose bytes are damaged or lost is told
+    of in its place and in the manifest. Where something else fails the archive stops without its end, and no program
+    takes it for whole.
     """
     pieces = _pieces(services, patient_id)
     return _resumed(next(pieces), pieces)

@@ -23,7 +23,7 @@ from sqlalchemy import delete, func, select
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
-from konectom.errors import FieldInvalid, NotFound, StoreUnavailable
+from konectom.errors import FieldInvalid, MigrationNeeded, NotFound, StoreUnavailable
 from konectom.storage.audit import note
 from konectom.storage.belonging import rows_of, tables_of_patients
 from konectom.storage.compaction import compact
@@ -83,6 +83,18 @@ def finish_erasures(services: Services, *, most: int | None = MOST) -> bool:
         gone += rewritten
     swept = sweep_objects(services, most=most)
     return swept and len(gone) == len(left)
+
+
+def finish_soon(services: Services) -> None:
+    """Let :func:`finish_erasures` run in the background of this process; the certificates tell when it is done."""
+
+    def finish() -> None:
+        try:
+            finish_erasures(services)
+        except (StoreUnavailable, MigrationNeeded) as error:
+            log.warning("erasure.unfinished", reason=error.detail)
+
+    services.background.start("finish erasures", finish)
 
 
 def checked_reason(reason: str) -> str:
