@@ -17,6 +17,9 @@ class Background:
     The process may end in the middle of it, so it is only for what can be left off at any point and done again.
     """
 
+    _thread: threading.Thread | None
+    _next: tuple[str, Callable[[], object]] | None
+
     def __init__(self) -> None:
         self._begin()
 
@@ -39,8 +42,8 @@ class Background:
     def _begin(self) -> None:
         self._pid = os.getpid()
         self._lock = threading.Lock()
-        self._thread: threading.Thread | None = None
-        self._next: tuple[str, Callable[[], object]] | None = None
+        self._thread = None
+        self._next = None
 
     def _run(self) -> None:
         while True:
