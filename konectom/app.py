@@ -32,6 +32,7 @@ from konectom.api.users import users
 from konectom.dashboard import access as pages_access
 from konectom.errors import MigrationNeeded, StoreUnavailable
 from konectom.settings import Settings, load_settings, require_safe
+from konectom.workflows.erasure import finish_soon
 from konectom.workflows.services import Services
 
 _LOG = structlog.get_logger("konectom")
@@ -92,4 +93,5 @@ def create_app(settings: Settings | None = None, *, services: Services | None = 
     api.register_blueprint(health)
     app.register_blueprint(docs)
     dashboard.init_app(app, services)
+    finish_soon(services)  # what erasures had left when the server was stopped
     return app

@@ -14,7 +14,7 @@ from konectom.api.tables import BYTES, MEDIA_TYPES, download
 from konectom.errors import FieldInvalid, FieldMissing, NotFound
 from konectom.workflows.archive import patient_archive
 from konectom.workflows.certificates import get_certificate, list_certificates
-from konectom.workflows.erasure import erase_patient
+from konectom.workflows.erasure import erase_patient, finish_soon
 
 rights = Resource("rights", __name__, description="Portable copies, erasure and its certificates.")
 
@@ -35,7 +35,9 @@ def get_patient_archive(patient_id: UUID) -> Response:
 @rights.refuses(NotFound, FieldMissing, FieldInvalid)
 def post_patient_erasure(patient_id: UUID, code: str, reason: str) -> Any:
     """Erase a patient, for good: key, identity, phones, uploads and all that came of them."""
-    return erase_patient(services(), patient_id, reason=reason, code=code)
+    erased = erase_patient(services(), patient_id, reason=reason, code=code, finish=False)
+    finish_soon(services())
+    return erased
 
 
 @rights.route("/studies/<uuid:study_id>/erasures")

@@ -24,14 +24,12 @@ def command(host: str | None, port: int, workers: int | None, threads: int | Non
     """
     from konectom.api import server
     from konectom.settings import require_safe
-    from konectom.workflows.erasure import finish_erasures
 
     with installation() as services:
         require_safe(services.settings)
         try:
             services.ping_stores()  # each worker checks the catalogues itself, however it was started
             services.require_keys()
-            finish_erasures(services)
         except StoreUnavailable as error:  # it may come back; the server answers 503 until then
             click.echo(f"konectom: {error.detail}", err=True)
     bind = f"[{host}]:{port}" if host and ":" in host else f"{host or '127.0.0.1'}:{port}"

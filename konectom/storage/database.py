@@ -2,7 +2,9 @@
 
 SQLite runs in WAL mode. A write begins with ``BEGIN IMMEDIATE``: a transaction that reads first and asks for
 the write lock later is refused at once, however long it was told to wait, if another wrote in between. Reads
-begin plainly, so they neither wait for writes nor hold them up.
+begin plainly, so they neither wait for writes nor hold them up. But whoever asks for what is kept of patients waits all
+the same: before the answer leaves, an entry of the audit is written, and that is a write. While the file is rewritten
+after an erasure (:mod:`konectom.storage.compaction`) such answers wait as well, at most as long as any write does.
 
 No statement runs without end: what takes longer than the database was told is stopped by the database itself, on
 PostgreSQL every statement, on SQLite every one that reads (a write there is bounded by what it changes).
@@ -41,6 +43,9 @@ STATEMENT_LIMIT = timedelta(seconds=60)
 
 LOOK_EVERY_STEPS = 20_000
 """After how many steps of SQLite's machine the clock is looked at: some tenths of a millisecond."""
+
+TEMPORARY = "SQLITE_TMPDIR"
+"""The variable that tells SQLite where temporary files belong."""
 
 WRITES = "konectom_writes"
 WITHIN = "konectom_within"
@@ -133,6 +138,22 @@ class Database:
             raise
         except PoolTimeout as error:
             raise StoreUnavailable("all connections to the database are in use") from error
+
+
+def keep_temporary_files_in(directory: Path, url: str) -> None:
+    """Let SQLite write temporary files, such as the copy that VACUUM makes, to a directory for its owner only.
+
+    Only before this process first uses SQLite, which then reads ``SQLITE_TMPDIR``; one that is set already stays.
+    Source: https://www.sqlite.org/tempfiles.html, section 5.
+    """
+    if make_url(url).get_backend_name() != "sqlite" or TEMPORARY in os.environ:
+        return
+    try:
+        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        directory.chmod(0o700)
+    except OSError as error:
+        raise StoreUnavailable(f"the directory of temporary files cannot be made: {error.strerror}") from error
+    os.environ[TEMPORARY] = str(directory.resolve())
 
 
 def open_engine(url: str, *, foreign_keys: bool = True, within: timedelta | None = None) -> Engine:

@@ -32,7 +32,7 @@ DECISIONS = (GIVEN, REFUSED, WITHDRAWN)
 STATES = (*DECISIONS, RESTRICTED)
 
 CLOCK_AHEAD = timedelta(minutes=5)
-"""So far a phone's clock may be ahead of ours."""
+"""So far a phone's clock may be ahead of ours, or behind it."""
 
 ELSEWHERE = "elsewhere"
 """What a study's ``consent`` says where it is kept on paper: it need not be entered here, but may."""
@@ -185,6 +185,8 @@ def _check_form(study: Study, form: ConsentForm | None, at: datetime) -> None:
             raise FieldMissing("say which version of the study's consent form was agreed to", at="/form")
     elif form.retired_at is not None and form.retired_at <= at:
         raise FieldInvalid(f"version {form.version} is no longer used", at="/form")
+    elif at < form.created_at - CLOCK_AHEAD:
+        raise FieldInvalid(f"version {form.version} was not there yet at {at.isoformat()}", at="/decided_at")
 
 
 def show_consents(db: Session, patient: Patient) -> dict[str, Any]:

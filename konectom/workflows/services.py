@@ -10,9 +10,15 @@ from uuid import UUID
 from konectom.security.keys import Keychain
 from konectom.security.passwords import Passwords
 from konectom.settings import Settings
+<<<<<<< HEAD
 from konectom.storage.audit_trail import Trail
 from konectom.storage.database import Database
+=======
+from konectom.storage.audit import Trail
+from konectom.storage.database import Database, keep_temporary_files_in
+>>>>>>> wt-f5
 from konectom.storage.objects import ObjectStore, open_store
+from konectom.workflows.background import Background
 from konectom.workflows.entries import require_same_catalogues
 from konectom.workflows.keys import require_keys
 
@@ -32,7 +38,7 @@ def anybody(_kind: str, _id: UUID) -> None:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Services:
-    """The settings, the database, the raw bytes, the keys, what time it is, and how passwords are kept.
+    """The settings, the database, the raw bytes, the keys, what time it is, how passwords are kept, and later work.
 
     May be shared by threads and survives a fork.
     """
@@ -43,10 +49,12 @@ class Services:
     keys: Keychain
     clock: Clock = system_clock
     passwords: Passwords = field(default_factory=Passwords)
+    background: Background = field(default_factory=Background)
 
     @classmethod
     def open(cls, settings: Settings, *, clock: Clock = system_clock) -> Services:
         """Return the services that the settings describe; nothing is connected before it is needed."""
+        keep_temporary_files_in(settings.data_dir / "temporary", settings.database_url)
         keys = Keychain.open(settings.keys_url)
         db = Database(settings.database_url, trail=Trail(keys, clock), within=settings.read_time_limit)
         return cls(settings, db, open_store(settings.object_store_url), keys, clock)
@@ -75,5 +83,6 @@ class Services:
             require_same_catalogues(db)
 
     def close(self) -> None:
-        """Close this process's connections."""
+        """Wait for what is done in the background, and close this process's connections."""
+        self.background.join()
         self.db.close()

@@ -93,8 +93,11 @@ def test_a_phone_decides_for_its_patient(phone, patient, form, callers):
 
 def test_a_decision_may_be_told_late_but_not_early(phone, patient, form, clock):
     where = f"/patients/{patient}/consents"
-    told = {"state": "given", "form": "1", "decided_at": "2026-11-20T10:00:00+01:00"}
-    assert phone.post(where, json=told).json["history"][0]["decided_at"] == "2026-11-20T09:00:00+00:00"
+    clock.forward(hours=2)
+    told = {"state": "given", "form": "1", "decided_at": "2026-11-21T11:00:00+01:00"}
+    assert phone.post(where, json=told).json["history"][0]["decided_at"] == "2026-11-21T10:00:00+00:00"
+    before = told | {"decided_at": "2026-11-20T10:00:00+01:00"}  # when there was no such form
+    assert first_error(phone.post(where, json=before)) == (422, "field_invalid", "/decided_at")
     late = told | {"decided_at": "2026-11-22T10:00:00+01:00"}
     assert first_error(phone.post(where, json=late)) == (422, "field_invalid", "/decided_at")
     naive = told | {"decided_at": "2026-11-20T10:00:00"}

@@ -1,7 +1,12 @@
 """What was deleted cannot be read from SQLite's files: overwriting alone does not suffice."""
 
+import os
 import random
 import re
+import stat
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 from sqlalchemy import text
@@ -66,3 +71,32 @@ def test_whoever_still_reads_an_older_state_is_told_of(engine, file, monkeypatch
 def test_what_is_deleted_is_overwritten(engine):
     with engine.connect() as db:
         assert db.exec_driver_sql("PRAGMA secure_delete").scalar() == 1
+
+
+SPILLING = """
+import os, sys
+from pathlib import Path
+from konectom.settings import load_settings
+from konectom.workflows.services import Services
+services = Services.open(load_settings({}, mode="development", data_dir=Path(sys.argv[1])))
+with services.db.engine.connect() as db:
+    db.exec_driver_sql("CREATE TEMP TABLE much (a BLOB)")
+    db.exec_driver_sql("INSERT INTO much SELECT randomblob(100000) FROM "
+        "(WITH RECURSIVE c (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM c WHERE i < 200) SELECT i FROM c)")
+    for each in Path("/proc/self/fd").iterdir():
+        if "etilqs" in str(each.resolve()):
+            print(each.resolve())
+"""
+
+
+@pytest.mark.skipif(not Path("/proc/self/fd").is_dir(), reason="the system does not tell which files are open")
+def test_temporary_files_lie_where_only_the_owner_reads(tmp_path):
+    data = tmp_path / "data"
+    environ = {name: value for name, value in os.environ.items() if name not in ("SQLITE_TMPDIR", "TMPDIR")}
+    told = subprocess.run(
+        [sys.executable, "-c", SPILLING, str(data)], env=environ, check=True, capture_output=True, text=True
+    )
+    files = told.stdout.splitlines()
+    assert files
+    assert all(name.startswith(str(data / "temporary")) for name in files)
+    assert stat.S_IMODE((data / "temporary").stat().st_mode) == 0o700

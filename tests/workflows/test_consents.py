@@ -149,6 +149,7 @@ def test_consent_is_given_refused_and_withdrawn(services, patient, form, clock):
 
 
 def test_the_same_decision_once_more_changes_nothing(services, patient, form, clock):
+    clock.forward(hours=2)
     at = clock.now - timedelta(hours=1)
     for told in ({}, {"decided_at": at}):
         first = record_consent(services, patient, state="given", form="1", **told)
@@ -172,6 +173,7 @@ def test_withdrawing_all_holds_for_types_that_nobody_knows_yet(services, people,
 
 
 def test_consent_that_was_given_before_does_not_undo_a_withdrawal(services, patient, form, clock):
+    clock.forward(hours=2)
     withdraw_consent(services, patient, data_types=["touch"])
     late = record_consent(services, patient, state="given", form="1", decided_at=clock.now - timedelta(hours=1))
     assert late.created
@@ -348,3 +350,16 @@ def test_what_holds_is_the_last_decision_and_nothing_is_forgotten(services, peop
             assert (refused(services, patient, name) is None) is allowed
     with services.db.read() as db:
         assert db.query(Consent).filter(Consent.patient_id == patient).count() == len(rows)
+
+
+def test_nobody_agreed_to_a_form_that_was_not_there_yet(services, patient, form, clock):
+    def give(before):
+        decided_at = clock.now - before
+        return record_consent(services, patient, state="given", form="1", data_types=["touch"], decided_at=decided_at)
+
+    with pytest.raises(FieldInvalid, match="was not there yet") as error:
+        give(timedelta(minutes=6))
+    assert error.value.at == "/decided_at"
+    assert refused(services, patient, "touch") == "consent_missing"
+    give(timedelta(minutes=4))
+    assert refused(services, patient, "touch") is None
