@@ -348,7 +348,9 @@ def _with_two_roles(world: World, here: UUID, there: UUID, sites: dict[Any, UUID
         with world.services.db.write() as db:
             now = world.services.clock()
             db.add(
-                GrantRow(id=uuid4(), user_id=user_id, role=other, study_id=elsewhere, site_id=elsewhere_site, created_at=now)
+                GrantRow(
+                    id=uuid4(), user_id=user_id, role=other, study_id=elsewhere, site_id=elsewhere_site, created_at=now
+                )
             )  # fmt: skip
             if other == "clinician":
                 own = world.places["own"]

@@ -83,12 +83,6 @@ def finish_erasures(services: Services, *, most: int | None = MOST) -> bool:
     return swept and len(gone) == len(left)
 
 
-<<<<<<< HEAD
-def require_reason(reason: str) -> None:
-    """Raise :class:`FieldInvalid` unless it is one of :data:`REASONS`."""
-    if reason not in REASONS:
-        raise FieldInvalid(f"the reason is one of {', '.join(REASONS)}", at="/reason")
-=======
 def finish_soon(services: Services) -> None:
     """Let :func:`finish_erasures` run in the background of this process; the certificates tell when it is done."""
 
@@ -101,12 +95,10 @@ def finish_soon(services: Services) -> None:
     services.background.start("finish erasures", finish)
 
 
-def checked_reason(reason: str) -> str:
-    """Return why somebody does something for which a reason is asked; raises :class:`FieldInvalid`."""
-    if not reason.strip() or len(reason) > MOST_REASON or "\0" in reason:
-        raise FieldInvalid(f"say why, in at most {MOST_REASON} characters", at="/reason")
-    return reason.strip()
->>>>>>> wt-f5
+def require_reason(reason: str) -> None:
+    """Raise :class:`FieldInvalid` unless it is one of :data:`REASONS`."""
+    if reason not in REASONS:
+        raise FieldInvalid(f"the reason is one of {', '.join(REASONS)}", at="/reason")
 
 
 def _certificate_of(db: Session, patient_id: UUID) -> Erasure | None:

@@ -10,13 +10,8 @@ from uuid import UUID
 from konectom.security.keys import Keychain
 from konectom.security.passwords import Passwords
 from konectom.settings import Settings
-<<<<<<< HEAD
 from konectom.storage.audit_trail import Trail
-from konectom.storage.database import Database
-=======
-from konectom.storage.audit import Trail
 from konectom.storage.database import Database, keep_temporary_files_in
->>>>>>> wt-f5
 from konectom.storage.objects import ObjectStore, open_store
 from konectom.workflows.background import Background
 from konectom.workflows.entries import require_same_catalogues
