@@ -29,6 +29,7 @@ from konectom.api.studies import studies
 from konectom.api.teams import teams
 from konectom.api.tokens import tokens
 from konectom.api.users import users
+from konectom.dashboard import access as pages_access
 from konectom.errors import MigrationNeeded, StoreUnavailable
 from konectom.settings import Settings, load_settings, require_safe
 from konectom.workflows.services import Services
@@ -36,7 +37,7 @@ from konectom.workflows.services import Services
 _LOG = structlog.get_logger("konectom")
 API_PREFIX = "/api/v1"
 METADATA_MAX_BYTES = 1024 * 1024
-"""Largest body of any request but an upload, which has a limit of its own."""
+"""Largest body of any request but an upload and a form, which have limits of their own."""
 
 
 def create_app(settings: Settings | None = None, *, services: Services | None = None) -> Flask:
@@ -64,6 +65,7 @@ def create_app(settings: Settings | None = None, *, services: Services | None = 
     requests.init_app(app)
     headers.init_app(app, settings)
     access.init_app(app, but=frozenset({"dashboard"}))
+    pages_access.init_app(app)
     noting.init_app(app)
     limits.init_app(app, settings)
     body.init_app(app)

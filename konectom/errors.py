@@ -60,7 +60,8 @@
         ├── KeyInUse               409  key_in_use
         ├── StoreUnavailable       503  store_unavailable
         │   └── SealBroken              seal_broken
-        └── TooSlow                503  too_slow
+        ├── TooSlow                503  too_slow
+        └── TooBusy                503  too_busy
 
 ``code`` never changes once released; ``detail`` is for people and may. ``at`` is a JSON pointer (RFC 6901) into the
 body that was sent, or into the query (``/query/limit``).
@@ -69,6 +70,7 @@ body that was sent, or into the query (``/query/limit``).
 from __future__ import annotations
 
 from typing import Any, ClassVar
+from uuid import UUID
 
 
 class KonectomError(Exception):
@@ -265,9 +267,18 @@ class NotAuthenticated(AccessError):
 
 
 class SecondFactorNeeded(NotAuthenticated):
-    """The password is right; a code of the second factor is needed besides."""
+    """The password is right; a code of the second factor is needed besides.
+
+    ``user_id`` and ``state`` say of whom, and on which state of the account the first factor was right. They are for
+    the second step, and no answer tells them.
+    """
 
     code, title = "second_factor_needed", "Second factor needed"
+
+    def __init__(self, detail: str, *, user_id: UUID, state: str) -> None:
+        super().__init__(detail)
+        self.user_id = user_id
+        self.state = state
 
 
 class EnrolmentRefused(NotAuthenticated):
@@ -438,6 +449,12 @@ class TooSlow(OperationError):
     """The database was stopped at the limit of time that one question may take."""
 
     code, status, title = "too_slow", 503, "Answer takes too long"
+
+
+class TooBusy(OperationError):
+    """As many passwords as may be are being looked at; nothing of this one was counted."""
+
+    code, status, title = "too_busy", 503, "Too busy at present"
 
 
 def pointer_token(name: object) -> str:

@@ -222,9 +222,13 @@ class Settings:
     read_time_limit = _duration("60 s", "How long one question to the database may take; exports have their own limit.")
     export_time_limit = _duration("30 min", "How long one question to the database may take for an export.")
     upload_time_limit = _duration("10 min", "How long the body of an upload may take to come.")
+    header_time_limit = _duration("10 s", "How long the head of a request may take to come: its line and headers.")
+    send_time_limit = _duration("60 s", "How long the reader of an answer may take for each 64 KiB of it.")
     rate_limits = _choice("on", "Whether callers are slowed down; `off` in development only.", "on", "off")
-    rate_limit_device = _rate("120/minute", "Most requests of one phone.")
-    rate_limit_user = _rate("600/minute", "Most requests of one member of staff.")
+    rate_limit_device = _rate("120/minute", "Most requests of one phone, its enrolment and renewals among them.")
+    rate_limit_user = _rate(
+        "600/minute", "Most requests of one member of staff, logins among them; the pages count too."
+    )
     rate_limit_service = _rate(
         "1200/minute", "Most requests of one program, and of one address that reads without a token."
     )

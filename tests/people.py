@@ -16,8 +16,8 @@ from konectom.workflows.services import Services
 from konectom.workflows.sites import create_site
 from konectom.workflows.users import create_user
 
-QUICK = Passwords(time_cost=1, memory_kib=64, lanes=1)
-"""Hashes as weakly as argon2 can: tests try many passwords, and none that matters."""
+QUICK = Passwords(time_cost=1, memory_kib=64, lanes=1, waiting=100)
+"""Hashes as weakly as argon2 can: tests try many passwords, also at the same instant, and none that matters."""
 
 PASSWORD = "correct horse battery staple"
 

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from datetime import timedelta
 
-from flask import Flask, current_app, request
+from flask import Flask, request
 
 from konectom.api.deadlines import DEADLINES
 from konectom.api.errors import BodyIncomplete, BodyStalled
@@ -22,6 +22,9 @@ METADATA_WITHIN = timedelta(seconds=60)
 """How long the body of any request but an upload may take to come."""
 
 STEP_BYTES = 64 * 1024
+FORM_MAX_BYTES = 32 * 1024
+"""Largest form: what a page sends is a few fields. Anybody may send one, so that no more of it is waited for."""
+
 FORMS = ("application/x-www-form-urlencoded", "multipart/form-data")
 
 
@@ -102,7 +105,7 @@ def _read(most_bytes: int) -> bytes:
 
 def _take_form() -> None:
     if request.mimetype in FORMS:
-        request.environ["wsgi.input"] = io.BytesIO(received_body(current_app.config["MAX_CONTENT_LENGTH"]))
+        request.environ["wsgi.input"] = io.BytesIO(received_body(FORM_MAX_BYTES))
 
 
 def _late(within: timedelta) -> BodyStalled:

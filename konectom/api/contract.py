@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from http import HTTPStatus
 from typing import Any, NoReturn, Protocol, TypeVar, cast
 
 import flask_smorest
 import orjson
-from flask import Flask, Request, current_app
+from flask import Flask, Request, current_app, request
 from marshmallow import RAISE, Schema, ValidationError, fields
 from marshmallow.exceptions import SCHEMA
 from webargs import core
@@ -21,6 +22,9 @@ from konectom.api.schemas.problem import Problem
 from konectom.errors import FieldInvalid, FieldMissing, KonectomError, NotJson, pointer_token
 
 View = TypeVar("View", bound=Callable[..., Any])
+_NAME = re.compile(r"[a-z][a-z0-9_]*(\.[a-z0-9_]+)*(\[[a-z0-9_]+(,[a-z0-9_]+)*\])?(\.[a-z0-9_]+)*")
+"""How measures, scores and assessments are called."""
+
 MAX_DEPTH = 32
 """How deep a JSON body may be nested: none that a view reads is deeper, and what is kept must be written again."""
 
@@ -89,8 +93,14 @@ class Resource(flask_smorest.Blueprint):  # type: ignore[misc]  # flask-smorest 
 
     def query(self, schema: type[Schema]) -> Decorator:
         """Hand the query's fields to the view as keyword arguments."""
-        decorator: Decorator = self.arguments(schema, location="query", as_kwargs=True)
-        return decorator
+        declare: Decorator = self.arguments(schema, location="query", as_kwargs=True)
+
+        def decorate(view: View) -> View:
+            declared = declare(view)
+            declared.query_schema = schema  # type: ignore[attr-defined]
+            return declared
+
+        return decorate
 
     def headers(self, schema: type[Schema]) -> Decorator:
         """Hand the headers' fields to the view as keyword arguments."""
@@ -146,6 +156,30 @@ class Api(flask_smorest.Api):  # type: ignore[misc]  # flask-smorest carries no 
         for name, phrase in [*names, ("DEFAULT_ERROR", "Any failure")]:
             content = {PROBLEM_TYPE: {"schema": Problem}}
             self.spec.components.response(name, {"description": phrase, "content": content}, lazy=True)
+
+
+def selected(names: Iterable[str]) -> dict[str, str]:
+    """Return what this request's query says for those of ``names`` that its view declares, as it was sent.
+
+    Text that is not one of a few words is left out unless it is made as the names of measures and assessments are, so
+    that nothing somebody wrote is among it. A view without a query declares nothing, whatever was sent along.
+    """
+    view = current_app.view_functions.get(request.endpoint or "")
+    schema: type[Schema] | None = getattr(view, "query_schema", None)
+    if schema is None:
+        return {}
+    declared = {field.data_key or name: field for name, field in schema().fields.items()}
+    return {
+        name: request.args[name]
+        for name in names
+        if name in request.args and name in declared and _is_no_free_text(declared[name], request.args[name])
+    }
+
+
+def _is_no_free_text(field: fields.Field[Any], told: str) -> bool:
+    if type(field) is not fields.String or field.validators:
+        return True
+    return all(_NAME.fullmatch(each.strip()) for each in told.split(","))
 
 
 def _is_deeper(value: Any, depth: int) -> bool:

@@ -7,6 +7,7 @@ from uuid import UUID
 
 from konectom.api.access import permits, public, services
 from konectom.api.contract import Resource
+from konectom.api.limits import count
 from konectom.api.schemas.devices import (
     Access,
     DevicePage,
@@ -69,7 +70,7 @@ def delete_enrolment(patient_id: UUID, enrolment_id: UUID) -> None:
 @devices.refuses(NotJson, EnrolmentRefused, RenewalSuperseded, FieldMissing, FieldInvalid)
 def post_exchange(**told: Any) -> Any:
     """Become a patient's phone; safe to repeat with the same code and secret until it is answered."""
-    return exchange(services(), **told)
+    return exchange(services(), **told, admit=count)
 
 
 @devices.route("/devices/renewal", methods=["POST"])
@@ -79,7 +80,7 @@ def post_exchange(**told: Any) -> Any:
 @devices.refuses(NotJson, RenewalRefused, RenewalSuperseded, FieldMissing, FieldInvalid)
 def post_renewal(**told: Any) -> Any:
     """Get a new access token; safe to repeat with the same two secrets until it is answered."""
-    return renew(services(), **told)
+    return renew(services(), **told, admit=count)
 
 
 @devices.route("/patients/<uuid:patient_id>/devices")

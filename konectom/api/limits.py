@@ -2,8 +2,10 @@
 
 Who brings a good token is counted by himself alone, so that nobody is shut out by others behind the same address: a
 hospital, or the network of a phone company. Of what anybody may try from outside (logins, enrolments, renewals,
-invitations) and of tokens what fails is counted, by address; an address that failed too often is told so before
-anything that it tries is looked at.
+invitations) and of tokens what fails is counted by address. An address that failed too often is told so before any
+secret that it sends is looked at. Tokens of such an address are still looked up, one question to the database each, for
+a good one is never refused; a bad one is answered 429 in place of 401. A login, an enrolment or a renewal that succeeds
+counts for the person or the phone that it turned out to be (:func:`count`), together with all else that these ask.
 
 A request beyond the rate is answered 429 before its body is read; a phone keeps its session and sends it again.
 
@@ -16,9 +18,10 @@ from __future__ import annotations
 import ipaddress
 import math
 import time
+from uuid import UUID
 
 import structlog
-from flask import Flask, Response, g, request
+from flask import Flask, Response, current_app, g, request
 from flask_limiter import ApplicationLimit, Limiter
 from flask_limiter.errors import RateLimitExceeded
 from limits import RateLimitItem, parse
@@ -28,6 +31,7 @@ from konectom.api.counting import SCHEME
 from konectom.api.errors import RateLimited, problem
 from konectom.errors import ExtraMissing
 from konectom.settings import Settings
+from konectom.workflows.services import Admit, anybody
 
 OWN = "memory://"
 STRATEGY = "sliding-window-counter"
@@ -42,7 +46,8 @@ _LOG = structlog.get_logger("konectom.api")
 
 
 def init_app(app: Flask, settings: Settings) -> None:
-    """Count the requests of ``app``; must follow the guard, which says who asks."""
+    """Count the requests of ``app``; must follow the guards, which say who asks."""
+    app.extensions["konectom.count"] = anybody
     if settings.rate_limits == "off":
         return
     counter = _Counter(settings)
@@ -52,6 +57,13 @@ def init_app(app: Flask, settings: Settings) -> None:
         raise ExtraMissing("counting requests in Redis needs its client: pip install redis") from error
     app.register_error_handler(RateLimitExceeded, counter.refuse)
     app.after_request(counter.count_refused)
+    app.extensions["konectom.count"] = counter.count
+
+
+def count(kind: str, id: UUID) -> None:
+    """Count for whoever has just been found out; raises :class:`RateLimited` where that is too often."""
+    counted: Admit = current_app.extensions["konectom.count"]
+    counted(kind, id)
 
 
 class _Counter:
@@ -88,28 +100,39 @@ class _Counter:
     def refuse(self, _exceeded: RateLimitExceeded) -> Response:
         """Return the answer to a request too many."""
         known = self.limiter.current_limit
-        return _refusal(self.rates[_kind()], known.window.reset_time if known else 0)
+        return problem(_limited(self.rates[_kind()], known.window.reset_time if known else 0))
+
+    def count(self, kind: str, id: UUID) -> None:
+        """Count for a caller that the guard did not know, together with what came with a token."""
+        free_at = self._hit(kind, f"{kind}:{id}")
+        if free_at is not None:
+            raise _limited(self.rates[kind], free_at)
 
     def count_refused(self, response: Response) -> Response:
         """Count what the guard refused: a bad token against its address, a good one against its owner."""
         if response.status_code not in (401, 403, 404) or request.endpoint is None or self.limiter.current_limits:
             return response
         kind = "address" if response.status_code == 401 else _kind()
+        free_at = self._hit(kind, _key(kind))
+        return response if free_at is None else problem(_limited(self.rates[kind], free_at))
+
+    def _hit(self, kind: str, name: str) -> float | None:
+        """Count under a name; return None, or when it will be free again (s, Unix time) where it is one too many."""
         item: RateLimitItem = parse(self.rates[kind])
         # The same names as of requests that were let in, so that both count together.
-        names = (_key(kind), "global")
+        names = (name, "global")
         try:
             if self.limiter.limiter.hit(item, *names):
-                return response
-            return _refusal(self.rates[kind], self.limiter.limiter.get_window_stats(item, *names).reset_time)
+                return None
+            return float(self.limiter.limiter.get_window_stats(item, *names).reset_time)
         except StorageError as error:
             _LOG.warning("limits.uncounted", cause=str(error.storage_error))
-            return response
+            return None
 
 
-def _refusal(rate: str, free_at: float) -> Response:
+def _limited(rate: str, free_at: float) -> RateLimited:
     wait_s = max(1, math.ceil(free_at - time.time()) + 1)
-    return problem(RateLimited(f"more than {rate} requests came; wait {wait_s} s", retry_after_s=wait_s))
+    return RateLimited(f"more than {rate} requests came; wait {wait_s} s", retry_after_s=wait_s)
 
 
 def _kind() -> str:

@@ -6,6 +6,7 @@ from typing import Any
 
 from konectom.api.access import permits, principal, public, services
 from konectom.api.contract import Resource
+from konectom.api.limits import count
 from konectom.api.schemas.accounts import (
     Account,
     Confirmation,
@@ -40,7 +41,7 @@ logins = Resource("logins", __name__, description="Logins of staff, and the own 
 @logins.refuses(NotAuthenticated, SecondFactorNeeded, FieldMissing, FieldInvalid)
 def post_login(**proof: Any) -> Any:
     """Log in with a password and, where there is a second factor, a code."""
-    return log_in(services(), **proof).as_dict()
+    return log_in(services(), **proof, admit=count).as_dict()
 
 
 @logins.route("/logins/current", methods=["DELETE"])

@@ -1,8 +1,9 @@
 """What the audit learns of requests: that patients' data were seen, repeated in vain, or refused.
 
 What a request changes is told by the rows themselves. What it reads is noted here, when the answer is made and before
-it leaves: where the audit cannot be written, nobody is shown anything (503). Refusals are counted for each caller, and
-noted once a minute at most, so that a flood of them fills no disk.
+it leaves: where the audit cannot be written, nobody is shown anything (503). Refusals are counted for each caller
+and study, and noted once a minute at most, so that a flood of them fills no disk; they stand in the audit of the study,
+and the first in that of the patient, whom the address named.
 """
 
 from __future__ import annotations
@@ -18,13 +19,14 @@ import orjson
 import structlog
 from flask import Flask, Response, current_app, g, request
 
-from konectom.api.access import permission_at_hand, principal, services
+from konectom.api.access import permission_at_hand, principal, scope, services
+from konectom.api.contract import selected
 from konectom.api.errors import problem, problem_of_bug
 from konectom.errors import KonectomError
 from konectom.security.acting import Acting, acting, acting_as
 from konectom.security.matrix import Permission
 from konectom.storage.audit import Tally, count_entries
-from konectom.workflows.audit import note_read
+from konectom.workflows.audit import note_read, there_is
 
 READS = ("GET", "HEAD")
 REFUSALS = (403, 404)
@@ -40,7 +42,7 @@ SELECTS = (
     "format",
     "limit",
 )
-"""Parameters of a query that say what was selected. Others may hold what somebody wrote, and stay out of the audit.
+"""Parameters that say what was selected, where a view declares them. Others may hold what somebody wrote, and stay out.
 
 Not ``patient``: of whom the answer is stands there anyhow, and of whom it is not has no place in another's audit.
 """
@@ -62,26 +64,27 @@ def init_app(app: Flask) -> None:
 
 @dataclass(slots=True)
 class Refused:
-    """Refusals of one caller since ``began`` that are not noted yet."""
+    """Refusals of one caller in one study (None: none that there is) since ``began`` that are not noted yet."""
 
     began: datetime
     who: Acting
+    study_id: UUID | None
     count: int = 0
 
 
 class Refusals:
-    """Counts refusals in memory: the first of a caller is noted at once, what follows within a minute as one."""
+    """Counts refusals in memory: the first of a caller in a study is noted at once, those of the next minute as one."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._of: dict[UUID | None, Refused] = {}
+        self._of: dict[tuple[UUID | None, UUID | None], Refused] = {}
 
-    def add(self, who: Acting, now: datetime) -> int:
+    def add(self, who: Acting, study_id: UUID | None, now: datetime) -> int:
         """Count one; return how many are to be noted now: one, or none as yet."""
         with self._lock:
-            known = self._of.get(who.id)
+            known = self._of.get((who.id, study_id))
             if known is None:
-                self._of[who.id] = Refused(now, who)
+                self._of[who.id, study_id] = Refused(now, who, study_id)
                 return 1
             known.count += 1
             return 0
@@ -127,7 +130,10 @@ def _note_success(permission: Permission, response: Response) -> None:
     named = request.view_args or {}
     patient = named.get("patient_id") or _patient_of(response)
     shown = _shown(permission, response) if reads and patient is None else None
-    query = {name: request.args[name][:LONGEST] for name in SELECTS if name in request.args}
+    query = {name: value[:LONGEST] for name, value in selected(SELECTS).items()}
+    detail: dict[str, Any] = {"query": query} if query else {}
+    if shown == "all" and (sites := _sites(named.get("study_id"))):
+        detail["sites"] = sites
     note_read(
         services(),
         change="read" if reads else "event",
@@ -136,7 +142,7 @@ def _note_success(permission: Permission, response: Response) -> None:
         study_id=named.get("study_id"),
         patient_id=patient,
         patients=shown,
-        detail={"query": query} if query else {},
+        detail=detail,
     )
 
 
@@ -153,6 +159,15 @@ def _shown(permission: Permission, response: Response) -> list[UUID] | Literal["
     if not isinstance(items, list):
         return "all"
     return list(dict.fromkeys(_named(items, "id" if permission.name == "patient.read" else "patient")))
+
+
+def _sites(study: UUID | None) -> list[str]:
+    """Return the sites whose patients alone a caller is shown of a study; none where they are not narrowed by site."""
+    reached = scope()
+    places = [site for of, site in reached.places if of is None or study in (None, of)]
+    if reached.everything or None in places:
+        return []
+    return sorted(str(site) for site in places)
 
 
 def _named(items: list[Any], name: str) -> Iterator[UUID]:
@@ -178,11 +193,16 @@ def _note_refusals(status: int) -> None:
     now = services().clock()
     try:
         for each in held.due(now):
-            _note_refused(each.who, each.count, None)
-        if status in REFUSALS and "principal" in g and held.add(_caller(), now):
-            _note_refused(_caller(), 1, status)
+            _note_refused(each.who, each.count, None, each.study_id, None)
+        if status in REFUSALS and "principal" in g:
+            named = request.view_args or {}
+            study, patient = there_is(services(), named.get("study_id"), named.get("patient_id"))
+            if held.add(_caller(), study, now):
+                _note_refused(_caller(), 1, status, study, patient)
     except KonectomError as error:
         _LOG.warning("audit.refusal_not_noted", code=error.code, detail=error.detail)
+    except Exception:
+        _LOG.exception("audit.refusal_not_noted")
 
 
 def _caller() -> Acting:
@@ -190,9 +210,17 @@ def _caller() -> Acting:
     return who if who.id is not None else replace(who, id=principal().id)
 
 
-def _note_refused(who: Acting, count: int, status: int | None) -> None:
+def _note_refused(who: Acting, count: int, status: int | None, study: UUID | None, patient: UUID | None) -> None:
     detail: dict[str, Any] = {"permission": who.action, "count": count}
     if status is not None:
         detail |= {"status": status, "address": {name: str(value) for name, value in (request.view_args or {}).items()}}
     with acting_as(replace(who, why=None)):
-        note_read(services(), action="refused", change="event", entity="request", detail=detail)
+        note_read(
+            services(),
+            action="refused",
+            change="event",
+            entity="request",
+            study_id=study,
+            patient_id=patient,
+            detail=detail,
+        )

@@ -56,7 +56,10 @@ def complete(document: dict[str, Any], assessments: list[str]) -> dict[str, Any]
     """Return the document with the assessments that there are, and the headers that every answer carries."""
     full = deepcopy(document)
     full["components"]["schemas"]["AssessmentName"]["enum"] = assessments
-    header = {"description": "Leads to this request in the server's log.", "schema": {"type": "string"}}
+    header = {
+        "description": "Leads to this request in the log and in the audit.",
+        "schema": {"type": "string"},
+    }
     full["components"].setdefault("headers", {})[REQUEST_ID_HEADER] = header
     for address, path in full["paths"].items():
         for operation in path.values():

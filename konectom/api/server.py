@@ -17,10 +17,13 @@ APPLICATION = "konectom.app:create_app()"
 bind = "127.0.0.1:8000"
 workers = min(4, os.cpu_count() or 1)
 
-# A thread waits for a slow phone while others work; a kept-alive connection costs none.
-worker_class = "gthread"
+# A thread waits for a slow body while others work; a kept-alive connection, and one without a request, cost none.
+worker_class = "konectom.api.connections.Worker"
 threads = 8
 keepalive = 20
+
+# The kernel would wait without end for the reader of a file that it sends.
+sendfile = False
 
 # Loading before the fork would hand one object store, one pool of connections and Arrow's threads to several processes.
 preload_app = False

@@ -109,6 +109,8 @@ def get_study_reliability(
     """Tell how reliable scores are: repeatability, measurement error, agreement, known groups, correlations."""
     form = form_wanted(format, RELIABILITY_FORMS)
     words |= {name: split(words[name]) for name in ("periods", "labels", "groups", "references") if name in words}
-    may: Any = {"scope": scope(), "observed": also_permits("observation.read")}
-    found = reliability_of_study(services(), study_id, split(measure), words, verdict=verdict, **may)
+    observed = also_permits("observation.read")
+    found = reliability_of_study(
+        services(), study_id, split(measure), words, verdict=verdict, scope=scope(), observed=observed
+    )
     return download(reliability_csv(found.scores), form, "reliability") if form == "csv" else found.as_dict()

@@ -28,7 +28,7 @@ from konectom.api.schemas.pages import PageQuery
 from konectom.errors import AlreadyExists, FieldInvalid, FieldMissing, LastAdministrator, NotAuthenticated, NotFound
 from konectom.workflows.grants import end_grant, grant_role, list_grants
 from konectom.workflows.invitations import accept_invitation
-from konectom.workflows.users import create_user, get_user, invite_user, list_users, set_user_state
+from konectom.workflows.users import create_user, get_user, invite_user, list_users, set_user_state, unlink_user
 
 users = Resource("users", __name__, description="Members of staff.")
 
@@ -71,6 +71,15 @@ def get_user_by_id(user_id: UUID) -> Any:
 def put_user_state(user_id: UUID, disabled: bool) -> Any:
     """Shut a user out, at once, or let him or her in again."""
     return set_user_state(services(), user_id, disabled=disabled)
+
+
+@users.route("/users/<uuid:user_id>/subject", methods=["DELETE"])
+@permits("user.edit")
+@users.answers(204)
+@users.refuses(NotFound, LastAdministrator)
+def delete_user_subject(user_id: UUID) -> None:
+    """Forget by whom the OpenID provider knows a user; all logins end."""
+    unlink_user(services(), user_id)
 
 
 @users.route("/users/<uuid:user_id>/invitations", methods=["POST"])

@@ -14,7 +14,7 @@ from konectom.commands._output import format_option, print_json, show_rows, whol
 
 if TYPE_CHECKING:
     from konectom.workflows.audit import Which
-    from konectom.workflows.audit_check import Report
+    from konectom.workflows.audit_report import Report
     from konectom.workflows.services import Services
 
 COLUMNS = ("seq", "at", "actor", "action", "change", "entity", "entity_id", "why")

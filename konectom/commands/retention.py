@@ -67,22 +67,23 @@ def erase(study: str, reason: str, yes: bool) -> None:
             for each in erase_study(services, study_id, reason=reason):
                 click.echo(f"{each['certificate']['patient']}  {each['certificate']['id']}")
                 bar.advance(task)
-        _finish(services)
+        _finish(services, most=0)
 
 
 @command.command("finish")
 def finish() -> None:
     """Remove what erasures have left outside of the rows: after a crash, or where something was in the way.
 
-    Exit status 1 says that something still is.
+    Objects without a row, which uploads that were cut off have left, go as well when they are a day old. Exit status 1
+    says that something still is in the way.
     """
     with installation() as services:
-        _finish(services)
+        _finish(services, most=None)
     click.echo("nothing is left")
 
 
-def _finish(services: Services) -> None:
+def _finish(services: Services, *, most: int | None) -> None:
     from konectom.workflows.erasure import finish_erasures
 
-    if not finish_erasures(services):
+    if not finish_erasures(services, most=most):
         raise Refusal("something is still in the way of what is to be removed; run later: konectom retention finish")

@@ -99,6 +99,20 @@ def enable(login: str) -> None:
     click.echo(f"enabled {user['login']}")
 
 
+@command.command("unlink")
+@click.argument("login")
+def unlink(login: str) -> None:
+    """Forget by whom the OpenID provider knows the user LOGIN; all logins end.
+
+    Whoever signs in there next with LOGIN as verified address is linked anew.
+    """
+    from konectom.workflows.users import unlink_user
+
+    with installation() as services:
+        user = unlink_user(services, UUID(user_named(services, login)["id"]))
+    click.echo(f"unlinked {user['login']}")
+
+
 @command.command("grant")
 @click.argument("login")
 @click.argument("role")

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 
 import structlog
-from flask import Response, current_app, g, redirect, request, url_for
+from flask import Flask, Response, current_app, g, redirect, request, url_for
 
 from konectom.dashboard import cookies, forms
 from konectom.errors import NotAuthenticated, NotPermitted
@@ -18,11 +18,11 @@ from konectom.security.acting import Acting, ActorKind, act_as
 from konectom.security.matrix import MATRIX
 from konectom.security.principal import Principal, Scope
 from konectom.workflows.logins import authenticate_login
+from konectom.workflows.services import Admit
 
 View = TypeVar("View", bound=Callable[..., Any])
 PUBLIC = "public"
 SIGNED_IN = "signed in"
-FORM_MAX_BYTES = 32 * 1024
 
 
 def public(view: View) -> View:
@@ -46,16 +46,39 @@ def _declare(view: View, permission: str) -> View:
     return view
 
 
+def counted() -> Admit:
+    """Return what counts against somebody's rate that he or she has come in."""
+    count: Admit = current_app.extensions["konectom.count"]
+    return count
+
+
 def principal() -> Principal:
     """Return who is there."""
     caller: Principal = g.principal
     return caller
 
 
+def init_app(app: Flask) -> None:
+    """Find out who is there; must precede what counts the requests of each, and what reads forms."""
+    app.before_request(_recognise)
+
+
+def _recognise() -> None:
+    if request.blueprint != "dashboard":
+        return
+    # What another site sends is nobody's: it must not even keep a login from ending.
+    if _declared() not in (None, PUBLIC) and (request.method in forms.SAFE or forms.is_same_origin()):
+        _enter()
+
+
+def _declared() -> str | None:
+    permission: str | None = getattr(current_app.view_functions[str(request.endpoint)], "permission", None)
+    return permission
+
+
 def guard() -> Response | None:
     """Stop a request before its view unless whoever sends it may; without a login, lead to the page of sign-in."""
-    request.max_content_length = FORM_MAX_BYTES
-    declared: str | None = getattr(current_app.view_functions[str(request.endpoint)], "permission", None)
+    declared = _declared()
     if declared is None:
         raise NotPermitted("nobody may see this")
     unsafe = request.method not in forms.SAFE
@@ -63,7 +86,7 @@ def guard() -> Response | None:
         forms.require_same_origin()
     if declared == PUBLIC:
         act_as(_acting("anybody", str(request.endpoint)))
-    elif not _enter():
+    elif "principal" not in g:
         return _to_sign_in()
     if unsafe:
         forms.require_form_token()
@@ -72,19 +95,18 @@ def guard() -> Response | None:
     return None
 
 
-def _enter() -> bool:
-    """Find out who is there; False where nobody is whose login holds."""
+def _enter() -> None:
+    """Find out who is there, if anybody is whose login holds."""
     token = cookies.read(cookies.LOGIN)
     if not token:
-        return False
+        return
     try:
         g.principal = authenticate_login(cookies.services(), token)
     except NotAuthenticated:
-        return False
+        return
     g.login_token = token
     act_as(_acting("user", str(request.endpoint)))
     structlog.contextvars.bind_contextvars(user=str(g.principal.id))
-    return True
 
 
 def _reached(permission: str) -> Scope:

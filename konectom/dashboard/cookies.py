@@ -21,7 +21,7 @@ from konectom.workflows.services import Services
 LOGIN = "konectom"
 FORM = "konectom-form"
 STEP = "konectom-step"
-"""Half of a sign-in: the password was right, the second factor is awaited."""
+"""Half of a sign-in: the first factor was right, as the account stood then, and the second is awaited."""
 FLOW = "konectom-oidc"
 """A sign-in at the OpenID provider that is under way."""
 

@@ -28,9 +28,14 @@ _LOCAL = re.compile(r"/(?![/\\])[A-Za-z0-9/._~?&=%+-]{0,500}")
 
 def require_same_origin() -> None:
     """Raise :class:`NotPermitted` unless the browser says that a page of this server sends this."""
-    origin, site = request.headers.get("Origin"), request.headers.get("Sec-Fetch-Site")
-    if site not in (None, "same-origin") or origin not in (None, *_own_origins()) or (origin is None and site is None):
+    if not is_same_origin():
         raise NotPermitted(_REFUSED)
+
+
+def is_same_origin() -> bool:
+    """Tell whether the browser says that a page of this server sends this."""
+    origin, site = request.headers.get("Origin"), request.headers.get("Sec-Fetch-Site")
+    return site in (None, "same-origin") and origin in (None, *_own_origins()) and (origin or site) is not None
 
 
 def _own_origins() -> tuple[str, ...]:

@@ -7,7 +7,11 @@ signed by a key of the provider, and made by it, for this server, for this flow 
 from __future__ import annotations
 
 import hmac
+import math
+import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
@@ -41,6 +45,11 @@ Not ``phr`` and ``phrh`` (OpenID EAP ACR Values 1.0): what cannot be phished may
 TIME_LIMIT_S = 10
 METADATA_AGE_S = 3600
 """How long what the provider says of itself is believed: a key that it gave up is given up here after that."""
+SILENT_S = 10
+"""How long a provider that could not be reached is not asked again: anybody can have it asked, and each who waits for
+an answer holds a thread."""
+ASKED_WITHIN_S = 2
+"""How long somebody waits while another thread asks what the provider says of itself."""
 LEEWAY_S = 60
 # With the provider's public keys only. "none" signs nothing, and HS256 would take a public key for a secret.
 ALGORITHMS = ("RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA", "Ed25519")
@@ -67,6 +76,7 @@ class Provider:
         self.name = settings.oidc_name or "your institution"
         self.issuer = settings.oidc_issuer
         self.redirect_uri = f"{settings.public_url}/login/oidc/callback"
+        self._silence = _Silence()
         self._trusts_second_factor = settings.oidc_trust_second_factor == "yes"
         self._client = _Registry(app).register(
             "provider",
@@ -80,11 +90,13 @@ class Provider:
             },
         )
         self._client.issuer = settings.oidc_issuer
+        self._client.silence = self._silence
 
     def begin(self) -> tuple[str, dict[str, str]]:
         """Return where to send the browser, and what it has to carry until it comes back."""
         try:
-            flow = self._client.create_authorization_url(self.redirect_uri)
+            with self._silence.heard():
+                flow = self._client.create_authorization_url(self.redirect_uri)
         except (_Refused, requests.RequestException, ValueError) as error:
             _LOG.warning("oidc.unavailable", why=type(error).__name__, said=str(error)[:200])
             raise StoreUnavailable("The sign-in service cannot be reached. Try again in a while.") from error
@@ -96,7 +108,8 @@ class Provider:
         ``flow`` is what the browser carried, ``came_back`` the query with which the provider sent it here.
         """
         try:
-            claims = self._claims(flow, came_back)
+            with self._silence.heard():
+                claims = self._claims(flow, came_back)
         except (_Refused, OAuthError, OAuth2Error, JoseError, requests.RequestException, ValueError) as error:
             _LOG.warning("oidc.refused", why=type(error).__name__, said=str(error)[:200])
             raise NotAuthenticated("Signing in did not work. Please try again.") from error
@@ -134,22 +147,51 @@ class _Refused(Exception):
     """The provider, or what came back from it, is not as it must be."""
 
 
+class _Silence:
+    """That the provider could not be reached a moment ago, and who is finding it out: one thread, not all."""
+
+    def __init__(self) -> None:
+        self.asking = threading.Lock()
+        self._until = -math.inf
+
+    @contextmanager
+    def heard(self) -> Iterator[None]:
+        """Ask the provider within; raises :class:`_Refused` where it was silent a moment ago."""
+        if time.monotonic() < self._until:
+            raise _Refused("the provider could not be reached a moment ago")
+        try:
+            yield
+        except (requests.ConnectionError, requests.Timeout):
+            self._until = time.monotonic() + SILENT_S
+            raise
+
+
 class _Client(FlaskOAuth2App):  # type: ignore[misc]  # Authlib carries no types
     """Authlib's client, which believes the provider only what it must."""
 
     issuer: str
     server_metadata: dict[str, Any]
+    silence: _Silence
 
     def load_server_metadata(self) -> dict[str, Any]:
         """Return what the provider says of itself, asked again from time to time; raises :class:`_Refused`."""
-        known = self.server_metadata
-        if known and time.monotonic() - known["asked_at"] < METADATA_AGE_S:
-            return known
-        with self._get_session() as session:
-            answer = session.request("GET", self._server_metadata_url, withhold_token=True)
-        answer.raise_for_status()
-        self.server_metadata = self._checked(answer.json())
+        if self._is_fresh():
+            return self.server_metadata
+        if not self.silence.asking.acquire(timeout=ASKED_WITHIN_S):
+            raise _Refused("the provider is slow to say what it is")
+        try:
+            if not self._is_fresh():
+                with self.silence.heard(), self._get_session() as session:
+                    answer = session.request("GET", self._server_metadata_url, withhold_token=True)
+                answer.raise_for_status()
+                self.server_metadata = self._checked(answer.json())
+        finally:
+            self.silence.asking.release()
         return self.server_metadata
+
+    def _is_fresh(self) -> bool:
+        known = self.server_metadata
+        return bool(known) and time.monotonic() - known["asked_at"] < METADATA_AGE_S
 
     def _checked(self, told: Any) -> dict[str, Any]:
         # OpenID Connect Discovery 1.0, 4.3: the issuer must be the one that was asked for.

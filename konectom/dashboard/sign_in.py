@@ -7,19 +7,20 @@ from __future__ import annotations
 
 from datetime import timedelta
 from typing import TYPE_CHECKING
+from uuid import UUID
 
 import structlog
 from flask import Response, g, request, url_for
 
 from konectom.dashboard import cookies
-from konectom.dashboard.access import principal, public, signed_in
+from konectom.dashboard.access import counted, principal, public, signed_in
 from konectom.dashboard.blueprint import Told, dashboard, provider, redirect_to, show
 from konectom.dashboard.cookies import services
 from konectom.dashboard.forms import local_path, text
 from konectom.errors import DataError, FieldInvalid, NotAuthenticated, NotFound, SecondFactorNeeded
 from konectom.workflows.invitations import accept_invitation
-from konectom.workflows.logins import Opened, authenticate_login, end_login, finish_login, log_in, open_login
-from konectom.workflows.users import get_user, user_of_subject
+from konectom.workflows.logins import Opened, authenticate_login, end_login, finish_login, log_in
+from konectom.workflows.provider_logins import log_in_by_provider
 
 if TYPE_CHECKING:
     from konectom.dashboard.oidc import Person
@@ -51,9 +52,10 @@ def login() -> Response:
     name = request.form.get("login", "")
     try:
         name = text("login", "The login")
-        opened = log_in(services(), login=name, password=text("password", "The password", strip=False), method="page")
-    except SecondFactorNeeded:
-        return _to_second_factor(name, "page", after)
+        password = text("password", "The password", strip=False)
+        opened = log_in(services(), login=name, password=password, method="page", admit=counted())
+    except SecondFactorNeeded as needed:
+        return _to_second_factor(needed, {"method": "page", "next": after})
     except (NotAuthenticated, DataError) as error:
         told = Told.of(error)
         return show("login", status=error.status, told=told, next=after, login=name[:200], provider=provider())
@@ -75,7 +77,10 @@ def second_factor() -> Response:
     if step is None:
         return _begin_again()
     try:
-        opened = finish_login(services(), login=step["login"], code=text("code", "The code"), method=step["method"])
+        known = (step["issuer"], step["subject"]) if "subject" in step else None
+        proof = {"state": step["state"], "code": text("code", "The code")}
+        user = UUID(step["user"])
+        opened = finish_login(services(), user, **proof, method=step["method"], subject=known, admit=counted())
     except (NotAuthenticated, DataError) as error:
         return show("second_factor", status=error.status, told=Told.of(error))
     return _enter(opened, local_path(step["next"]))
@@ -162,14 +167,20 @@ def _enter_as(person: Person, after: str) -> Response:
     """Let in whom the provider knows, if he or she has an account here."""
     known = {"issuer": person.issuer, "subject": person.subject}
     try:
-        user_id = user_of_subject(services(), **known, email=person.email, email_verified=person.email_verified)
+        opened = log_in_by_provider(
+            services(),
+            **known,
+            email=person.email,
+            email_verified=person.email_verified,
+            second_factor=person.second_factor,
+        )
+    except SecondFactorNeeded as needed:
+        return _to_second_factor(needed, {"method": "oidc", "next": after, **known})
     except NotAuthenticated:
         _LOG.warning("oidc.unknown", **known)
         return _failed(Told("There is no account for you here. Please ask your administrator.", wrong=True))
-    user = get_user(services(), user_id)
-    if user["second_factor_at"] is not None and not person.second_factor:
-        return _to_second_factor(user["login"], "oidc", after)
-    return _enter(open_login(services(), user_id, "oidc+mfa" if person.second_factor else "oidc"), after)
+    counted()("user", opened.user_id)  # a login whose token nobody has been told is worth nothing
+    return _enter(opened, after)
 
 
 def _failed(told: Told) -> Response:
@@ -188,9 +199,10 @@ def _end_present_login() -> None:
         end_login(services(), present)
 
 
-def _to_second_factor(login: str, method: str, after: str) -> Response:
+def _to_second_factor(needed: SecondFactorNeeded, step: dict[str, str]) -> Response:
     response = redirect_to(url_for("dashboard.second_factor_page"))
-    cookies.give_sealed(response, cookies.STEP, {"login": login, "method": method, "next": after}, STEP_LIFETIME)
+    told = {"user": str(needed.user_id), "state": needed.state, **step}
+    cookies.give_sealed(response, cookies.STEP, told, STEP_LIFETIME)
     return response
 
 

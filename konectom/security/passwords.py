@@ -7,14 +7,17 @@ and another decomposes is the same password.
 
 from __future__ import annotations
 
+import os
 import secrets
+import threading
 import unicodedata
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from functools import cached_property
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
-from konectom.errors import FieldInvalid
+from konectom.errors import FieldInvalid, TooBusy
 
 if TYPE_CHECKING:
     from argon2 import PasswordHasher
@@ -43,14 +46,47 @@ WALKS = ("1q2w3e4r5t6y7u8i9o0p", "1qaz2wsx3edc4rfv5tgb6yhn7ujm", "q1w2e3r4t5y6u7
 """What fingers draw on a keyboard."""
 
 
+AT_ONCE = min(2, os.cpu_count() or 1)
+WAITING = 2
+"""How many passwords a process looks at at once, and how many more may wait for it. Together they are fewer than the
+server's threads, so that whoever sends passwords without end holds nobody up who has come in already."""
+
+
 class Passwords:
     """Hashes and verifies; by default argon2id as the second recommended option of RFC 9106, §4.
 
     ``time_cost`` is the number of passes, ``memory_kib`` their memory in KiB, ``lanes`` how many may run at once.
+    May be shared by threads; :data:`AT_ONCE` of them are at work at once, and ``waiting`` more may wait.
     """
 
-    def __init__(self, *, time_cost: int = 3, memory_kib: int = 64 * 1024, lanes: int = 4) -> None:
+    def __init__(
+        self, *, time_cost: int = 3, memory_kib: int = 64 * 1024, lanes: int = 4, waiting: int = WAITING
+    ) -> None:
         self._passes, self._memory_kib, self._lanes = time_cost, memory_kib, lanes
+        self._places = threading.BoundedSemaphore(AT_ONCE + waiting)
+        self._turns = threading.BoundedSemaphore(AT_ONCE)
+        self._mine = threading.local()
+
+    @contextmanager
+    def turn(self) -> Iterator[None]:
+        """Wait for one's turn; raises :class:`TooBusy` at once where too many wait already.
+
+        What is done within has one turn for all its passwords.
+        """
+        if getattr(self._mine, "held", False):
+            yield
+            return
+        if not self._places.acquire(blocking=False):
+            raise TooBusy("too many passwords are being looked at; come again in a few seconds")
+        try:
+            with self._turns:
+                self._mine.held = True
+                try:
+                    yield
+                finally:
+                    self._mine.held = False
+        finally:
+            self._places.release()
 
     @cached_property
     def _hasher(self) -> PasswordHasher:
@@ -63,22 +99,24 @@ class Passwords:
         return self._hasher.hash(secrets.token_urlsafe(32))
 
     def hash(self, password: str) -> str:
-        """Return what is kept of a password, in the form of the PHC string format."""
-        return self._hasher.hash(_octets(password))
+        """Return what is kept of a password, in the form of the PHC string format; raises :class:`TooBusy`."""
+        with self.turn():
+            return self._hasher.hash(_octets(password))
 
     def verify(self, kept: str | None, password: str) -> bool:
         """Tell whether ``password`` is the one of which ``kept`` was made.
 
         Where nothing is kept the answer is no, at the same cost: how long it takes does not tell whether there is a
-        password to compare with.
+        password to compare with. Raises :class:`TooBusy`.
         """
         from argon2.exceptions import VerifyMismatchError
 
-        nobodys = self._nobodys  # made at the first call, whoever asks
-        try:
-            self._hasher.verify(kept or nobodys, _octets(password))
-        except VerifyMismatchError:
-            return False
+        with self.turn():
+            nobodys = self._nobodys  # made at the first call, whoever asks
+            try:
+                self._hasher.verify(kept or nobodys, _octets(password))
+            except VerifyMismatchError:
+                return False
         return kept is not None
 
     def is_outdated(self, kept: str) -> bool:

@@ -13,7 +13,7 @@ from sqlalchemy import ColumnElement, Connection, LargeBinary, Select, Text, cas
 from konectom.errors import AuditBroken
 from konectom.security.chain import GENESIS, Head, Keys, fault_of_head, fault_of_key
 from konectom.storage.digests import audited_models
-from konectom.storage.models import AuditHead, AuditRow, Erasure
+from konectom.storage.models import AuditHead, AuditRow, Base, Erasure
 from konectom.storage.types import microseconds
 
 HEAD_ID = 1
@@ -82,7 +82,8 @@ def _fault_of_change(connection: Connection, head: Head, keys: Keys) -> str | No
 
 def tells_nothing(connection: Connection, made: Mapping[str, int] = EMPTY) -> bool:
     """Tell whether no table of which the audit tells holds more rows than were ``made`` just now."""
-    for model in (*audited_models(), Erasure):
+    models: tuple[type[Base], ...] = (*audited_models(), Erasure)
+    for model in models:
         table, most = model.__table__, made.get(model.__tablename__, 0)
         if connection.execute(select(literal(1)).select_from(table).offset(most).limit(1)).first() is not None:
             return False

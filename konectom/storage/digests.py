@@ -1,12 +1,14 @@
 """What a row says, as bytes and as a keyed digest of them: by it the audit tells one content from another.
 
 A row of a patient is digested under a key that follows from the patient's own: once that is destroyed, nobody can test
-a guess at what the row said. A row of no patient is digested under a key of the installation. A digest is written
-``KEY:HEX``; ``KEY`` is :data:`PATIENT`, or the id of the installation's key.
+a guess at what the row said. A row of no patient is digested under a key of the installation. Of a secret (the hash of
+a password or of a token, a sealed key) only a digest goes in, so that it is not there to be read even then. A digest is
+written ``KEY:HEX``; ``KEY`` is :data:`PATIENT`, or the id of the installation's key.
 """
 
 from __future__ import annotations
 
+import hashlib
 import hmac
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
@@ -81,9 +83,9 @@ def _plan(model: type[Base]) -> Plan:
         entity=model.__tablename__,
         keys=tuple(mapper.get_property_by_column(column).key for column in mapper.primary_key),
         told=tuple(
-            Told(key, column.name, _writer(column.type))
+            Told(key, column.name, _secret if column.info.get("secret") == SECRET["secret"] else _writer(column.type))
             for key, column in columns
-            if column.info.get("secret") != SECRET["secret"] and key not in model.UNAUDITED_COLUMNS
+            if key not in model.UNAUDITED_COLUMNS
         ),
         attributes=tuple(key for key, _ in columns),
         counted=frozenset(key for key, _ in columns) - model.UNAUDITED_COLUMNS,
@@ -124,6 +126,11 @@ def _writer(kind: TypeEngine[Any]) -> Callable[[Any], Any]:
         if isinstance(kind, known):
             return write
     return str
+
+
+def _secret(value: str | bytes) -> str:
+    """Return what stands for a secret: that it was changed shows, and what goes into the row's digest is not it."""
+    return hashlib.sha256(value.encode() if isinstance(value, str) else value).hexdigest()
 
 
 def _number(value: Any) -> str:

@@ -14,6 +14,7 @@ import os
 import re
 import secrets
 from collections.abc import Iterator
+from datetime import datetime
 from pathlib import Path
 from typing import Protocol
 
@@ -40,6 +41,12 @@ class ObjectStore(Protocol):
 
     def delete(self, digest: str) -> None:
         """Remove the object, if it is here, durably. Only for one that nothing refers to, nor can come to refer to."""
+
+    def written_before(self, instant: datetime, *, most: int | None = None) -> Iterator[str]:
+        """Yield the digests of objects that were written before ``instant``; looks at about ``most`` objects.
+
+        Each call begins somewhere else, so that many calls see all.
+        """
 
     def ping(self) -> None:
         """Raise :class:`StoreUnavailable` unless objects can be written."""
@@ -110,6 +117,22 @@ class FileObjectStore:
                 place.unlink(missing_ok=True)
                 _flush_directory(place.parent)  # also where another removed it and did not come to flush that
 
+    def written_before(self, instant: datetime, *, most: int | None = None) -> Iterator[str]:
+        """Yield the digests of objects that were written before ``instant``, also of those that were cut off.
+
+        Looks at ``most`` objects and no further than to the end of the directory that it then is in.
+        """
+        first = secrets.randbelow(256)
+        looked_at = 0
+        with _telling():
+            yield from _older(self.root / "incoming", instant)
+            for number in range(256):
+                for directory in _directories(self.root / "sha256" / f"{(first + number) % 256:02x}"):
+                    if most is not None and looked_at >= most:
+                        return
+                    looked_at += sum(1 for _ in directory.iterdir())
+                    yield from _older(directory, instant)
+
     def ping(self) -> None:
         """Raise :class:`StoreUnavailable` unless the directory can be written and has room."""
         with _telling():
@@ -155,6 +178,24 @@ def _size(place: Path) -> int | None:
         return place.stat().st_size
     except FileNotFoundError:
         return None
+
+
+def _directories(directory: Path) -> list[Path]:
+    """Return the directories in one, in an order that changes."""
+    found = list(directory.iterdir()) if directory.is_dir() else []
+    secrets.SystemRandom().shuffle(found)
+    return found
+
+
+def _older(directory: Path, instant: datetime) -> Iterator[str]:
+    """Yield the digests by which the files of a directory begin that were written before ``instant``."""
+    if not directory.is_dir():
+        return
+    for file in list(os.scandir(directory)):
+        digest = file.name.partition(".")[0]
+        with contextlib.suppress(FileNotFoundError):  # removed meanwhile
+            if re.fullmatch("[0-9a-f]{64}", digest) and file.stat().st_mtime < instant.timestamp():
+                yield digest
 
 
 def _make_directory(directory: Path) -> None:

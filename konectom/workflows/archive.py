@@ -17,11 +17,12 @@ from sqlalchemy import Table, select
 from sqlalchemy.orm import Session
 
 from konectom import __version__
+from konectom.errors import NotFound, StoreUnavailable
 from konectom.exports.archive import Archive
 from konectom.exports.features import dictionary_csv
 from konectom.security.principal import EVERYTHING
 from konectom.storage.belonging import rows_of
-from konectom.storage.models import Base, ConsentForm, Observation, Patient, SessionRow
+from konectom.storage.models import Base, Blob, ConsentForm, Observation, Patient, SessionRow
 from konectom.workflows.audit import Which, export_audit
 from konectom.workflows.export import dictionary_of_patient, values_of_patient
 from konectom.workflows.identity import get_identity
@@ -86,18 +87,25 @@ alerts.json         what clinicians were asked to look at
 schedules.json      what was due for this patient alone
 care.json           the care teams, and access in emergencies
 audit.ndjson        who saw or changed any of this, when and why: one JSON object in a line
-manifest.json       the name, size and SHA-256 of each file
+manifest.json       the name, size and SHA-256 of each file; uploads_damaged tells what could not be given
 
 Times are ISO 8601; units are UCUM. Left out:
 {left_out}
 """
 
 
+DAMAGED = """\
+What the phone sent cannot be given: {why}
+The receipt beside this file tells what was computed from it. Ask those who run the study: there may be a backup.
+"""
+
+
 def patient_archive(services: Services, patient_id: UUID) -> Generator[bytes, None, None]:
     """Return the archive as a ZIP file, a piece at a time, from one state of the database.
 
-    Raises :class:`~konectom.errors.NotFound` before the first byte. Where something fails later the archive stops
-    without its end, and no program takes it for whole.
+    Raises :class:`~konectom.errors.NotFound` before the first byte. An upload whose bytes are damaged or lost is told
+    of in its place and in the manifest. Where something else fails the archive stops without its end, and no program takes
+    it for whole.
     """
     pieces = _pieces(services, patient_id)
     return _resumed(next(pieces), pieces)
@@ -126,34 +134,50 @@ def _pieces(services: Services, patient_id: UUID) -> Generator[bytes, None, None
         observations = select(Observation).where(Observation.patient_id == patient_id)
         shown = [show_observation(row) for row in db.scalars(observations.order_by(Observation.at, Observation.id))]
         yield from archive.add_json("observations.json", shown)
-        yield from _sessions(services, db, archive, patient_id)
+        damaged = yield from _sessions(services, db, archive, patient_id)
         yield from archive.add("features.csv", values_of_patient(db, study, patient_id))
         yield from archive.add("dictionary.csv", dictionary_csv(dictionary_of_patient(db, study, patient_id)))
         yield from archive.add("audit.ndjson", _audit(services, patient_id))
         software = f"konectom {__version__}"
         yield from archive.end(
-            {"schema": SCHEMA, "patient": str(patient_id), "made_at": told(now), "software": software}
+            {
+                "schema": SCHEMA,
+                "patient": str(patient_id),
+                "made_at": told(now),
+                "software": software,
+                "uploads_damaged": damaged,
+            }
         )
 
 
-def _sessions(services: Services, db: Session, archive: Archive, patient_id: UUID) -> Iterator[bytes]:
+def _sessions(
+    services: Services, db: Session, archive: Archive, patient_id: UUID
+) -> Generator[bytes, None, list[dict[str, str]]]:
+    """Yield each session with its upload; return those whose upload is damaged, and why."""
+    damaged: list[dict[str, str]] = []
     chosen = select(SessionRow.id).where(SessionRow.patient_id == patient_id)
     for session_id in db.scalars(chosen.order_by(SessionRow.started_at, SessionRow.id)).all():
         row = db.get_one(SessionRow, session_id)
-        body = raw_bytes(services, row)
-        name = f"upload{_ending(row)}"
+        name, compress = f"upload{_ending(row)}", row.encoding is None
+        try:
+            body = raw_bytes(services, row)
+        except (NotFound, StoreUnavailable) as error:
+            services.ping_stores()  # where no upload can be reached, this one is not what is damaged
+            damaged.append({"session": str(session_id), "why": error.detail})
+            name, compress, body = "upload-damaged.txt", True, DAMAGED.format(why=error.detail).encode()
         upload = {
             "file": name,
             "sha256": row.digest,
-            "size_bytes": len(body),
+            "size_bytes": db.get_one(Blob, row.object).size_bytes,
             "content_type": row.media_type,
             "content_encoding": row.encoding,
         }
         kept = _row(row.__table__, row)  # type: ignore[arg-type]
         receipt = {"receipt": session_receipt(db, row, NOTHING, measures=True), "session": kept, "upload": upload}
         yield from archive.add_json(f"sessions/{session_id}/receipt.json", receipt)
-        yield from archive.add(f"sessions/{session_id}/{name}", body, compress=row.encoding is None)
+        yield from archive.add(f"sessions/{session_id}/{name}", body, compress=compress)
         db.expunge_all()  # so that a thousand sessions take no more room than one
+    return damaged
 
 
 def _audit(services: Services, patient_id: UUID) -> Iterator[bytes]:

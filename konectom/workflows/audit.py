@@ -21,14 +21,17 @@ from konectom.security.chain import Change, canonical_json
 from konectom.security.matrix import MATRIX
 from konectom.security.principal import Scope
 from konectom.storage.audit import note
-from konectom.storage.models import AuditRow, Patient
+from konectom.storage.models import AuditRow, Patient, Study
 from konectom.storage.scopes import patients_in
 from konectom.storage.whose import keys_of_patients, unseal_why
 from konectom.workflows.pages import Asked, Readers, page, told
 from konectom.workflows.services import Services
 
 EVERYBODY = "all"
-"""Stands in ``detail.patients`` where what was shown is of all patients of the study."""
+"""Stands in ``detail.patients`` where what was shown is of all patients of the study.
+
+Of all at those sites that ``detail.sites`` names, where it names any.
+"""
 
 BY_NUMBER: Readers = (int,)
 AT_ONCE = 1000
@@ -90,6 +93,17 @@ def note_read(
             note(db, change=change, entity=entity, entity_id=entity_id, study_id=study, detail=here)
 
 
+def there_is(services: Services, study_id: UUID | None, patient_id: UUID | None) -> tuple[UUID | None, UUID | None]:
+    """Return study and patient as far as there are such: the patient's own study, else the one that is named."""
+    if study_id is None and patient_id is None:
+        return None, None
+    with services.db.read() as db:
+        of = db.scalar(select(Patient.study_id).where(Patient.id == patient_id)) if patient_id is not None else None
+        if of is not None:
+            return of, patient_id
+        return db.scalar(select(Study.id).where(Study.id == study_id)) if study_id is not None else None, None
+
+
 def note_audit_read(services: Services, scope: Scope, which: Which, **detail: Any) -> None:
     """Note that entries of the audit were seen or taken away: one entry, however many and of whom they were.
 
@@ -110,6 +124,7 @@ def _study_asked_for(db: Session, scope: Scope, which: Which, now: datetime) -> 
     if which.patient is None:
         reached = scope.studies
         return next(iter(reached)) if which.study is None and reached and len(reached) == 1 else which.study
+    asked: Select[Any]
     if db.get(Patient, which.patient) is not None:
         within = patients_in(scope, now)
         study_id = db.scalar(select(Patient.study_id).where(Patient.id == which.patient, within))
@@ -197,11 +212,16 @@ def _about(db: Session, patient: UUID) -> ColumnElement[bool]:
     if study is None:
         study = db.scalars(select(AuditRow.study_id).where(of_patient, AuditRow.study_id.is_not(None)).limit(1)).first()
     shown = cast(AuditRow.detail, String)
+    of_all = shown.contains(f'"patients":"{EVERYBODY}"')
+    site = db.execute(select(Patient.site_id).where(Patient.id == patient)).one_or_none()
+    if site is not None:  # whose site is not known any more may have been at any
+        here = shown.contains(f'"{site[0]}"') if site[0] is not None else false()
+        of_all = and_(of_all, or_(shown.not_like('%"sites":%'), here))
     in_list = and_(
         AuditRow.change == "read",
         AuditRow.study_id == study,
         AuditRow.patient_id.is_(None),
-        or_(shown.contains(f'"{patient}"'), shown.contains(f'"patients":"{EVERYBODY}"')),
+        or_(shown.contains(f'"{patient}"'), of_all),
     )
     return or_(of_patient, in_list)
 

@@ -29,6 +29,13 @@ AUDIT_KEPT = (
     "who did what and when must stay provable: the entries name the patient by this random id alone, and what they"
     " hold under the patient's key nobody reads any more"
 )
+ROOM_KEPT = (
+    "PostgreSQL's VACUUM gives the room of removed rows free, and their bytes lie there until they are overwritten, or"
+    " VACUUM FULL writes the tables anew; an archive of the write-ahead log and replicas hold them as long as they are"
+    " kept. Uploads and identity were sealed, and their key is in that room alone"
+)
+"""What is kept on PostgreSQL besides; SQLite's file is written anew."""
+
 CERTIFICATE_KEPT = "it proves the erasure, and holds nothing of the patient but this random id"
 
 
@@ -62,6 +69,7 @@ def certified(services: Services, row: Erasure, reason: str, removed: Removed, a
         "kept": [
             {"what": "audit", "entries": audited + 1, "why": AUDIT_KEPT},
             {"what": "certificate", "entries": 1, "why": CERTIFICATE_KEPT},
+            *([] if services.db.url.startswith("sqlite") else [{"what": "freed room", "entries": 0, "why": ROOM_KEPT}]),
         ],
         "software": f"konectom {__version__}",
     }

@@ -34,7 +34,7 @@ from konectom.workflows.credentials import (
 )
 from konectom.workflows.pages import BY_TIME_AND_ID, Asked, instant_of, page, told
 from konectom.workflows.people import checked_text
-from konectom.workflows.services import Services
+from konectom.workflows.services import Admit, Services, anybody
 
 FACTS = ("platform", "model", "os", "app")
 REFUSED = "this code cannot be used, or not by this phone; ask for a new one"
@@ -101,14 +101,19 @@ def revoke_enrolment(services: Services, enrolment_id: UUID, *, patient_id: UUID
 
 
 def exchange(
-    services: Services, *, code: str, renewal: str, device: Mapping[str, str | None] | None = None
+    services: Services,
+    *,
+    code: str,
+    renewal: str,
+    device: Mapping[str, str | None] | None = None,
+    admit: Admit = anybody,
 ) -> dict[str, Any]:
     """Make the phone that knows ``code`` the patient's; return what it may hold.
 
     ``renewal`` is the secret that the phone made; ``device`` what it tells of itself: platform, model, os, app. The
     same code and secret again are answered the same, as long as no renewal followed (then :class:`RenewalSuperseded`).
     Raises :class:`EnrolmentRefused` where the code is unknown, expired, void, or used by another phone, and
-    :class:`FieldInvalid`.
+    :class:`FieldInvalid`. ``admit`` is told which phone it is, and may refuse it by raising; then nothing changes.
     """
     require_renewal_secret(renewal, "/renewal")
     facts = _checked_facts(device or {})
@@ -125,6 +130,7 @@ def exchange(
                 row.used_at, row.device_id = services.clock(), device_id
             else:
                 raise EnrolmentRefused(REFUSED)
+            admit("device", credential.device_id)
             return shown_access(db, credential, renewal)
     except IntegrityError:  # the same secret, with another code, at the same instant
         raise FieldInvalid(MAKE_ANOTHER, at="/renewal") from None

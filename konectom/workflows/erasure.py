@@ -27,9 +27,10 @@ from konectom.storage.audit import note
 from konectom.storage.belonging import rows_of, tables_of_patients
 from konectom.storage.compaction import compact
 from konectom.storage.guard import ERASING
-from konectom.storage.models import AuditRow, Blob, Erasure, Patient, PatientKey, Residue, SessionRow
+from konectom.storage.models import AuditRow, Blob, Erasure, NoiseRow, Patient, PatientKey, Residue, SessionRow
 from konectom.workflows.certificates import Removed, certified, digest_of, show_certificate
 from konectom.workflows.services import Services
+from konectom.workflows.sweeping import MOST, sweep_objects
 
 T = TypeVar("T")
 log = structlog.get_logger()
@@ -63,11 +64,12 @@ def erase_patient(
         return show_certificate(db, db.get_one(Erasure, erasure_id))
 
 
-def finish_erasures(services: Services) -> bool:
+def finish_erasures(services: Services, *, most: int | None = MOST) -> bool:
     """Remove what erasures have left outside of the rows; tell whether all of it is gone.
 
     It is not where the object store cannot be reached, the database is written or has no room to be rewritten, or
-    somebody still reads an older state of it. Then it is for the next call.
+    somebody still reads an older state of it. Then it is for the next call. Objects that uploads have left go with it,
+    ``most`` and None as of :func:`~konectom.workflows.sweeping.sweep_objects`.
     """
     with services.db.read() as db:
         left = [(row.erasure_id, row.object) for row in db.scalars(select(Residue))]
@@ -77,7 +79,8 @@ def finish_erasures(services: Services) -> bool:
     if rewritten and _compact(services):
         _cross_off(services, rewritten)
         gone += rewritten
-    return len(gone) == len(left)
+    swept = sweep_objects(services, most=most)
+    return swept and len(gone) == len(left)
 
 
 def require_reason(reason: str) -> None:
@@ -106,7 +109,7 @@ def _erase(services: Services, db: Session, patient_id: UUID, reason: str, code:
     db.expunge_all()
     db.info[ERASING] = True
     try:
-        removed = _remove_rows(db, patient_id)
+        removed = _remove_rows(db, patient_id, study_id)
     finally:
         del db.info[ERASING]
     row = Erasure(id=uuid4(), study_id=study_id, patient_id=patient_id, erased_at=services.clock(), certificate={})
@@ -136,7 +139,7 @@ class _RowsRemoved:
     objects: Sequence[str]
 
 
-def _remove_rows(db: Session, patient_id: UUID) -> _RowsRemoved:
+def _remove_rows(db: Session, patient_id: UUID, study_id: UUID) -> _RowsRemoved:
     key = db.scalar(select(PatientKey.key).where(PatientKey.patient_id == patient_id))
     objects = db.scalars(select(SessionRow.object).where(SessionRow.patient_id == patient_id).distinct()).all()
     counts: dict[str, int] = {}
@@ -151,6 +154,12 @@ def _remove_rows(db: Session, patient_id: UUID) -> _RowsRemoved:
     for names in _some(sizes):
         db.execute(delete(Blob).where(Blob.object.in_(names)), execution_options={"synchronize_session": False})
     counts[str(Blob.__tablename__)] = len(sizes)
+    # The study's noise follows from the scores of all its patients, this one's too; it can be computed again.
+    noise = db.scalars(select(NoiseRow).where(NoiseRow.study_id == study_id)).all()
+    for row in noise:  # one by one: the audit tells of each
+        db.delete(row)
+    db.flush()
+    counts[str(NoiseRow.__tablename__)] = len(noise)
     return _RowsRemoved(Removed(counts, len(sizes), sum(sizes.values()), key), tuple(sizes))
 
 

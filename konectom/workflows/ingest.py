@@ -2,8 +2,10 @@
 
 A body that is refused leaves nothing behind, even where another, at the same instant, took its id. One that is accepted
 is on the disk, whole and as it came but for being sealed under its patient's key, before the database says that it is
-there: a crash in between leaves an object that no row speaks of, and sending again puts all right. The same session
-sent again, at once or years later, is the same session.
+there. Where the rows then cannot be written, for whatever reason, the object is taken back; where that fails as well,
+or the process dies in between, an object is left that no row speaks of, which :mod:`konectom.workflows.sweeping`
+removes after a day. Sending again puts all right. The same session sent again, at once or years later, is the
+same session.
 """
 
 from __future__ import annotations
@@ -15,19 +17,16 @@ from typing import Any
 from uuid import UUID
 
 import structlog
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 
 from konectom import formats
 from konectom.errors import (
     BodyTooLarge,
-    ConsentMissing,
-    ConsentWithdrawn,
     DigestConflict,
+    KonectomError,
     NotFound,
     NothingUsable,
-    PatientRestricted,
     SessionIdTaken,
-    StoreUnavailable,
     error_class,
 )
 from konectom.recording import Rejected, Session
@@ -113,8 +112,12 @@ def ingest_session(
     times_of(session)  # refuses what no calendar holds, while nothing is kept yet
     with services.db.read() as db:
         sealed = sealed_upload(patient_key(services, db, patient_id), body)
-    services.objects.put(sealed.name, sealed.data)
-    return _keep(services, upload, sealed, session, outcomes)
+    try:
+        services.objects.put(sealed.name, sealed.data)
+        return _keep(services, upload, sealed, session, outcomes)
+    except BaseException:
+        _take_back(services, sealed)
+        raise
 
 
 def _id_at(form: str) -> str | None:
@@ -156,12 +159,9 @@ def _keep(
         try:
             keep_session(services, upload, sealed, session, outcomes)
             break
-        except (NotFound, ConsentMissing, ConsentWithdrawn, PatientRestricted):  # decided meanwhile
-            _take_back(services, sealed)
-            raise
         except IntegrityError:
             # Another request kept the same session first, or a row that both needed (a blob, a measure).
-            receipt = _receipt_of_winner(services, upload, sealed)
+            _, receipt = _stored_receipt(services, upload)
             if receipt is not None:
                 return Ingested(False, receipt)
             if attempt == ATTEMPTS - 1:
@@ -170,20 +170,12 @@ def _keep(
     return Ingested(True, get_session(services, upload.session_id))
 
 
-def _receipt_of_winner(services: Services, upload: Upload, sealed: SealedUpload) -> dict[str, Any] | None:
-    """Return the receipt of the session if another stored the same; where it is another, these bytes go again."""
-    try:
-        return _stored_receipt(services, upload)[1]
-    except (DigestConflict, SessionIdTaken, NotFound, PatientRestricted):
-        _take_back(services, sealed)
-        raise
-
-
 def _take_back(services: Services, sealed: SealedUpload) -> None:
+    """Remove the object of an upload that failed, unless a session refers to it: another's, or this one after all."""
     try:
         remove_orphan(services, sealed.name)
-    except StoreUnavailable as error:  # the refusal stands; an object is left that nothing refers to
-        log.warning("object.orphaned", object=sealed.name, reason=error.detail)
+    except (KonectomError, SQLAlchemyError) as error:  # what failed before stands; the object is left for the sweep
+        log.warning("object.orphaned", reason=type(error).__name__)
 
 
 def _refuse_if_nothing_usable(outcomes: Sequence[Extracted | Rejected | Failed]) -> None:

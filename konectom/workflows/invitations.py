@@ -16,6 +16,7 @@ from konectom.security.secrets import hash_of, kind_of, new_secret
 from konectom.storage.models import Invitation, User
 from konectom.workflows.logins import end_logins_of
 from konectom.workflows.pages import told
+from konectom.workflows.proofs import lift_locks
 from konectom.workflows.second_factor import forget_second_factor
 from konectom.workflows.services import Services
 
@@ -73,7 +74,8 @@ def accept_invitation(services: Services, *, code: str, password: str) -> dict[s
     with services.db.write() as db:
         invitation, user = _invited(services, db, code, lock=True)
         invitation.used_at = user.password_set_at = services.clock()
-        user.password_hash, user.failures, user.locked_until, user.reset_at = password_hash, 0, None, None
+        user.password_hash, user.reset_at = password_hash, None
+        lift_locks(user)
         end_logins_of(db, user.id, invitation.used_at)
         return {"login": user.login, "name": user.name}
 

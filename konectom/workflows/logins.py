@@ -13,6 +13,7 @@ from typing import Any, Literal, cast
 from uuid import UUID, uuid4
 
 from sqlalchemy import and_, bindparam, select
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from konectom.errors import NotAuthenticated, NotFound
@@ -22,8 +23,8 @@ from konectom.security.secrets import hash_of, new_secret
 from konectom.storage.audit import note
 from konectom.storage.models import GrantRow, Login, User
 from konectom.workflows.pages import BY_TIME_AND_ID, Asked, page, told
-from konectom.workflows.proofs import REFUSED, with_proof
-from konectom.workflows.services import Services
+from konectom.workflows.proofs import REFUSED, second_factor_needed, with_proof
+from konectom.workflows.services import Admit, Services, anybody
 
 Method = Literal["token", "page", "oidc", "oidc+mfa"]
 """How somebody came in. ``oidc+mfa``: through a provider that says that it asked for a second factor."""
@@ -76,35 +77,87 @@ class Opened:
 
 
 def log_in(
-    services: Services, *, login: str, password: str, code: str | None = None, method: Method = "token"
+    services: Services,
+    *,
+    login: str,
+    password: str,
+    code: str | None = None,
+    method: Method = "token",
+    admit: Admit = anybody,
 ) -> Opened:
-    """Open a login; raises :class:`NotAuthenticated` or, where only the code is missing, ``SecondFactorNeeded``."""
+    """Open a login; raises :class:`NotAuthenticated` or, where only the code is missing, ``SecondFactorNeeded``.
 
-    def admit(db: Session, user: User) -> Opened:
-        return _open(services, db, user, method)
-
-    return with_proof(services, User.login == normal_login(login), password, admit, code=code)
-
-
-def finish_login(services: Services, *, login: str, code: str, method: Method = "page") -> Opened:
-    """Open a login for whom the caller has just found right but for the code; raises :class:`NotAuthenticated`.
-
-    Wrong codes are counted as in :func:`log_in`.
+    ``admit`` is told which user it is, and may refuse by raising; then no login is opened, and it counts as a try.
     """
 
-    def admit(db: Session, user: User) -> Opened:
+    def enter(db: Session, user: User) -> Opened:
+        admit("user", user.id)
         return _open(services, db, user, method)
 
-    return with_proof(services, User.login == normal_login(login), None, admit, code=code)
+    return with_proof(services, User.login == normal_login(login), password, enter, code=code)
+
+
+def finish_login(
+    services: Services,
+    user_id: UUID,
+    *,
+    state: str,
+    code: str,
+    method: Method = "page",
+    subject: tuple[str, str] | None = None,
+    admit: Admit = anybody,
+) -> Opened:
+    """Open a login for whom the caller has just found right but for the code; raises :class:`NotAuthenticated`.
+
+    ``user_id`` and ``state`` are those of the :class:`SecondFactorNeeded` that said so; once the account has changed
+    they are worth nothing. ``subject`` is the issuer and the subject of who came from an OpenID provider: whoever is
+    not known by them yet, is from now on, and wrong codes are counted apart. Other wrong codes are counted, and
+    ``admit`` is asked, as in :func:`log_in`.
+    """
+
+    def enter(db: Session, user: User) -> Opened:
+        admit("user", user.id)
+        if subject is not None:
+            link(db, user, *subject)
+        return _open(services, db, user, method)
+
+    try:
+        by_provider = subject is not None
+        return with_proof(services, User.id == user_id, None, enter, code=code, state=state, by_provider=by_provider)
+    except IntegrityError:  # somebody else was linked to this subject at the same instant
+        raise NotAuthenticated(REFUSED) from None
 
 
 def open_login(services: Services, user_id: UUID, method: Method = "oidc") -> Opened:
-    """Open a login for a user who proved elsewhere who he or she is; raises :class:`NotAuthenticated`."""
+    """Open a login for a user who proved elsewhere who he or she is.
+
+    Raises :class:`NotAuthenticated` and, where a second factor is set up and ``method`` is none that saw one,
+    :class:`SecondFactorNeeded`.
+    """
     with services.db.write() as db:
-        user = db.get(User, user_id, with_for_update=True)
-        if user is None or user.disabled_at is not None or user.reset_at is not None:
-            raise NotAuthenticated(REFUSED)
-        return _open(services, db, user, method)
+        return open_for(services, db, db.get(User, user_id, with_for_update=True), method)
+
+
+def open_for(services: Services, db: Session, user: User | None, method: Method) -> Opened:
+    """Do as :func:`open_login` for a row that is locked, within a transaction."""
+    if user is None or user.disabled_at is not None or user.reset_at is not None:
+        raise NotAuthenticated(REFUSED)
+    if user.totp_confirmed_at is not None and method != "oidc+mfa":
+        raise second_factor_needed(user)
+    return _open(services, db, user, method)
+
+
+def link(db: Session, user: User, issuer: str, subject: str) -> None:
+    """Let a user be known from now on as whom an OpenID provider calls ``subject``; raises :class:`NotAuthenticated`.
+
+    Whoever is known by another subject stays so, and nobody takes a subject that another user is known by.
+    """
+    if (user.issuer, user.subject) == (issuer, subject):
+        return
+    taken = select(User.id).where(User.issuer == issuer, User.subject == subject)
+    if user.subject is not None or db.scalars(taken).first() is not None:
+        raise NotAuthenticated(REFUSED)
+    user.issuer, user.subject = issuer, subject
 
 
 def authenticate_login(services: Services, token: str) -> Principal:

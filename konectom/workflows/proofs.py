@@ -3,12 +3,18 @@
 Each try is counted before it is judged, so that tries at the same instant cannot outrun the count. After
 :data:`FREE_TRIES` the account is locked for a minute, then for twice as long after each further try, up to an hour.
 Tries while it is locked are neither counted nor looked at: they do not lengthen the lock. One that is right begins the
-count anew. Whether there is no such account, or it is disabled, or locked, or the password or the code is wrong, the
-answer is the same, and so is its cost: a password is verified each time.
+count anew. Codes of whom an OpenID provider let in are counted and locked apart: who mistypes somebody's password here,
+as any stranger can, keeps nobody from coming in through the provider.
+
+Whether there is no such account, or it is disabled, or locked, or the password or the code is wrong, the answer is the
+same, and so is what costs most: a password is verified each time, and a transaction notes the try. What differs is that
+a try that counts changes a row besides.
 """
 
 from __future__ import annotations
 
+import hashlib
+import hmac
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -51,18 +57,23 @@ def with_proof(
     *,
     code: str | None = None,
     ask_code: bool = True,
+    state: str | None = None,
+    by_provider: bool = False,
 ) -> T:
     """Return what ``act`` does with the one user that ``who`` finds, in the transaction that admits the proof.
 
     Raises :class:`NotAuthenticated` with one wording, whatever the reason, and :class:`SecondFactorNeeded` where all is
     right but that a code is missing. With ``ask_code`` false a second factor is not asked for; without a password
-    (None: the caller knows already that it is right, or asked an OpenID provider) it always is.
+    (None: the caller knows already that it is right, or asked an OpenID provider) it always is, and ``state`` tells on
+    which :func:`state_of` the account the caller knew it; ``by_provider``: that a provider said so. Raises
+    :class:`~konectom.errors.TooBusy` where too many passwords are looked at; that is not counted as a try.
     """
-    tried = _count_try(services, who)
-    right = services.passwords.verify(tried.password_hash, password or "") or password is None
-    if not right or not tried.admitted:
-        raise NotAuthenticated(REFUSED)
-    rehashed = _up_to_date(services, tried.password_hash, password)
+    with services.passwords.turn():  # before the try is counted: who is sent away for others has not tried
+        tried = _count_try(services, who, by_provider)
+        right = services.passwords.verify(tried.password_hash, password or "") or password is None
+        if not right or not tried.admitted:
+            raise NotAuthenticated(REFUSED)
+        rehashed = _up_to_date(services, tried.password_hash, password)
     with services.db.write() as db:
         user = db.get_one(User, tried.user_id, with_for_update=True)
         has_second = user.totp_confirmed_at is not None
@@ -70,13 +81,17 @@ def with_proof(
             raise NotAuthenticated(REFUSED)
         if password is None and not has_second:
             raise NotAuthenticated(REFUSED)
+        if state is not None and not hmac.compare_digest(state, state_of(user)):
+            raise NotAuthenticated(REFUSED)
         must_have_code = has_second and (ask_code or password is None)
         if not must_have_code or _is_right_code(services, db, user, code):
-            user.failures, user.locked_until, user.password_hash = 0, None, rehashed
+            _keep_count(user, by_provider, 0, None)
+            user.password_hash = rehashed
             return act(db, user)
         # Nothing was guessed, so nothing is counted; nor is anything forgotten that was guessed before.
-        user.failures, user.locked_until = max(user.failures - 1, 0), None
-    raise SecondFactorNeeded("send the password again with a code: six digits of the app, or a recovery code")
+        _keep_count(user, by_provider, max(_counted(user, by_provider)[0] - 1, 0), None)
+        needed = second_factor_needed(user)
+    raise needed
 
 
 def with_own_proof(
@@ -102,10 +117,35 @@ def with_own_proof(
             return act(db, user)
     told = (password or "") if has_password else None
     try:
-        return with_proof(services, User.id == user_id, told, act, code=code, ask_code=ask_code)
+        by_provider = not has_password
+        return with_proof(
+            services, User.id == user_id, told, act, code=code, ask_code=ask_code, by_provider=by_provider
+        )
     except NotAuthenticated:
         also = " or the code" if ask_code else ""
         raise FieldInvalid(f"the password{also} is wrong, or was tried too often", at="/password") from None
+
+
+def second_factor_needed(user: User) -> SecondFactorNeeded:
+    """Return what says that the first factor of a user was right, and that a code is needed besides."""
+    told = "send the password again with a code: six digits of the app, or a recovery code"
+    return SecondFactorNeeded(told, user_id=user.id, state=state_of(user))
+
+
+def state_of(user: User) -> str:
+    """Return a digest of what a first factor rests on: another one after each change of it.
+
+    What was found right before such a change is worth nothing after it: a new or removed password, another second
+    factor, another person at the OpenID provider.
+    """
+    told = (user.id, user.password_hash, user.totp_confirmed_at, user.reset_at, user.issuer, user.subject)
+    return hashlib.sha256(repr([None if each is None else str(each) for each in told]).encode()).hexdigest()
+
+
+def lift_locks(user: User) -> None:
+    """Begin all counts anew, within a transaction."""
+    for by_provider in (False, True):
+        _keep_count(user, by_provider, 0, None)
 
 
 def lock_after(failures: int) -> timedelta | None:
@@ -116,7 +156,7 @@ def lock_after(failures: int) -> timedelta | None:
     return min(FIRST_LOCK * (1 << doublings), LONGEST_LOCK)
 
 
-def _count_try(services: Services, who: ColumnElement[bool]) -> _Try:
+def _count_try(services: Services, who: ColumnElement[bool], by_provider: bool) -> _Try:
     now = services.clock()
     with services.db.write() as db:
         user = db.scalars(select(User).where(who).with_for_update()).one_or_none()
@@ -126,12 +166,27 @@ def _count_try(services: Services, who: ColumnElement[bool]) -> _Try:
         note(db, entity="user", entity_id=entity_id, detail={"event": "proof tried"})
         if user is None:
             return _Try()
-        tried = _Try(user.id, user.password_hash, user.disabled_at is None and not _is_locked(user, now))
+        failures, locked_until = _counted(user, by_provider)
+        is_locked = locked_until is not None and locked_until > now
+        tried = _Try(user.id, user.password_hash, user.disabled_at is None and not is_locked)
         if tried.admitted:
-            user.failures += 1
-            lock = lock_after(user.failures)
-            user.locked_until = None if lock is None else now + lock
+            lock = lock_after(failures + 1)
+            _keep_count(user, by_provider, failures + 1, None if lock is None else now + lock)
     return tried
+
+
+def _counted(user: User, by_provider: bool) -> tuple[int, datetime | None]:
+    """Return how many tries in a row were wrong, and until when there are no more."""
+    if by_provider:
+        return user.provider_failures, user.provider_locked_until
+    return user.failures, user.locked_until
+
+
+def _keep_count(user: User, by_provider: bool, failures: int, locked_until: datetime | None) -> None:
+    if by_provider:
+        user.provider_failures, user.provider_locked_until = failures, locked_until
+    else:
+        user.failures, user.locked_until = failures, locked_until
 
 
 def _up_to_date(services: Services, kept: str | None, password: str | None) -> str | None:
@@ -139,10 +194,6 @@ def _up_to_date(services: Services, kept: str | None, password: str | None) -> s
     if kept is None or password is None or not services.passwords.is_outdated(kept):
         return kept
     return services.passwords.hash(password)
-
-
-def _is_locked(user: User, now: datetime) -> bool:
-    return user.locked_until is not None and user.locked_until > now
 
 
 def _is_right_code(services: Services, db: Session, user: User, code: str | None) -> bool:

@@ -24,19 +24,25 @@ from konectom.security.phones import access_token, require_renewal_secret
 from konectom.security.secrets import hash_of
 from konectom.storage.models import DeviceCredential, Renewal
 from konectom.workflows.credentials import SecretCopied, by_phone, credential_of, is_live, shown_access, shut_out_copied
-from konectom.workflows.services import Services
+from konectom.workflows.services import Admit, Services, anybody
 
 REFUSED = "this secret renews nothing, or no longer; the phone has to be enrolled anew"
 """The same for every cause."""
 
 MAKE_ANOTHER = "make another next secret: this one was used before"
 
+MOST_KEPT = 5000
+"""Most renewals that are kept of a phone: more than one an hour makes in 180 days, so that only of a phone that renews
+more often than its token expires the oldest are forgotten earlier."""
+
 PRUNED_AT_ONCE = 100
 """Most old renewals that one renewal removes; each adds one, so that what is left over goes with the next."""
 
 
-def renew(services: Services, *, renewal: str, next: str) -> dict[str, Any]:
+def renew(services: Services, *, renewal: str, next: str, admit: Admit = anybody) -> dict[str, Any]:
     """Give a phone a new access token, and let ``next`` be its renewal secret from now on; the old ones are void.
+
+    ``admit`` is told which phone it is, and may refuse it by raising; then nothing changes.
 
     Raises :class:`RenewalSuperseded`, :class:`RenewalRefused` (unknown, expired, revoked, or just now found to be in
     two hands), and :class:`FieldInvalid`.
@@ -50,6 +56,7 @@ def renew(services: Services, *, renewal: str, next: str) -> dict[str, Any]:
             credential = credential_of(db, hash_of(renewal))
             if credential is None or not is_live(credential, services.clock()):
                 raise RenewalRefused(REFUSED)
+            admit("device", credential.device_id)
             if credential.renewal_hash == hash_of(renewal):
                 who.enter_context(acting_as(by_phone(credential.device_id, "device.renewal")))
                 _rotate(services, db, credential, next)
@@ -85,12 +92,13 @@ def _rotate(services: Services, db: Session, credential: DeviceCredential, next:
     credential.access_expires_at = now + settings.device_access_lifetime
     credential.renewal_expires_at = now + settings.device_renewal_lifetime
     credential.renewed_at = now
-    forgotten = (
-        select(Renewal.from_hash)
-        .where(Renewal.device_id == credential.device_id, Renewal.at < now - settings.device_renewal_lifetime)
-        .order_by(Renewal.at)
-        .limit(PRUNED_AT_ONCE)
+    of_phone = select(Renewal.from_hash).where(
+        Renewal.device_id == credential.device_id, Renewal.from_hash != made.from_hash
     )
-    db.execute(
-        delete(Renewal).where(Renewal.from_hash.in_(forgotten)), execution_options={"synchronize_session": False}
-    )
+    too_old = of_phone.where(Renewal.at < now - settings.device_renewal_lifetime).order_by(Renewal.at)
+    too_many = of_phone.order_by(Renewal.at.desc()).offset(MOST_KEPT - 1)
+    for forgotten in (too_old, too_many):
+        db.execute(
+            delete(Renewal).where(Renewal.from_hash.in_(forgotten.limit(PRUNED_AT_ONCE))),
+            execution_options={"synchronize_session": False},
+        )

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from uuid import UUID, uuid5
 
@@ -18,6 +18,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from konectom.errors import KonectomError, OperationError, StoreUnavailable
+from konectom.security.acting import SERVER, acting, acting_as
 from konectom.security.principal import EVERYTHING, Scope
 from konectom.storage.models import Alert, Patient, Review
 from konectom.workflows.due import SETTLING, due_patients
@@ -83,12 +84,18 @@ def review_some(
 ) -> int:
     """Review so many patients within ``scope`` who are due as fit into the time, at least one; return how many.
 
-    Where nothing can be written at present, none is: what was found before can still be read.
+    This is for whoever reads: what is found is the server's doing, and is told as such in the audit. Where nothing can
+    be written at present, none is: what was found before can still be read.
     """
-    began, done = time.monotonic(), 0
-    try:
+    with acting_as(replace(SERVER, action="review", request_id=acting().request_id)):
         # More are asked for than are reviewed: those that fail again and again do not stand in the others' way.
         due = patients_due(services, study_id, patient=patient, scope=scope, most=10 * most)
+        return _review_some(services, due, most, within_s)
+
+
+def _review_some(services: Services, due: list[UUID], most: int, within_s: float) -> int:
+    began, done = time.monotonic(), 0
+    try:
         for each in review_each(services, due):
             done += each.fault is None
             if done >= most or time.monotonic() - began >= within_s:

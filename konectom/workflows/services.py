@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from uuid import UUID
 
 from konectom.security.keys import Keychain
 from konectom.security.passwords import Passwords
@@ -16,11 +17,17 @@ from konectom.workflows.entries import require_same_catalogues
 from konectom.workflows.keys import require_keys
 
 Clock = Callable[[], datetime]
+Admit = Callable[[str, UUID], None]
+"""Told who has just proved who he is, the kind of principal and its id; refuses by raising."""
 
 
 def system_clock() -> datetime:
     """Return the present instant in UTC."""
     return datetime.now(UTC)
+
+
+def anybody(_kind: str, _id: UUID) -> None:
+    """Admit anybody."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

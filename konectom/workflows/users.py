@@ -1,4 +1,4 @@
-"""Members of staff: made, found, listed, disabled, and known again when they come from an OpenID provider."""
+"""Members of staff: made, found, listed, invited and disabled."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from sqlalchemy import func, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from konectom.errors import AlreadyExists, FieldInvalid, NotAuthenticated, NotFound
+from konectom.errors import AlreadyExists, FieldInvalid, NotFound
 from konectom.security.principal import Principal
 from konectom.storage.models import RecoveryCode, User
 from konectom.workflows.grants import grants_of, require_another_administrator, show_grant
@@ -18,7 +18,7 @@ from konectom.workflows.invitations import NewInvitation, end_invitations_of, in
 from konectom.workflows.logins import end_logins_of, normal_login
 from konectom.workflows.pages import BY_TEXT_AND_ID, Asked, page, told
 from konectom.workflows.people import checked_text
-from konectom.workflows.proofs import REFUSED
+from konectom.workflows.proofs import lift_locks
 from konectom.workflows.services import Services
 
 LOGIN = re.compile(r"[a-z0-9][a-z0-9._@+-]{0,199}")
@@ -99,7 +99,8 @@ def enable_user(services: Services, user_id: UUID) -> dict[str, Any]:
     """Let a user in again, with the password and the roles that he or she had."""
     with services.db.write() as db:
         row = find_user(db, user_id, lock=True)
-        row.disabled_at, row.failures, row.locked_until = None, 0, None
+        row.disabled_at = None
+        lift_locks(row)
         return show_user(row)
 
 
@@ -120,29 +121,25 @@ def get_account(services: Services, caller: Principal) -> dict[str, Any]:
         }
 
 
-def user_of_subject(services: Services, *, issuer: str, subject: str, email: str | None, email_verified: bool) -> UUID:
-    """Return the user whom an OpenID provider calls ``subject`` (OpenID Connect Core 1.0, §5.7).
+def unlink_user(services: Services, user_id: UUID) -> dict[str, Any]:
+    """Forget by whom an OpenID provider knows a user; all logins end. Whoever was not linked stays as he or she is.
 
-    At the first time the user is found whose login is the verified address of e-mail; from then on only issuer and
-    subject count, since addresses are given to others. Raises :class:`NotAuthenticated` with one wording.
+    The next person whom the provider tells by the verified address is linked anew. Raises :class:`LastAdministrator`
+    where only the provider lets the user in, and nobody else is an administrator.
     """
-    try:
-        with services.db.write() as db:
-            row = db.scalars(select(User).where(User.issuer == issuer, User.subject == subject)).one_or_none()
-            if row is None and email and email_verified is True:
-                unlinked = select(User).where(User.login == normal_login(email), User.subject.is_(None))
-                row = db.scalars(unlinked.with_for_update()).one_or_none()
-                if row is not None and row.disabled_at is None and row.reset_at is None:
-                    row.issuer, row.subject = issuer, subject
-            if row is None or row.disabled_at is not None or row.reset_at is not None:
-                raise NotAuthenticated(REFUSED)
-            return row.id
-    except IntegrityError:  # another login of the same person was linked to another user at the same instant
-        raise NotAuthenticated(REFUSED) from None
+    with services.db.write() as db:
+        if find_user(db, user_id).password_hash is None:
+            require_another_administrator(db, user_id)
+        row = find_user(db, user_id, lock=True)
+        if row.subject is not None:
+            row.issuer = row.subject = None
+            end_logins_of(db, user_id, services.clock())
+        return show_user(row)
 
 
 def show_user(row: User) -> dict[str, Any]:
     """Return a user as it stands on the wire."""
+    locks = [each for each in (row.locked_until, row.provider_locked_until) if each is not None]
     return {
         "id": str(row.id),
         "login": row.login,
@@ -152,7 +149,7 @@ def show_user(row: User) -> dict[str, Any]:
         "password_set_at": _told(row.password_set_at),
         "second_factor_at": _told(row.totp_confirmed_at),
         "issuer": row.issuer,
-        "locked_until": _told(row.locked_until),
+        "locked_until": _told(max(locks, default=None)),
     }
 
 

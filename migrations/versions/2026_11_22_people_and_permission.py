@@ -36,6 +36,9 @@ NEW = (
 )
 """The tables that this makes, each after those to which it refers."""
 
+IRREPLACEABLE = ("audit", "consent", "consent_form", "erasure", "residue", "identity", "patient_key")
+"""The tables that must be empty before this is undone."""
+
 
 def upgrade() -> None:
     _refuse_uploads("their bytes would have to be sealed first")
@@ -67,6 +70,7 @@ def upgrade() -> None:
 
 def downgrade() -> None:
     _refuse_uploads("their sealed bytes could not be read any more")
+    _refuse_evidence()
     with op.batch_alter_table("score", table_kwargs={"sqlite_with_rowid": False}) as score:
         score.create_foreign_key("fk_score_session_id_session", "session", ["session_id"], ["id"])
     with op.batch_alter_table("session") as session:
@@ -112,6 +116,13 @@ def downgrade() -> None:
 def _refuse_uploads(why: str) -> None:
     if op.get_bind().execute(sa.text("SELECT count(*) FROM blob")).scalar():
         raise CommandError(f"this database holds uploads, and cannot be changed over: {why}")
+
+
+def _refuse_evidence() -> None:
+    """Refuse to drop what nothing brings back: who did what, what was agreed to, who was erased, and keys."""
+    held = [name for name in IRREPLACEABLE if op.get_bind().scalar(sa.text(f"SELECT count(*) FROM {name}"))]
+    if held:
+        raise CommandError(f"this database cannot be changed back: {', '.join(held)} would be lost for good")
 
 
 def _make() -> None:
@@ -166,6 +177,8 @@ def _make() -> None:
         sa.Column("subject", sa.String()),
         sa.Column("failures", sa.Integer(), nullable=False),
         sa.Column("locked_until", INSTANT),
+        sa.Column("provider_failures", sa.Integer(), nullable=False),
+        sa.Column("provider_locked_until", INSTANT),
         sa.Column("created_at", INSTANT, nullable=False),
         sa.Column("disabled_at", INSTANT),
         sa.PrimaryKeyConstraint("id", name="pk_user"),

@@ -8,6 +8,7 @@ import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
 import orjson
@@ -15,7 +16,7 @@ import orjson
 from konectom.api import server
 from konectom.settings import Settings
 
-TOLD = ("data_dir", "mode", "rate_limits", "rate_limit_device")
+TOLD = ("data_dir", "mode", "rate_limits", "rate_limit_device", "header_time_limit", "send_time_limit")
 """What the server is told of the settings."""
 
 PATIENCE_S = 120
@@ -35,12 +36,12 @@ class Server:
         port: int = self.listener.getsockname()[1]
         return port
 
-    def start(self, workers: int = 1) -> None:
+    def start(self, workers: int = 1, threads: int = 4) -> None:
         fd = self.listener.fileno()
         environ = {name: value for name, value in os.environ.items() if not name.startswith("KONECTOM_")}
-        environ |= {f"KONECTOM_{name.upper()}": str(getattr(self.settings, name)) for name in TOLD}
+        environ |= {f"KONECTOM_{name.upper()}": _written(getattr(self.settings, name)) for name in TOLD}
         self.process = subprocess.Popen(
-            server.command(bind=f"fd://{fd}", workers=workers, threads=4),
+            server.command(bind=f"fd://{fd}", workers=workers, threads=threads),
             pass_fds=(fd,),
             env=environ,
             cwd=self.settings.data_dir,
@@ -70,12 +71,16 @@ class Server:
             connection.close()
 
 
+def _written(value: object) -> str:
+    return f"{value.total_seconds():.0f} s" if isinstance(value, timedelta) else str(value)
+
+
 @contextmanager
-def serving(settings: Settings, workers: int = 1) -> Iterator[Server]:
+def serving(settings: Settings, workers: int = 1, threads: int = 4) -> Iterator[Server]:
     """Run a server on the installation that ``settings`` describe."""
     with socket.create_server(("127.0.0.1", 0), backlog=64) as listener:
         running = Server(settings, listener)
-        running.start(workers)
+        running.start(workers, threads)
         try:
             yield running
         finally:

@@ -1,10 +1,11 @@
 """What callers see and change is in the audit, and the audit itself is seen by those who answer for it."""
 
 from datetime import timedelta
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import orjson
 import pytest
+from sqlalchemy.exc import IntegrityError
 
 from konectom.api import access
 from konectom.security.acting import because
@@ -13,6 +14,7 @@ from konectom.workflows.audit import Which, list_audit
 from konectom.workflows.audit_check import verify
 from konectom.workflows.erasure import erase_patient
 from konectom.workflows.people import edit_patient
+from konectom.workflows.sites import create_site
 from tests.api.client import Caller, first_error
 from tests.probe import session_body
 from tests.world import user
@@ -83,7 +85,7 @@ def test_a_read_of_a_patient_is_noted_with_who_when_and_on_what_grounds(callers,
     assert entry["actor"] == {"kind": "service", "id": str(ada.credential), "name": "Ada"}
     assert (entry["action"], entry["entity"], entry["entity_id"]) == ("trend.read", "trend", str(patient))
     assert (entry["patient"], entry["study"]) == (str(patient), str(study))
-    assert (entry["request_id"], entry["address"]) == ("request-7", "127.0.0.1")
+    assert (entry["request_id"], entry["address"]) == (answer.headers["X-Request-Id"], "127.0.0.1")
     assert entry["at"] == clock().isoformat()
 
 
@@ -200,6 +202,32 @@ def test_refusals_of_one_caller_are_not_counted_for_another(callers, people, ent
     assert {each["actor"]["id"] for each in entries()} == {str(one.credential), str(two.credential)}
 
 
+def test_a_refusal_stands_in_the_audit_of_the_study_and_of_the_patient(callers, people, entries):
+    study, other = people.study(), people.study()
+    stranger = people.patient(other)
+    ada = callers.staff(study)
+    entries()
+    nobody = uuid4()
+    for path in (f"/patients/{nobody}", f"/patients/{stranger}", f"/patients/{stranger}", f"/studies/{other}/alerts"):
+        assert ada.get(path).status_code == 404
+    told = [(each["study"], each["patient"]) for each in entries()]
+    assert told == [(None, None), (str(other), str(stranger))]
+    assert ada.get(f"/studies/{uuid4()}/alerts").status_code == 404
+    phone = callers.phone(people.patient(study))
+    entries()
+    assert phone.get(f"/studies/{study}/alerts").status_code == 403
+    assert [(each["study"], each["patient"]) for each in entries()] == [(str(study), None)]
+
+
+def test_a_refusal_stays_one_where_it_cannot_be_noted(callers, people, monkeypatch):
+    def fail(*_: object, **__: object) -> None:
+        raise IntegrityError("statement", {}, Exception("a driver's own"))
+
+    ada, stranger = callers.staff(people.study()), people.patient()
+    monkeypatch.setattr("konectom.api.noting.note_read", fail)
+    assert ada.get(f"/patients/{stranger}").status_code == 404
+
+
 def test_who_is_not_known_fills_no_disk(callers, patient, entries):
     entries()
     for token in (None, "kd_" + "x" * 43, "nonsense"):
@@ -232,9 +260,11 @@ def test_every_successful_read_of_patients_has_its_entry(callers, people, entrie
     paths += [f"/studies/{study}/{end}" for end in ("alerts", "schedules", "features")]
     for path in ["/patients", "/sessions", *paths]:
         entries()
-        answer = ada.get(path, headers={"X-Request-Id": "r" * 20})
+        answer = ada.get(path)
         assert answer.status_code == 200, path
-        assert [each["change"] for each in entries() if each["request_id"] == "r" * 20].count("read") == 1, path
+        assert [each["change"] for each in entries() if each["request_id"] == answer.headers["X-Request-Id"]].count(
+            "read"
+        ) == 1, path
 
 
 def test_the_audit_is_shown_to_those_who_answer_for_it_within_their_study(mona, people, entries, services):
@@ -360,3 +390,58 @@ def test_nobody_writes_into_the_audit_of_another_study(mona, callers, services, 
     erase_patient(services, away, reason="other")
     assert mona(study).get(f"{path}?patient={away}").status_code == 200
     assert bound.get(f"{path}?patient={away}").status_code == 404
+
+
+@pytest.mark.usefixtures("probe")
+def test_what_a_review_finds_for_whoever_reads_is_the_servers_doing(callers, people, entries):
+    study = people.study()
+    patient = people.patient(study)
+    staff = callers.staff(study)
+    for at, step in (("2026-01-05", 3.0), ("2026-06-22", 4.0), ("2026-09-28", 4.0)):
+        body = {"code": "edss", "at": f"{at}T10:00:00+01:00", "values": {"step": step}}
+        assert staff.post(f"/patients/{patient}/observations", json=body).status_code == 201
+    entries()
+    assert len(staff.get(f"/studies/{study}/alerts", headers={"X-Request-Id": "r" * 20}).json["items"]) == 1
+    made, read = entries()
+    assert (made["entity"], made["change"], made["actor"]["kind"], made["action"]) == (
+        "alert",
+        "insert",
+        "server",
+        "review",
+    )
+    assert (read["change"], read["actor"]["id"], read["action"]) == ("read", str(staff.credential), "alert.read")
+    assert made["request_id"] == read["request_id"]
+
+
+def test_what_a_view_does_not_ask_for_stays_out_of_the_audit(callers, people, entries):
+    study = people.study()
+    patient = people.patient(study)
+    staff = callers.staff(study)
+    entries()
+    for name in ("kind", "status", "measure", "version", "format"):
+        staff.get(f"/patients/{patient}?{name}=Erna%20Mustermann")
+    staff.get(f"/patients/{patient}/trends?measure=Erna%20Mustermann")
+    staff.get(f"/studies/{study}/features?assessment=Erna%20Mustermann")
+    assert "Mustermann" not in str(entries())
+    staff.get(f"/studies/{study}/alerts?status=all&limit=3")
+    (entry,) = entries()
+    assert entry["detail"]["query"] == {"status": "all", "limit": "3"}
+
+
+def test_a_table_of_some_sites_is_noted_as_theirs(as_somebody, people, entries, services):
+    study = people.study()
+    here, there = (create_site(services, study, code=code, name=code)["id"] for code in ("A", "B"))
+    patient = people.patient(study, site_id=UUID(here))
+    other, nowhere = people.patient(study, site_id=UUID(there)), people.patient(study)
+    granted = (Grant(role="researcher", study_id=study, site_id=UUID(here)),)
+    rita = as_somebody(Principal(kind="user", id=uuid4(), name="Rita", grants=granted))
+    entries()
+    assert rita.get(f"/studies/{study}/features").status_code == 200
+    (entry,) = entries()
+    assert entry["detail"] == {"patients": "all", "sites": [here]}
+
+    def found(patient):
+        page = list_audit(services, EVERYTHING, Which(patient=patient))
+        return entry["seq"] in [each["seq"] for each in page["items"]]
+
+    assert [found(each) for each in (patient, other, nowhere)] == [True, False, False]

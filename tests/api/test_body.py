@@ -10,7 +10,7 @@ import pytest
 from flask import request
 
 from konectom.api.access import public
-from konectom.api.body import METADATA_WITHIN
+from konectom.api.body import FORM_MAX_BYTES, FORMS, METADATA_WITHIN
 from konectom.api.contract import MAX_DEPTH
 from konectom.api.deadlines import DEADLINES, Deadlines
 from konectom.app import create_app
@@ -87,8 +87,35 @@ def test_so_does_any_other_body(staff, trickle, monkeypatch):
 def test_and_the_form_of_a_page(app, staff, trickle, monkeypatch):
     monkeypatch.setattr("konectom.api.body.received_body.__defaults__", (AT_ONCE,))
     headers = {"Content-Type": "application/x-www-form-urlencoded"}
-    answer = staff.post("/studies", headers=headers, **over(trickle, 100_000))
+    answer = staff.post("/studies", headers=headers, **over(trickle, 10_000))
     assert first_error(answer)[:2] == (408, "body_stalled")
+
+
+@pytest.mark.parametrize("path", ["/login", "/invitation", "/login/second-factor", "/account/password", "/nowhere"])
+@pytest.mark.parametrize("form", FORMS)
+def test_a_form_that_is_too_large_is_refused_unread(path, form, services):
+    class Unread:
+        def read(self, *_):
+            raise AssertionError("it was read")
+
+    declared = {"wsgi.input": Unread(), "CONTENT_LENGTH": str(FORM_MAX_BYTES + 1)}
+    answer = create_app(services=services).test_client().post(path, content_type=form, environ_overrides=declared)
+    assert answer.status_code == 413
+
+
+def test_a_form_without_a_length_is_read_as_far_as_the_limit(services):
+    class Endless:
+        read_bytes = 0
+
+        def read(self, size):
+            self.read_bytes += size
+            return b"x" * size
+
+    sent = Endless()
+    how = {"wsgi.input": sent, "wsgi.input_terminated": True, "HTTP_TRANSFER_ENCODING": "chunked"}
+    client = create_app(services=services).test_client()
+    assert client.post("/login", content_type=FORMS[0], environ_overrides=how).status_code == 413
+    assert sent.read_bytes == FORM_MAX_BYTES + 1
 
 
 def test_a_form_is_read_whole(services):

@@ -2,6 +2,8 @@
 
 import threading
 import time
+from dataclasses import replace
+from itertools import pairwise
 from uuid import uuid4
 
 import pytest
@@ -9,6 +11,7 @@ import structlog
 from flask import Flask
 from hypothesis import given
 from hypothesis import strategies as st
+from sqlalchemy import func, select
 from structlog.testing import capture_logs
 
 from konectom.api.access import public
@@ -16,10 +19,14 @@ from konectom.api.counting import ProcessStorage
 from konectom.api.limits import network_of
 from konectom.app import create_app
 from konectom.errors import ExtraMissing, NotAuthenticated
+from konectom.security.secrets import new_secret
 from konectom.settings import load_settings
+from konectom.storage.models import Login
+from konectom.workflows.enrolments import enrol_device
 from konectom.workflows.services import Services
 from tests.api.client import Caller, Callers, CheckedClient, first_error
 from tests.conftest import People
+from tests.people import PASSWORD, QUICK, Staff
 from tests.probe import session_body
 
 RATES = {
@@ -187,6 +194,33 @@ def test_bad_tokens_and_secrets_are_one_count(app, callers):
     bad = Caller(app.test_client(), f"kd_{'A' * 43}")
     statuses(lambda: bad.get("/sessions"), 2)
     assert statuses(lambda: callers.anybody().post("/secrets"), 2) == [401, 429]
+
+
+def test_logins_that_succeed_count_for_the_user(app, callers):
+    services = app.extensions["konectom"] = replace(app.extensions["konectom"], passwords=QUICK)
+    ada, grace = (Staff(services).with_password(login)["login"] for login in ("ada", "grace"))
+    seen = statuses(lambda: callers.anybody().post("/logins", json={"login": ada, "password": PASSWORD}), 9)
+    assert seen == [201] * 7 + [429] * 2
+    with services.db.read() as db:
+        assert db.scalar(select(func.count()).select_from(Login)) == 7
+    other = callers.anybody().post("/logins", json={"login": grace, "password": PASSWORD}, **from_("192.0.2.7"))
+    assert other.status_code == 201
+
+
+def test_renewals_that_succeed_count_for_the_phone(app, callers, wall):
+    services = app.extensions["konectom"]
+    phone = enrol_device(services, patient_id=People(services).patient())
+    chain = [phone.renewal, *(new_secret("renewal") for _ in range(6))]
+
+    def renew(old, new):
+        return callers.anybody().post("/devices/renewal", json={"renewal": old, "next": new})
+
+    seen = [renew(*step) for step in pairwise(chain)]
+    assert [answer.status_code for answer in seen] == [200] * 5 + [429]
+    assert Caller(app.test_client(), seen[4].json["access"]["token"]).get("/sessions").status_code == 429
+    # What was refused was not made: the same renewal is taken later.
+    wall.now += 121
+    assert renew(*chain[5:]).status_code == 200
 
 
 def test_reading_without_a_token_is_counted_by_address(callers):

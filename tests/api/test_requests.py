@@ -1,6 +1,7 @@
 """What every answer carries, how JSON is written, and what the log tells."""
 
 import math
+import re
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from types import MappingProxyType
@@ -35,13 +36,30 @@ def test_only_assets_may_be_kept(anybody):
     assert "max-age=3600" in anybody.get("/docs/swagger-ui.css").headers["Cache-Control"]
 
 
-def test_a_callers_request_id_is_kept(anybody):
-    headers = {"X-Request-Id": "phone-7.retry_2"}
-    assert anybody.get("/healthz", headers=headers).headers["X-Request-Id"] == "phone-7.retry_2"
+OWN_ID = {"X-Request-Id": "phone-7.retry_2"}
 
 
-def test_each_request_has_an_id_of_its_own(anybody):
-    ids = {anybody.get("/healthz").headers["X-Request-Id"] for _ in range(5)}
+def test_a_callers_request_id_comes_back_beside_ours(anybody):
+    headers = anybody.get("/healthz", headers=OWN_ID).headers
+    assert headers["X-Client-Request-Id"] == "phone-7.retry_2"
+    assert re.fullmatch("[0-9a-f]{32}", headers["X-Request-Id"])
+    assert "X-Client-Request-Id" not in anybody.get("/healthz").headers
+
+
+def test_a_callers_request_id_stands_in_the_log_beside_ours(phone, capsys):
+    from konectom import logs
+
+    logs.configure("json")
+    told = phone.get("/sessions", headers=OWN_ID).headers
+    line = orjson.loads(capsys.readouterr().err.splitlines()[-1])
+    assert (line["request_id"], line["client_request_id"]) == (told["X-Request-Id"], "phone-7.retry_2")
+    phone.get("/sessions")
+    assert "client_request_id" not in orjson.loads(capsys.readouterr().err.splitlines()[-1])
+
+
+@pytest.mark.parametrize("headers", [{}, OWN_ID])
+def test_each_request_has_an_id_of_its_own(anybody, headers):
+    ids = {anybody.get("/healthz", headers=headers).headers["X-Request-Id"] for _ in range(5)}
     assert len(ids) == 5
 
 

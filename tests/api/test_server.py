@@ -3,7 +3,7 @@
 import runpy
 import signal
 import socket
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from uuid import uuid4
 
@@ -13,6 +13,7 @@ from gunicorn.app.wsgiapp import WSGIApplication
 
 from konectom.api import server
 from konectom.api.body import STEP_BYTES
+from konectom.api.connections import HEAD_BYTES, Worker
 from konectom.settings import load_settings
 from tests.api.server_process import PATIENCE_S, serving
 from tests.assessments.examples import example
@@ -30,7 +31,8 @@ def test_both_ways_to_start_have_the_same_configuration(monkeypatch, how):
     monkeypatch.chdir(ROOT)
     arguments = server.command(bind="127.0.0.1:9")[3:] if how == "command" else ["wsgi:application"]
     cfg = configured(monkeypatch, *arguments)
-    assert cfg.worker_class_str == "gthread"
+    assert cfg.worker_class is Worker
+    assert not cfg.sendfile
     assert cfg.threads == server.threads > 1
     assert cfg.workers == server.workers
     assert not cfg.preload_app
@@ -108,6 +110,75 @@ def test_an_upload_too_many_is_answered_and_its_connection_ends_in_order(setting
         assert (status, told["code"]) == (429, "rate_limited")
         connection.close()
         assert running.ask("GET", "/healthz", phone.token) == (200, {"status": "ok"})
+
+
+ASSET = b"GET /docs/swagger-ui-bundle.js HTTP/1.1\r\nHost: a\r\n\r\n"
+HEALTH = b"GET /healthz HTTP/1.1\r\nHost: a\r\n\r\n"
+
+
+def test_neither_half_heads_nor_slow_readers_hold_others_up(settings, phone):
+    """More of each than the server has threads; then it answers all the same, and they lose their connections."""
+    limited = load_settings(
+        {}, mode="development", data_dir=settings.data_dir, header_time_limit="2 s", send_time_limit="1 s"
+    )
+    with serving(limited, threads=2) as running, ExitStack() as opened:
+        assert running.ask("GET", "/healthz", phone.token)[0] == 200
+        heads = [dial(running, opened, HEALTH[:30]) for _ in range(4)]
+        kept = dial(running, opened, HEALTH + HEALTH[:30])  # the second one comes by halves, behind a whole one
+        assert kept.recv(12) == b"HTTP/1.1 200"
+        readers = [dial(running, opened, ASSET * 30, SO_RCVBUF=2048) for _ in range(4)]
+        assert running.ask("GET", "/healthz", phone.token) == (200, {"status": "ok"})
+        assert [received(each) for each in heads] == [b""] * 4
+        assert received(kept).count(b"HTTP/1.1") == 0
+        # Who waited for three of them was answered; the fourth may have come to read in time.
+        assert sum(received(each).count(b"HTTP/1.1 200") < 30 for each in readers) >= 3
+        in_pieces(running, opened)
+        too_long(running, opened)
+        read_on(running, opened)
+
+
+def dial(running, opened, sent, **options):
+    """Connect, send, and read nothing."""
+    connection = opened.enter_context(socket.socket())
+    connection.settimeout(PATIENCE_S)
+    for name, value in options.items():
+        connection.setsockopt(socket.SOL_SOCKET, getattr(socket, name), value)
+    connection.connect(("127.0.0.1", running.port))
+    connection.sendall(sent)
+    return connection
+
+
+def received(connection, piece_bytes=65536):
+    """All that comes until the server closes."""
+    pieces = []
+    with suppress(ConnectionResetError):
+        while piece := connection.recv(piece_bytes):
+            pieces.append(piece)
+    return b"".join(pieces)
+
+
+def in_pieces(running, opened):
+    """A head may come in any pieces, and several requests at once; each is answered."""
+    connection = dial(running, opened, b"\r\n")
+    for start in range(0, len(HEALTH), 7):
+        connection.sendall(HEALTH[start : start + 7])
+    connection.sendall(HEALTH * 3)
+    connection.shutdown(socket.SHUT_WR)
+    assert received(connection).count(b"HTTP/1.1 200") == 4
+
+
+def too_long(running, opened):
+    """A head that does not end is refused."""
+    connection = dial(running, opened, HEALTH[:-2] + b"x: y\r\n" * (HEAD_BYTES // 6))
+    assert connection.recv(12) == b"HTTP/1.1 431"
+
+
+def read_on(running, opened):
+    """Who reads, in however small pieces, gets all of a large answer."""
+    connection = dial(running, opened, ASSET.replace(b"1.1\r\n", b"1.1\r\nConnection: close\r\n"), SO_RCVBUF=4096)
+    head, _, content = received(connection, 4000).partition(b"\r\n\r\n")
+    assert f"content-length: {len(content)}" in head.decode().lower()
+    assert len(content) > 500_000
 
 
 def chunked(running, phone, body):

@@ -5,6 +5,7 @@ from uuid import UUID, uuid4
 import pytest
 
 from konectom.security.matrix import service_permissions
+from konectom.storage.models import User
 from tests.api.client import Caller, first_error
 from tests.people import PASSWORD
 
@@ -86,6 +87,20 @@ def test_a_role_that_is_taken_away_is_gone_with_the_next_request(administrator, 
 )
 def test_a_role_that_cannot_be_is_refused(administrator, staff_members, body, error):
     assert first_error(administrator.post(f"/users/{staff_members.user()}/grants", json=body)) == error
+
+
+def test_a_user_is_unlinked_from_the_provider(administrator, callers, staff_members, people, services):
+    ada = staff_members.member("monitor", people.study())
+    path = f"/users/{ada.user}"
+    with services.db.write() as db:
+        row = db.get_one(User, ada.user)
+        row.issuer, row.subject = "https://id.example", "s"
+    assert administrator.get(path).json["issuer"] == "https://id.example"
+    assert administrator("DELETE", f"{path}/subject").status_code == 204
+    assert administrator.get(path).json["issuer"] is None
+    assert Caller(callers.client, ada.token).get("/me").status_code == 401
+    assert administrator("DELETE", f"{path}/subject").status_code == 204
+    assert administrator("DELETE", f"/users/{uuid4()}/subject").status_code == 404
 
 
 def test_the_last_administrator_stays(administrator, staff_members):

@@ -76,6 +76,7 @@ def test_who_is_disabled_is_out_and_logins_are_ended(konectom, services, staff_m
     with pytest.raises(NotAuthenticated):
         authenticate(services, second.token)
     assert "enabled ada" in konectom("user", "enable", "ada").stdout
+    assert "unlinked ada" in konectom("user", "unlink", "ada").stdout
     log_in(services, login="ada", password=PASSWORD)
 
 

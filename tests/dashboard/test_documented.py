@@ -34,5 +34,8 @@ def test_the_cookies_are_those_that_browsers_get():
 
 
 def test_what_counts_as_a_second_factor_is_told():
-    told = re.search(r"\(`amr` has (.*?)\)", PAGE, re.DOTALL)[1]
-    assert set(re.findall(r"`(\w+)`", told)) == oidc.SECOND_FACTORS | {"acr", "phr", "phrh"}
+    told = r"has `(\w+)`, or [^(]*\(([^)]*)\) together with[^(]*\(([^)]*)\)"
+    several, possessions, others = re.search(told, PAGE).groups()
+    assert several == oidc.SEVERAL_FACTORS
+    assert set(re.findall(r"`(\w+)`", possessions)) == oidc.POSSESSIONS
+    assert set(re.findall(r"`(\w+)`", others)) == oidc.KNOWLEDGE_OR_BODY

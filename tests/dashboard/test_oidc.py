@@ -1,8 +1,11 @@
 """Signing in at an OpenID provider: with a real one, and with one that does what an attacker would have it do."""
 
+import socket
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from urllib.parse import parse_qsl, urlsplit
 
 import pytest
@@ -194,6 +197,17 @@ class TestWithARealProvider:
                 browser.send("/login/second-factor", code=grace.totp.at(clock()))
                 assert browser.path == "/"
                 clock.forward(minutes=1)
+
+    def test_who_has_a_second_factor_here_shows_it_before_the_provider_knows_him(self, real, app_at, person, services):
+        hopper = person("hopper@konectom.test")
+        real.knows("hopper", email=hopper.login, email_verified=True, amr=["mfa"])
+        browser = Browser(app_at(real.issuer))
+        come_back(browser, real.signs_in(begin(browser), "hopper"))
+        assert browser.path == "/login/second-factor"
+        assert get_user(services, hopper.id)["issuer"] is None
+        browser.send("/login/second-factor", code=hopper.recovery[0])
+        assert browser.path == "/"
+        assert get_user(services, hopper.id)["issuer"] == real.issuer
 
     def test_whoever_finishes_need_not_have_begun(self, real, app_at, ada):
         """Several workers: the browser alone carries what is under way."""
@@ -396,6 +410,55 @@ def test_a_provider_that_is_away_keeps_nobody_from_signing_in_here(app_at, perso
     answer = browser.open("/login/oidc")
     assert (answer.status_code, answer.headers["Retry-After"]) == (503, "10")
     enter(person(), browser)
+
+
+@pytest.fixture
+def silent():
+    """A provider that takes connections and says nothing; call it for how many came."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        server.setblocking(False)
+        came = []
+
+        def count():
+            with suppress(BlockingIOError):
+                while True:
+                    came.append(server.accept()[0])
+            return len(came)
+
+        count.issuer = f"http://127.0.0.1:{server.getsockname()[1]}"
+        yield count
+        for each in came:
+            each.close()
+
+
+def test_a_provider_that_is_silent_holds_one_thread_and_is_left_alone_for_a_while(silent, app_at, monkeypatch):
+    monkeypatch.setattr(oidc, "TIME_LIMIT_S", 0.5)
+    monkeypatch.setattr(oidc, "ASKED_WITHIN_S", 0.02)
+    app = app_at(silent.issuer)
+    with ThreadPoolExecutor(6) as pool:
+        seen = list(pool.map(lambda _: Browser(app).open("/login/oidc").status_code, range(12)))
+    assert seen == [503] * 12
+    assert silent() == 1
+    monkeypatch.setattr(oidc, "SILENT_S", 0)
+    later = app_at(silent.issuer)
+    for tried in (2, 3):  # once the while is over it is asked again
+        assert Browser(later).open("/login/oidc").status_code == 503
+        assert silent() == tried
+
+
+def test_a_provider_that_falls_silent_is_left_alone_too(browser, provider, ada, monkeypatch):
+    def away(*_, **__):
+        asked.append("again")
+        raise requests.ConnectionError
+
+    come_back(browser, provider.authorize(begin(browser)))
+    browser.send("/logout")
+    path, asked = provider.authorize(begin(browser)), []
+    monkeypatch.setattr(requests.Session, "request", away)
+    come_back(browser, path)
+    assert (browser.response.status_code, len(asked)) == (401, 1)
+    assert browser.open("/login/oidc").status_code == 503
+    assert len(asked) == 1
 
 
 def test_a_provider_that_takes_the_secret_in_the_body(browser, provider, ada, monkeypatch):

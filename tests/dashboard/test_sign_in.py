@@ -1,11 +1,15 @@
 """Signing in and out: what a browser is given to keep, and what it is worth afterwards."""
 
 from base64 import urlsafe_b64decode
+from datetime import timedelta
 
 import pytest
+from sqlalchemy import select
 
 from konectom.app import create_app
+from konectom.storage.models import Login
 from konectom.workflows.logins import authenticate_login, end_all_logins, end_login
+from konectom.workflows.second_factor import change_password
 from konectom.workflows.service_tokens import ALL, issue_service_token
 from konectom.workflows.users import create_user, disable_user, invite_user
 from tests.dashboard.browser import ORIGIN, Browser
@@ -200,6 +204,32 @@ def test_who_tries_too_often_is_told_so_on_a_page(services, person):
     assert browser.send("/login", login=ada.login, password=PASSWORD).status_code == 429
 
 
+def test_whoever_is_signed_in_counts_alone(services, person):
+    """Behind one address one person mistypes, and another goes on; each has the rate of a member of staff."""
+    rates = {"rate_limit_address": "3/minute", "rate_limit_user": "20/minute"}
+    app = create_app(services=with_settings(services, rate_limits="on", require_second_factor="no", **rates))
+    one, other = Browser(app), Browser(app)
+    for browser in (one, other):
+        browser.sign_in(person(second_factor=False).login, PASSWORD)
+        browser.open("/account")
+    wrong = {"password": "not the one", "new": "several words that do not belong", "again": "another"}
+    for _ in range(5):
+        assert one.send("/account/password", **wrong).status_code == 422
+    assert other.send("/logout", follow=False).status_code == 303
+    seen = [one.open("/account").status_code for _ in range(20)]
+    assert (seen[0], seen[-1]) == (200, 429)
+    assert "Too many tries" in one.page.text
+
+
+def test_what_another_site_sends_keeps_no_login_from_ending(browser, person, services, clock):
+    """It comes with the cookie, and is nobody's all the same."""
+    browser.sign_in(person(second_factor=False).login, PASSWORD)
+    clock.forward(minutes=20)
+    browser.client.post("/logout", base_url=ORIGIN, headers={"Origin": "https://elsewhere.example"})
+    with services.db.read() as db:
+        assert db.scalars(select(Login.seen_at)).one() < clock() - timedelta(minutes=19)
+
+
 class TestSecondFactor:
     def test_a_wrong_code_is_refused_and_the_right_one_is_taken_once(self, app, person, clock):
         ada, first, second = person(), Browser(app), Browser(app)
@@ -262,6 +292,14 @@ class TestSecondFactor:
         carried = urlsafe_b64decode(browser.cookie(f"{LOGIN}-step"))
         assert ada.login.encode() not in carried
         assert PASSWORD.encode() not in carried
+
+    def test_a_step_from_before_the_password_was_changed_leads_nowhere(self, browser, person, services, clock):
+        ada = person()
+        browser.sign_in(ada.login, PASSWORD)
+        change_password(services, ada.id, password=PASSWORD, new="quite another password")
+        answer = browser.send("/login/second-factor", code=ada.totp.at(clock()))
+        assert answer.status_code == 401
+        assert browser.cookie(LOGIN) is None
 
     def test_who_was_disabled_in_between_stays_out(self, browser, person, services, clock):
         ada = person()

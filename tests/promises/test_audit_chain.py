@@ -279,13 +279,21 @@ def test_an_older_genuine_head_passes_alone_and_never_beside_an_anchor(stored):
     row = stored.rows[-1]
     anchor = Anchor(row[0], row[COLUMNS.index("seal")])
     assert stored.faults(anchor) == []
-    for head in stored.heads[:-1]:
+    for head in stored.heads[1:-1]:
         cut = ("DELETE FROM audit WHERE seq > ?", (head[HEAD_COLUMNS.index("seq")],))
         names = ", ".join(f'"{name}" = ?' for name in HEAD_COLUMNS)
         older = (f"UPDATE audit_head SET {names}", head)
         assert not stored.is_caught("put back, no anchor", cut, older)
         assert stored.is_caught("put back, anchor", cut, older, anchor=anchor)
         assert stored.is_caught("older head over a longer chain", older)
+
+
+def test_the_head_of_an_audit_that_was_never_begun_is_no_older_head(stored):
+    """Anybody can write it; but there are rows of which the audit told."""
+    names = ", ".join(f'"{name}" = ?' for name in HEAD_COLUMNS)
+    empty, begun = ("DELETE FROM audit", ()), (f"UPDATE audit_head SET {names}", stored.heads[0])
+    assert stored.heads[0][1:] == (0, "", "", "")
+    assert stored.is_caught("emptied", empty, begun)
 
 
 def test_forged_rows(stored):

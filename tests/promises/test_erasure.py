@@ -176,6 +176,14 @@ def test_the_certificate_says_what_was_removed_and_what_is_kept(services, gone, 
         assert needle.name == "patient" or not needle.within(repr(told).encode()), needle
 
 
+def test_the_certificate_tells_the_limit_of_postgresql(services, gone, monkeypatch):
+    assert services.db.engine  # it stays the one that it is
+    monkeypatch.setattr(services.db, "url", "postgresql+psycopg://host/name")
+    kept = erase_patient(services, gone.id, reason=WHY, finish=False)["certificate"]["kept"]
+    (room,) = [each for each in kept if each["what"] == "freed room"]
+    assert "VACUUM FULL" in room["why"]
+
+
 def test_a_certificate_can_be_verified(services, gone):
     told = erase_patient(services, gone.id, reason=WHY)["certificate"]
     assert verify_certificate(services, UUID(told["id"])).holds

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from alembic import command
+from alembic.util import CommandError
 from sqlalchemy import inspect, text
 
 from konectom.errors import MigrationNeeded
@@ -201,3 +202,13 @@ def test_an_installed_package_finds_them(tmp_path):
     )
     assert ran.returncode == 0, ran.stderr
     assert ran.stdout.strip() == str(tmp_path / "installed" / "konectom" / "storage" / "migrations")
+
+
+def test_what_nothing_brings_back_is_not_dropped(services, people):
+    """Who did what, and the keys under which there may be backups."""
+    people.patient()
+    url = services.settings.database_url
+    services.db.close()
+    with pytest.raises(CommandError, match="audit, patient_key"), migrate._connection(url) as connection:
+        command.downgrade(migrate._config(connection), "0002")
+    migrate.check(url)

@@ -1,13 +1,15 @@
 """Passwords: what is kept of them, what it costs to try one, and which are refused."""
 
+import threading
 import unicodedata
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from argon2 import extract_parameters
 from argon2.low_level import Type
 
-from konectom.errors import FieldInvalid
-from konectom.security.passwords import LONGEST, Passwords, check_password
+from konectom.errors import FieldInvalid, TooBusy
+from konectom.security.passwords import AT_ONCE, LONGEST, Passwords, check_password
 from tests.people import QUICK
 
 GOOD = "correct horse battery staple"
@@ -143,3 +145,24 @@ def test_a_refusal_does_not_repeat_the_password():
 
 def test_words_that_overlap_are_judged_in_no_time():
     check_password("ax" * 110 + "qzkr7d!e", about=("axa", "axax", "axaxa", "xax"))
+
+
+def test_few_passwords_are_looked_at_at_once_and_whoever_may_not_wait_is_sent_away():
+    passwords = Passwords(time_cost=1, memory_kib=64, lanes=1, waiting=0)
+    inside, over = threading.Barrier(AT_ONCE + 1, timeout=60), threading.Event()
+
+    def hold():
+        with passwords.turn():
+            inside.wait()
+            assert over.wait(60)
+            return passwords.verify(None, "x")  # within one's turn there is no other to wait for
+
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        holding = [pool.submit(hold) for _ in range(AT_ONCE)]
+        inside.wait()
+        for act in (lambda: passwords.verify(None, "x"), lambda: passwords.hash("x")):
+            with pytest.raises(TooBusy):
+                act()
+        over.set()
+        assert [each.result(60) for each in holding] == [False] * AT_ONCE
+    assert passwords.verify(passwords.hash("x"), "x")

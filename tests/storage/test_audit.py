@@ -12,6 +12,7 @@ from konectom.errors import AuditBroken, KeysMissing
 from konectom.security.acting import Acting, acting_as, because
 from konectom.storage.audit import NotTold, count_entries, note
 from konectom.storage.database import Database
+from konectom.storage.digests import plan_of
 from konectom.storage.guard import RowAudited, RowImmutable
 from konectom.storage.models import (
     AuditHead,
@@ -216,7 +217,7 @@ def test_that_a_login_was_used_is_not_told_but_that_it_ended_is(services, entrie
     assert verify(services, rows=True).sound
 
 
-def test_no_digest_is_of_a_secret_and_its_change_is_told(services, entries):
+def test_of_a_secret_its_change_is_told_and_a_digest_of_its_digest(services, entries):
     user = user_row(password_hash="one")
     with services.db.write() as db:
         db.add(user)
@@ -224,8 +225,9 @@ def test_no_digest_is_of_a_secret_and_its_change_is_told(services, entries):
     with services.db.write() as db:
         db.get(User, number).password_hash = "two"
     made, changed = entries()
-    assert changed.before == changed.after == made.after
+    assert changed.before == made.after != changed.after
     assert changed.detail == {"columns": ["password_hash"]}
+    assert b"hunter2" not in plan_of(User).content({"password_hash": "hunter2"})
 
 
 def test_rows_of_a_patient_are_digested_under_the_patients_key(services, entries, study):

@@ -11,7 +11,7 @@ import orjson
 import pytest
 from sqlalchemy import select
 
-from konectom.errors import KonectomError, NotFound
+from konectom.errors import NotFound, StoreUnavailable
 from konectom.storage.models import ScoreRow, SessionRow
 from konectom.workflows import archive as made
 from konectom.workflows.archive import patient_archive
@@ -174,13 +174,35 @@ def test_who_is_not_here_has_none(services):
         patient_archive(services, uuid4())
 
 
-def test_where_an_upload_is_damaged_the_archive_has_no_end(services, person):
+def object_of(services, patient):
     with services.db.read() as db:
-        name = db.scalars(select(SessionRow.object).where(SessionRow.patient_id == person.id)).first()
-    place = services.objects.root / "sha256" / name[:2] / name[2:4] / name
-    place.write_bytes(b"damaged")
+        row = db.scalars(select(SessionRow).where(SessionRow.patient_id == patient)).first()
+    return row.id, services.objects.root / "sha256" / row.object[:2] / row.object[2:4] / row.object
+
+
+@pytest.mark.parametrize("spoil", [lambda place: place.write_bytes(b"damaged"), lambda place: place.unlink()])
+def test_an_upload_that_is_damaged_or_lost_is_told_of_and_the_others_are_there(services, person, spoil):
+    session_id, place = object_of(services, person.id)
+    spoil(place)
+    archive = opened(services, person.id)
+    assert archive.testzip() is None
+    (told,) = json_of(archive, "manifest.json")["uploads_damaged"]
+    assert told["session"] == str(session_id)
+    assert told["why"] in archive.read(f"sessions/{session_id}/upload-damaged.txt").decode()
+    assert json_of(archive, f"sessions/{session_id}/receipt.json")["upload"]["file"] == "upload-damaged.txt"
+    uploads = [archive.read(name) for name in archive.namelist() if "/upload" in name and "damaged" not in name]
+    assert len(uploads) == len(person.bodies) - 1
+    assert set(uploads) < set(person.bodies)
+
+
+def test_where_no_upload_can_be_reached_the_archive_has_no_end(services, person, monkeypatch):
+    def unreachable(*what):
+        raise StoreUnavailable("the disk is away")
+
+    monkeypatch.setattr(services.objects, "get", unreachable)
+    monkeypatch.setattr(services.objects, "ping", unreachable)
     pieces = []
-    with pytest.raises(KonectomError):
+    with pytest.raises(StoreUnavailable):
         pieces.extend(patient_archive(services, person.id))
     with pytest.raises(zipfile.BadZipFile):
         zipfile.ZipFile(io.BytesIO(b"".join(pieces)))

@@ -9,19 +9,19 @@ from uuid import UUID, uuid4
 
 import orjson
 import pytest
-from sqlalchemy import delete, select, text
+from sqlalchemy import select, text
 
 from konectom.errors import AuditBroken, FieldInvalid, KeysMissing
 from konectom.security.acting import Acting, acting_as, because
 from konectom.security.chain import Anchor, seal_entry, seal_head
 from konectom.security.principal import EVERYTHING, Scope
 from konectom.settings import load_settings
-from konectom.storage.audit import note
 from konectom.storage.audit_rows import stored_entries
-from konectom.storage.models import AuditRow, Base, Erasure, Patient, PatientKey, Site, Study
+from konectom.storage.models import AuditRow, Base, Patient, PatientKey, Site, Study
 from konectom.storage.whose import KEY_PURPOSE
 from konectom.workflows.audit import Which, export_audit, last_entries, list_audit, note_read
 from konectom.workflows.audit_check import anchor_of, verify
+from konectom.workflows.erasure import erase_patient
 from konectom.workflows.keys import retire, rewrap, rotate
 from konectom.workflows.services import Services
 from konectom.workflows.set_up import set_up
@@ -336,20 +336,75 @@ def test_rows_put_in_taken_out_and_put_back_behind_the_audits_back_are_told(serv
     assert {str(each) for each in report.faults} >= {f"study {forged} has no entry"}
 
 
-def test_rows_that_an_erasure_removed_are_not_missed(services, people, keyed, clock):
-    patient = keyed(people.patient())
-    with services.db.write() as db:
+@pytest.mark.parametrize(
+    "change", ["UPDATE \"user\" SET password_hash = '$argon2id$other'", "UPDATE login SET token_hash = 'other'"]
+)
+def test_a_secret_that_was_changed_behind_the_audits_back_is_told(services, change):
+    user(services, "administrator")
+    assert verify(services, rows=True).sound
+    behind(services, change)
+    assert [each.kind for each in verify(services, rows=True).faults] == ["row_changed"]
+
+
+def test_a_patients_key_that_was_changed_is_told_and_so_is_all_that_needs_it(services, people):
+    patient, other = people.patient(), people.patient()
+    behind(services, f"UPDATE patient_key SET sealed = x'00' WHERE patient_id = '{patient.hex}'")
+    faults = {(each.kind, each.what) for each in verify(services, rows=True).faults}
+    assert faults == {("row_closed", f"patient {patient}"), ("row_closed", f"patient_key {patient}")}
+    assert other != patient
+
+
+def test_rows_that_an_erasure_removed_are_not_missed(services, people):
+    patient = people.patient()
+    with services.db.read() as db:
         study = db.get_one(Patient, patient).study_id
-        db.info["erasing"] = True
-        db.add(Erasure(id=uuid4(), study_id=study, patient_id=patient, erased_at=clock(), certificate={}))
-        for model, column in ((PatientKey, PatientKey.patient_id), (Patient, Patient.id)):
-            db.execute(delete(model).where(column == patient))
-        note(db, entity="patient", entity_id=str(patient), patient_id=patient, study_id=study, detail={"rows": 2})
+    erase_patient(services, patient, reason="asked_by_patient")
     report = verify(services, rows=True)
     assert report.sound, report.as_dict()
     # And their entries are still found by the id, with the lists in which the patient was shown.
     note_read(services, entity="features", study_id=study, patients="all")
     assert {each["entity"] for each in listed(services, patient=patient)} >= {"patient", "features"}
+
+
+def rows_behind(services, table, column, value):
+    """The rows of a table as SQL that puts them back."""
+    connection = sqlite3.connect(services.settings.data_dir / "konectom.sqlite3")
+    rows = connection.execute(f"SELECT * FROM {table} WHERE {column} = ?", (value,)).fetchall()
+    connection.close()
+    return [(f"INSERT INTO {table} VALUES ({', '.join('?' * len(row))})", row) for row in rows]
+
+
+@pytest.mark.parametrize("retired", [False, True])
+def test_a_patient_who_was_put_back_after_the_erasure_is_told(services, people, retired):
+    patient, old = people.patient(), services.keys.current_id
+    put_back = rows_behind(services, "patient", "id", patient.hex)
+    put_back += rows_behind(services, "patient_key", "patient_id", patient.hex)
+    erase_patient(services, patient, reason="asked_by_patient")
+    if retired:
+        rotate(services), list(rewrap(services)), retire(services, old)
+    behind(services, *put_back)
+    found = {(each.kind, each.what) for each in verify(services, rows=True).faults}
+    assert found == {("row_back", f"patient {patient}"), ("row_back", f"patient_key {patient}")}
+
+
+def test_certificates_that_were_made_up_changed_or_removed_are_told(services, people):
+    one, two, three = people.patient(), people.patient(), people.patient()
+    ids = [erase_patient(services, each, reason="asked_by_patient")["certificate"]["id"] for each in (one, two)]
+    copy = "INSERT INTO erasure (id, study_id, patient_id, erased_at, certificate) SELECT ?, study_id, ?, erased_at, "
+    behind(
+        services,
+        (f"{copy} certificate FROM erasure LIMIT 1", (uuid4().hex, three.hex)),
+        f"DELETE FROM patient_key WHERE patient_id = '{three.hex}'",
+        f"DELETE FROM erasure WHERE id = '{UUID(ids[0]).hex}'",
+        f"UPDATE erasure SET certificate = '{{}}' WHERE id = '{UUID(ids[1]).hex}'",
+    )
+    found = {(each.kind, each.what.partition(" ")[0]) for each in verify(services, rows=True).faults}
+    assert found == {
+        ("row_untold", "erasure"),
+        ("row_gone", "erasure"),
+        ("row_changed", "erasure"),
+        ("row_gone", "patient_key"),
+    }
 
 
 def test_an_anchor_tells_a_database_that_was_put_back(services, people):

@@ -9,12 +9,21 @@ import pyotp
 import pytest
 from sqlalchemy import event, select
 
-from konectom.errors import AlreadyExists, FieldInvalid, NotAuthenticated, NotFound, SealBroken, SecondFactorNeeded
+from konectom.errors import (
+    AlreadyExists,
+    FieldInvalid,
+    NotAuthenticated,
+    NotFound,
+    SealBroken,
+    SecondFactorNeeded,
+    TooBusy,
+)
 from konectom.security.passwords import Passwords
 from konectom.security.secrets import hash_of
 from konectom.storage.models import AuditRow, Login, RecoveryCode, User
+from konectom.workflows.invitations import accept_invitation
 from konectom.workflows.logins import end_all_logins, end_login, finish_login, list_logins, log_in, open_login
-from konectom.workflows.proofs import FREE_TRIES, LONGEST_LOCK, lock_after
+from konectom.workflows.proofs import FREE_TRIES, LONGEST_LOCK, lock_after, state_of
 from konectom.workflows.second_factor import (
     change_password,
     confirm_second_factor,
@@ -23,7 +32,7 @@ from konectom.workflows.second_factor import (
     start_second_factor,
 )
 from konectom.workflows.tokens import authenticate
-from konectom.workflows.users import disable_user, enable_user
+from konectom.workflows.users import disable_user, enable_user, get_user, invite_user
 from tests.people import PASSWORD, QUICK, with_settings
 
 
@@ -31,7 +40,7 @@ class Watched(Passwords):
     """Passwords that remember what was verified."""
 
     def __init__(self):
-        super().__init__(time_cost=1, memory_kib=64, lanes=1)
+        super().__init__(time_cost=1, memory_kib=64, lanes=1, waiting=100)
         self.verified = []
 
     def verify(self, kept, password):
@@ -180,6 +189,17 @@ def test_guesses_at_the_same_instant_do_not_outrun_the_count(services, ada):
     # Each try cost a verification, but after the fifth what it said was not looked at.
     assert len(services.passwords.verified) == 40
     assert not tries(services, PASSWORD)
+
+
+def test_who_is_sent_away_for_others_has_not_tried(services, ada):
+    class Busy(Passwords):
+        def turn(self):
+            raise TooBusy("others are first")
+
+    for _ in range(FREE_TRIES + 1):
+        with pytest.raises(TooBusy):
+            tries(replace(services, passwords=Busy()), PASSWORD)
+    assert tries(services, PASSWORD)
 
 
 def test_right_guesses_are_lost_among_forty_wrong_ones_at_the_same_instant(services, ada):
@@ -453,16 +473,18 @@ def test_the_secret_of_one_user_does_not_serve_another(services, ada, staff_memb
 
 
 def test_the_second_step_alone_needs_a_code_and_locks_like_the_first(services, ada, staff_members, clock):
-    def finishes(code, login="ada"):
+    def finishes(code, user=ada):
+        with services.db.read() as db:
+            state = state_of(db.get_one(User, ada))
         try:
-            finish_login(services, login=login, code=code)
+            finish_login(services, user, state=state, code=code)
         except NotAuthenticated:
             return False
         return True
 
     for code in ("", "000000", "abcd-efgh-ijkl-mnop"):
         assert not finishes(code)  # there is no second factor yet
-        assert not finishes(code, "nobody")
+        assert not finishes(code, uuid4())
     enable_user(services, ada)
     totp, codes = staff_members.second_factor(ada)
     clock.forward(seconds=30)
@@ -477,6 +499,75 @@ def test_the_second_step_alone_needs_a_code_and_locks_like_the_first(services, a
     assert finishes(codes[1])
     disable_user_of_two(services, staff_members, ada)
     assert not finishes(codes[2])
+
+
+@pytest.mark.parametrize("change", ["password", "reset", "second factor", "linked", "nothing"])
+def test_the_second_step_is_worth_nothing_once_the_account_has_changed(change, services, ada, staff_members, clock):
+    """The clock stands still in between: that something changed is known by itself, not by when."""
+    staff_members.with_password(role="administrator")
+    _, codes = staff_members.second_factor(ada)
+    with pytest.raises(SecondFactorNeeded) as needed:
+        log_in(services, login="ada", password=PASSWORD)
+    assert needed.value.as_dict().keys() == {"code", "detail"}
+    if change == "password":
+        change_password(services, ada, password=PASSWORD, new="a new long password")
+    elif change == "reset":
+        code = invite_user(services, ada, remove_second_factor=True).code
+        accept_invitation(services, code=code, password=PASSWORD)
+        _, codes = staff_members.second_factor(ada)
+    elif change == "second factor":
+        remove_second_factor(services, ada, password=PASSWORD, code=codes[0])
+        clock.forward(seconds=30)
+        _, codes = staff_members.second_factor(ada)
+    elif change == "linked":
+        with services.db.write() as db:
+            db.get_one(User, ada).issuer, db.get_one(User, ada).subject = "https://id.example", "s"
+    half = {"state": needed.value.state, "code": codes[1]}
+    if change == "nothing":
+        assert finish_login(services, needed.value.user_id, **half).user_id == ada
+    else:
+        with pytest.raises(NotAuthenticated):
+            finish_login(services, needed.value.user_id, **half)
+
+
+def test_who_has_a_second_factor_is_not_let_in_without_one(services, ada, staff_members):
+    """Also where it was confirmed after the provider was asked: what opens the login looks."""
+    staff_members.second_factor(ada)
+    for method in ("oidc", "page", "token"):
+        with pytest.raises(SecondFactorNeeded):
+            open_login(services, ada, method)
+    open_login(services, ada, "oidc+mfa")
+
+
+def test_who_mistypes_a_password_locks_nobody_out_of_the_way_through_the_provider(services, ada, staff_members, clock):
+    _, codes = staff_members.second_factor(ada)
+    for _ in range(FREE_TRIES + 1):
+        assert not tries(services, "wrong password")
+    with services.db.read() as db:
+        state = state_of(db.get_one(User, ada))
+
+    def finishes(code, **how):
+        try:
+            finish_login(services, ada, state=state, code=code, **how)
+        except NotAuthenticated:
+            return False
+        return True
+
+    through = {"method": "oidc", "subject": ("https://id.example", "s")}
+    assert not finishes(codes[0])  # after a password it is locked
+    assert finishes(codes[0], **through)
+    with services.db.read() as db:
+        state = state_of(db.get_one(User, ada))
+    assert not finishes(codes[1])  # and stays so
+    for _ in range(FREE_TRIES):
+        assert not finishes("000000", **through)
+    assert not finishes(codes[1], **through)  # guessing behind the provider locks, too
+    assert enable_user(services, ada)["locked_until"] is None
+    assert finishes(codes[1], **through)
+    for _ in range(FREE_TRIES):
+        assert not finishes("000000", **through)
+    assert get_user(services, ada)["locked_until"] is not None
+    assert tries(services, PASSWORD, code=codes[2])
 
 
 def disable_user_of_two(services, staff_members, user):

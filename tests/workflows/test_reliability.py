@@ -5,9 +5,13 @@ from uuid import UUID, uuid4
 
 import numpy as np
 import pytest
+from sqlalchemy import select
 
 from konectom.errors import FieldInvalid, NotFound
 from konectom.scoring.reliability.icc import icc
+from konectom.storage.models import NoiseRow
+from konectom.workflows.audit_check import verify
+from konectom.workflows.erasure import erase_patient
 from konectom.workflows.ingest import ingest_session
 from konectom.workflows.observations import enter_observation
 from konectom.workflows.policies import set_policy
@@ -197,3 +201,19 @@ def test_only_windows_tell_the_noise_of_trends(services, study, cohort):
     with pytest.raises(FieldInvalid) as refusal:
         keep_noise(services, found)
     assert refusal.value.at == "/query/repeats"
+
+
+def test_what_was_computed_from_who_is_erased_goes_too(services, study, cohort, people):
+    (erased, *_), _ = cohort
+    other = people.study()
+    keep_noise(services, reliability_of_study(services, study, [LEFT, "probe.samples"], ALL))
+    with services.db.write() as db:
+        (kept, *_) = db.scalars(select(NoiseRow)).all()
+        same = {"measure_id": kept.measure_id, "computed_at": kept.computed_at, "told": kept.told}
+        db.add(NoiseRow(id=uuid4(), study_id=other, **same))
+    told = erase_patient(services, erased, reason="asked_by_patient")["certificate"]
+    assert told["removed"]["rows"]["noise"] == 2
+    with services.db.read() as db:
+        assert db.scalars(select(NoiseRow.study_id)).all() == [other]
+    assert verify(services, rows=True).sound
+    assert keep_noise(services, reliability_of_study(services, study, [LEFT], ALL)) == [LEFT]

@@ -118,6 +118,24 @@ def test_every_refusal_of_a_renewal_reads_the_same(services, patient, clock):
     assert told == [refused.value.as_dict()] * 3
 
 
+def test_of_a_phone_that_renews_without_end_the_newest_are_kept(services, patient, clock, monkeypatch):
+    monkeypatch.setattr(renewals, "MOST_KEPT", 4)
+    phone = enrol_device(services, patient_id=patient)
+    chain = [phone.renewal, *(secret() for _ in range(12))]
+    for old, new in pairwise(chain):
+        clock.forward(seconds=1)
+        first = renew(services, renewal=old, next=new)
+        assert renew(services, renewal=old, next=new) == first
+    with services.db.read() as db:
+        assert set(db.scalars(select(Renewal.from_hash))) == {hash_of(each) for each in chain[-5:-1]}
+    with pytest.raises(RenewalRefused):  # forgotten: it opens nothing, and shuts nobody out
+        renew(services, renewal=chain[0], next=secret())
+    assert holds(services, first["access"]["token"])
+    with pytest.raises(RenewalRefused):  # the oldest that is known, with another next one: two hold it
+        renew(services, renewal=chain[-5], next=secret())
+    assert not holds(services, first["access"]["token"])
+
+
 def test_what_is_kept_of_renewals_has_an_end(services, patient, clock, monkeypatch):
     monkeypatch.setattr(renewals, "PRUNED_AT_ONCE", 3)
     phone = enrol_device(services, patient_id=patient)

@@ -7,11 +7,19 @@ from uuid import UUID, uuid4
 import pytest
 from sqlalchemy import select
 
-from konectom.errors import AlreadyExists, FieldInvalid, LastAdministrator, NotAuthenticated, NotFound
+from konectom.errors import (
+    AlreadyExists,
+    FieldInvalid,
+    LastAdministrator,
+    NotAuthenticated,
+    NotFound,
+    SecondFactorNeeded,
+)
 from konectom.security.secrets import hash_of
 from konectom.storage.models import Invitation, User
 from konectom.workflows.invitations import REFUSED, accept_invitation
-from konectom.workflows.logins import log_in, open_login
+from konectom.workflows.logins import finish_login, log_in, open_login
+from konectom.workflows.provider_logins import log_in_by_provider
 from konectom.workflows.second_factor import start_second_factor
 from konectom.workflows.tokens import authenticate
 from konectom.workflows.users import (
@@ -21,11 +29,17 @@ from konectom.workflows.users import (
     get_user,
     invite_user,
     list_users,
-    user_of_subject,
+    unlink_user,
 )
 from tests.people import PASSWORD
 
 ISSUER = "https://login.hospital.example"
+
+
+def by_provider(services, subject="s", email=None, *, issuer=ISSUER, verified=True, second_factor=False):
+    """Who comes in with this word of a provider."""
+    told = {"issuer": issuer, "subject": subject, "email": email, "email_verified": verified}
+    return log_in_by_provider(services, **told, second_factor=second_factor).user_id
 
 
 def test_a_user_is_made_and_sets_a_password_that_nobody_else_knows(services):
@@ -140,7 +154,7 @@ def test_an_invitation_that_removes_the_second_factor_leaves_no_password_that_wo
 ):
     user = UUID(staff_members.with_password("ada")["id"])
     staff_members.second_factor(user)
-    opened = open_login(services, user)
+    opened = open_login(services, user, "oidc+mfa")
     invitation = invite_user(services, user, remove_second_factor=True)
     with pytest.raises(NotAuthenticated):
         authenticate(services, opened.token)
@@ -154,14 +168,14 @@ def test_after_the_second_factor_was_removed_the_provider_opens_nothing_until_th
     services, staff_members, clock
 ):
     user = UUID(staff_members.with_password("ada@example.org")["id"])
-    facts = {"issuer": ISSUER, "email": "ada@example.org", "email_verified": True}
-    user_of_subject(services, subject="s", **facts)
+    facts = {"email": "ada@example.org"}
+    by_provider(services, subject="s", **facts)
     staff_members.second_factor(user)
     invitation = invite_user(services, user, remove_second_factor=True)
     for _ in range(2):
         for subject in ("s", "another"):
             with pytest.raises(NotAuthenticated):
-                user_of_subject(services, subject=subject, **facts)
+                by_provider(services, subject=subject, **facts)
         for method in ("oidc", "oidc+mfa"):
             with pytest.raises(NotAuthenticated):
                 open_login(services, user, method)
@@ -170,7 +184,7 @@ def test_after_the_second_factor_was_removed_the_provider_opens_nothing_until_th
         clock.now = invitation.expires_at  # that it expired opens nothing either
         invitation = invite_user(services, user)
     accept_invitation(services, code=invitation.code, password=PASSWORD)
-    assert user_of_subject(services, subject="s", **facts) == user
+    assert by_provider(services, subject="s", **facts) == user
     open_login(services, user, "oidc")
     with pytest.raises(FieldInvalid):
         start_second_factor(services, user)
@@ -245,7 +259,7 @@ def test_two_administrators_who_disable_each_other_at_once_leave_one(services, s
 
 
 def test_nobody_is_found_who_is_not_there(services):
-    for call in (get_user, disable_user, enable_user, invite_user):
+    for call in (get_user, disable_user, enable_user, invite_user, unlink_user):
         with pytest.raises(NotFound):
             call(services, uuid4())
 
@@ -267,7 +281,7 @@ def test_a_subject_is_linked_by_a_verified_address_once_and_then_known_by_itself
     user = staff_members.user("ada@example.org")
 
     def of(subject="s-1", email="Ada@example.org", verified=True, issuer=ISSUER):
-        return user_of_subject(services, issuer=issuer, subject=subject, email=email, email_verified=verified)
+        return by_provider(services, subject, email, verified=verified, issuer=issuer)
 
     for unverified in (False, None, "true", 1):
         with pytest.raises(NotAuthenticated):
@@ -291,7 +305,7 @@ def test_a_subject_is_linked_by_a_verified_address_once_and_then_known_by_itself
 def test_a_disabled_user_is_not_linked(services, staff_members):
     disable_user(services, staff_members.user("ada@example.org"))
     with pytest.raises(NotAuthenticated):
-        user_of_subject(services, issuer=ISSUER, subject="s", email="ada@example.org", email_verified=True)
+        by_provider(services, email="ada@example.org")
 
 
 def test_two_subjects_with_one_address_at_once_link_one(services, staff_members):
@@ -299,10 +313,68 @@ def test_two_subjects_with_one_address_at_once_link_one(services, staff_members)
 
     def link(subject):
         try:
-            user_of_subject(services, issuer=ISSUER, subject=subject, email="ada@example.org", email_verified=True)
+            by_provider(services, subject, "ada@example.org")
         except NotAuthenticated:
             return 0
         return 1
 
     with ThreadPoolExecutor(4) as pool:
         assert sum(pool.map(link, "abcd")) == 1
+
+
+@pytest.mark.parametrize(
+    "email", ["\u212aing@example.org", "king@example.org\n", " king@example.org", "\u017fking", ""]
+)
+def test_an_address_that_only_becomes_a_login_links_nobody(email, services, staff_members):
+    king, sking = staff_members.user("king@example.org"), staff_members.user("sking")
+    with pytest.raises(NotAuthenticated):
+        by_provider(services, email=email)
+    assert get_user(services, king)["issuer"] is get_user(services, sking)["issuer"] is None
+
+
+@pytest.mark.parametrize("trusted", [True, False])
+def test_who_has_a_second_factor_here_is_linked_once_it_was_shown(trusted, services, staff_members):
+    user = UUID(staff_members.with_password("ada@example.org")["id"])
+    _, codes = staff_members.second_factor(user)
+    with pytest.raises(SecondFactorNeeded) as needed:
+        by_provider(services, "s", "ada@example.org", second_factor=trusted)
+    assert get_user(services, user)["issuer"] is None
+    half = {"state": needed.value.state, "method": "oidc", "subject": (ISSUER, "s")}
+    with pytest.raises(NotAuthenticated):
+        finish_login(services, user, **half, code="abcd-efgh-ijkl-mnop")
+    assert get_user(services, user)["issuer"] is None
+    other = staff_members.user("grace@example.org")
+    assert by_provider(services, "taken", "grace@example.org") == other
+    with pytest.raises(NotAuthenticated):
+        finish_login(services, user, **half | {"subject": (ISSUER, "taken")}, code=codes[0])
+    finish_login(services, user, **half, code=codes[0])
+    assert get_user(services, user)["issuer"] == ISSUER
+    assert by_provider(services, "s", second_factor=True) == user
+    with pytest.raises(SecondFactorNeeded):
+        by_provider(services, "s")
+
+
+def test_who_was_unlinked_is_known_no_more_and_linked_anew(services, staff_members):
+    user = staff_members.user("ada@example.org")
+    by_provider(services, "wrong", "ada@example.org")
+    opened = open_login(services, user)
+    assert unlink_user(services, user)["issuer"] is None
+    with pytest.raises(NotAuthenticated):
+        authenticate(services, opened.token)
+    with pytest.raises(NotAuthenticated):
+        by_provider(services, "wrong", "another@example.org")
+    assert by_provider(services, "right", "ada@example.org") == user
+    unlinked = UUID(staff_members.with_password("grace")["id"])
+    kept = open_login(services, unlinked)
+    unlink_user(services, unlinked)  # of whom nothing is forgotten, nothing ends
+    authenticate(services, kept.token)
+
+
+def test_the_last_administrator_whom_only_the_provider_lets_in_stays_linked(services, staff_members):
+    user = staff_members.user("ada@example.org")
+    staff_members.grant(user, "administrator")
+    by_provider(services, "s", "ada@example.org")
+    with pytest.raises(LastAdministrator):
+        unlink_user(services, user)
+    staff_members.with_password(role="administrator")
+    unlink_user(services, user)

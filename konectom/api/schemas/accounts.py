@@ -62,7 +62,7 @@ class User(Described):
         required=True, allow_none=True, metadata={"description": "The OpenID provider that knows this user."}
     )
     locked_until = fields.AwareDateTime(
-        required=True, allow_none=True, metadata={"description": "After wrong passwords; may lie in the past."}
+        required=True, allow_none=True, metadata={"description": "After wrong passwords or codes; may lie in the past."}
     )
 
 

@@ -33,7 +33,12 @@ class ErasedBy(Described):
 class RemovedData(Described):
     """What was removed."""
 
-    rows = fields.Dict(keys=fields.String(), values=fields.Integer(), required=True)
+    rows = fields.Dict(
+        keys=fields.String(),
+        values=fields.Integer(),
+        required=True,
+        metadata={"description": "By table. Rows of noise were the study's, computed from this patient among others."},
+    )
     objects = fields.Integer(required=True)
     size_bytes = fields.Integer(required=True, metadata={"description": "Of the objects, as they were uploaded."})
     key_sealed_under = fields.String(
@@ -83,7 +88,13 @@ class ErasureResidue(Described):
     """What is still to be removed: objects that nobody can read, and what freed room of the database may hold."""
 
     objects = fields.Integer(required=True)
-    database = fields.Boolean(required=True)
+    database = fields.Boolean(
+        required=True,
+        metadata={
+            "description": "Whether the database has still to be rewritten. On PostgreSQL false means that the room of "
+            "the removed rows is free to be overwritten, and that nobody sees them any more."
+        },
+    )
 
 
 class Erasure(Described):

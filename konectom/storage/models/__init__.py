@@ -40,8 +40,8 @@ from konectom.storage.models.people import (
 IMMUTABLE = (AuditRow, Blob, CatalogueRow, Erasure, ResultRow, MeasureRow, ScoreRow, NoiseRow)
 """Rows of these are written once and never changed."""
 
-ERASABLE = (Blob, ResultRow, ScoreRow)
-"""Of these, rows go with the patient who is erased."""
+ERASABLE = (Blob, ResultRow, ScoreRow, NoiseRow)
+"""Of these, rows go with the patient who is erased, or are computed from a study's patients and go with any of them."""
 
 __all__ = [
     "ERASABLE",

@@ -15,7 +15,8 @@ class User(Base):
     """A member of staff, with a password of this installation, or known to an OpenID provider, or both.
 
     From ``reset_at`` on, nothing but an invitation opens the account. ``totp_step`` is the last time step whose code
-    was used, so that none is used twice.
+    was used, so that none is used twice. ``failures`` counts wrong passwords, and codes after a password;
+    ``provider_failures`` wrong codes of whom an OpenID provider let in.
     """
 
     __tablename__ = "user"
@@ -34,6 +35,8 @@ class User(Base):
     subject: Mapped[str | None]
     failures: Mapped[int]
     locked_until: Mapped[datetime | None]
+    provider_failures: Mapped[int] = mapped_column(default=0)
+    provider_locked_until: Mapped[datetime | None]
     created_at: Mapped[datetime]
     disabled_at: Mapped[datetime | None]
 

@@ -23,7 +23,7 @@ NAMES = {
 
 Json = dict[str, Any]
 SECRET = {"secret": True}
-"""Marks a column whose content nobody is shown: not in an answer, not in a digest of the audit."""
+"""Marks a column whose content nobody is shown: not in an answer; a row's digest holds a digest of it."""
 
 
 class Base(DeclarativeBase):
