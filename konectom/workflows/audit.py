@@ -126,11 +126,11 @@ def _study_asked_for(db: Session, scope: Scope, which: Which, now: datetime) -> 
         return next(iter(reached)) if which.study is None and reached and len(reached) == 1 else which.study
     asked: Select[Any]
     if db.get(Patient, which.patient) is not None:
-        asked = select(Patient.study_id).where(Patient.id == which.patient, patients_in(scope, now))
+        within = patients_in(scope, now)
+        study_id = db.scalar(select(Patient.study_id).where(Patient.id == which.patient, within))
     else:  # of who was erased, the audit tells the study
         about = AuditRow.patient_id == which.patient, AuditRow.study_id.is_not(None)
-        asked = select(AuditRow.study_id).where(*about, _within(scope)).limit(1)
-    study_id: UUID | None = db.scalar(asked)
+        study_id = db.scalar(select(AuditRow.study_id).where(*about, _within(scope)).limit(1))
     if study_id is None or which.study not in (None, study_id):
         raise NotFound("there is no such patient", at="/query/patient")
     return study_id
