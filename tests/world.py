@@ -347,16 +347,8 @@ def _with_two_roles(world: World, here: UUID, there: UUID, sites: dict[Any, UUID
         care: frozenset[UUID] = frozenset()
         with world.services.db.write() as db:
             now = world.services.clock()
-<<<<<<< HEAD
-            db.add(
-                GrantRow(
-                    id=uuid4(), user_id=user_id, role=other, study_id=elsewhere, site_id=elsewhere_site, created_at=now
-                )
-            )  # fmt: skip
-=======
             where = {"study_id": elsewhere, "site_id": elsewhere_site}
             db.add(GrantRow(id=uuid4(), user_id=user_id, role=other, created_at=now, **where))
->>>>>>> wt-f3
             if other == "clinician":
                 own = world.places["own"]
                 db.add(CareMember(team_id=own.ids["team_id"], user_id=user_id, since=now))
