@@ -124,7 +124,6 @@ def _study_asked_for(db: Session, scope: Scope, which: Which, now: datetime) -> 
     if which.patient is None:
         reached = scope.studies
         return next(iter(reached)) if which.study is None and reached and len(reached) == 1 else which.study
-    asked: Select[Any]
     if db.get(Patient, which.patient) is not None:
         within = patients_in(scope, now)
         study_id = db.scalar(select(Patient.study_id).where(Patient.id == which.patient, within))
