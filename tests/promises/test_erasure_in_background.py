@@ -38,7 +38,7 @@ def test_the_answer_does_not_wait_for_the_database_to_be_rewritten(services, pro
     headers = {"Authorization": f"Bearer {manager.token}"}
     code = client.get(f"/api/v1/patients/{own.patient}", headers=headers).json["code"]
     told = client.post(
-        f"/api/v1/patients/{own.patient}/erasure", json={"code": code, "reason": "asked for"}, headers=headers
+        f"/api/v1/patients/{own.patient}/erasure", json={"code": code, "reason": "asked_by_patient"}, headers=headers
     )
     assert told.status_code == 200
     assert told.json["residue"]["database"] is True
@@ -52,7 +52,7 @@ def test_the_answer_does_not_wait_for_the_database_to_be_rewritten(services, pro
 
 def test_a_server_that_starts_finishes_what_another_left(services, people, probe):
     gone = populate(services, people.study(), sessions=1)
-    told = erase_patient(services, gone.id, reason="asked for", finish=False)
+    told = erase_patient(services, gone.id, reason="asked_by_patient", finish=False)
     assert told["residue"] == {"objects": 1, "database": True}
     create_app(services=services)
     services.background.join()
