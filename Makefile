@@ -2,7 +2,7 @@
 #
 #   make demo                       a server with synthetic patients, on this machine; PORT=8080 moves it,
 #                                   ONCE=1 runs it through once and stops
-#   make test                       all tests; ARGS="-k pinch -x" goes to pytest
+#   make test                       all tests, on all processors; ARGS="-k pinch -x" goes to pytest
 #   make test PYTHON=python3.13     the same with another interpreter, in an environment of its own
 #   make check                      style, types, layers, migrations
 #   make audit                      looks for known vulnerabilities in the pinned dependencies, where it can ask for them
@@ -27,7 +27,7 @@ demo: setup
 	@"$(bin)/konectom" demo $(if $(filter-out 0,$(ONCE)),--once) $(if $(PORT),--port $(PORT))
 
 test: setup
-	@"$(bin)/python" -m pytest $(ARGS)
+	@"$(bin)/python" -m pytest --numprocesses auto --dist loadfile $(ARGS)
 
 check: setup
 	"$(bin)/ruff" check .
