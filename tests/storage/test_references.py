@@ -7,7 +7,7 @@ from konectom.storage.belonging import tables_of_patients
 REFERENCES = [
     (table, key)
     for table in tables_of_patients()
-    for key in table.foreign_keys
+    for key in sorted(table.foreign_keys, key=lambda each: str(each.parent))
     if key.column.table in tables_of_patients()
 ]
 FEW_ROWS = {"schedule.patient_id"}
