@@ -110,6 +110,17 @@ class Worker(ThreadWorker):  # type: ignore[misc]
         # By when each was due first, since all have the same time.
         self.unread: dict[Client, None] = {}
         self.lingering: dict[Client, None] = {}
+        self.quitting = False
+
+    def handle_quit(self, sig: int, frame: Any) -> None:
+        """Stop at once.
+
+        A terminal's signal comes twice, from it and from the master. The second, in the middle of the first, would
+        wait for ever for the lock that the first holds.
+        """
+        if not self.quitting:
+            self.quitting = True
+            super().handle_quit(sig, frame)
 
     @classmethod
     def check_config(cls, cfg: Any, log: Any) -> None:

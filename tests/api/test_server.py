@@ -10,6 +10,7 @@ from uuid import uuid4
 import orjson
 import pytest
 from gunicorn.app.wsgiapp import WSGIApplication
+from gunicorn.workers.gthread import ThreadWorker
 
 from konectom.api import server
 from konectom.api.body import STEP_BYTES
@@ -246,3 +247,17 @@ def stopped_gracefully(running, phone, body):
     assert running.process.wait(PATIENCE_S) == 0
     running.start()
     assert running.ask("GET", f"/api/v1/sessions/{receipt['id']}", phone.token) == (200, receipt)
+
+
+def test_a_second_signal_in_the_middle_of_the_first_is_none(monkeypatch):
+    """A terminal and the master both send one; the lock that the first holds is not to be waited for."""
+    worker, asked = object.__new__(Worker), []
+    worker.quitting = False
+
+    def quit_once(self, sig, frame):
+        asked.append(sig)
+        self.handle_quit(signal.SIGQUIT, None)
+
+    monkeypatch.setattr(ThreadWorker, "handle_quit", quit_once)
+    worker.handle_quit(signal.SIGINT, None)
+    assert asked == [signal.SIGINT]
