@@ -16,7 +16,7 @@ from konectom.storage.models import Alert, Patient
 from konectom.storage.scopes import patients_in
 from konectom.workflows.due import count_due
 from konectom.workflows.findings import KINDS
-from konectom.workflows.pages import BY_TIME_AND_ID, Asked, page, told
+from konectom.workflows.pages import BY_TIME_AND_ID, Asked, page, told, told_if_any
 from konectom.workflows.people import checked_text, get_study, require_patient
 from konectom.workflows.reviews import review_some
 from konectom.workflows.services import Services
@@ -109,8 +109,8 @@ def show_alert(row: Alert) -> dict[str, Any]:
         "message": row.told["message"],
         "evidence": row.told["evidence"],
         "found_at": told(row.found_at),
-        "ended_at": None if row.ended_at is None else told(row.ended_at),
-        "acknowledged_at": None if row.acknowledged_at is None else told(row.acknowledged_at),
+        "ended_at": told_if_any(row.ended_at),
+        "acknowledged_at": told_if_any(row.acknowledged_at),
         "acknowledged_by": row.acknowledged_by,
         "note": row.note,
     }

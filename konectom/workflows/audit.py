@@ -24,7 +24,7 @@ from konectom.storage.audit import note
 from konectom.storage.models import AuditRow, Patient, Study
 from konectom.storage.scopes import patients_in
 from konectom.storage.whose import keys_of_patients, unseal_why
-from konectom.workflows.pages import Asked, Readers, page, told
+from konectom.workflows.pages import Asked, Readers, id_if_any, page, told
 from konectom.workflows.services import Services
 
 EVERYBODY = "all"
@@ -253,11 +253,11 @@ def _show(row: AuditRow, keys: Mapping[UUID, bytes], *, withheld: bool) -> dict[
     return {
         "seq": row.seq,
         "at": told(row.at),
-        "actor": {"kind": row.actor_kind, "id": _text(row.actor_id), "name": row.actor_name},
+        "actor": {"kind": row.actor_kind, "id": id_if_any(row.actor_id), "name": row.actor_name},
         "action": row.action,
         "change": row.change,
-        "study": _text(row.study_id),
-        "patient": _text(row.patient_id),
+        "study": id_if_any(row.study_id),
+        "patient": id_if_any(row.patient_id),
         "entity": row.entity,
         "entity_id": row.entity_id,
         "before": row.before,
@@ -271,10 +271,6 @@ def _show(row: AuditRow, keys: Mapping[UUID, bytes], *, withheld: bool) -> dict[
         "key": row.key,
         "seal": row.seal,
     }
-
-
-def _text(identifier: UUID | None) -> str | None:
-    return None if identifier is None else str(identifier)
 
 
 def _csv(shown: Iterable[Mapping[str, Any]], *, head: bool = False) -> bytes:

@@ -17,7 +17,7 @@ from sqlalchemy.orm import Session
 from konectom.errors import AlreadyExists, FieldInvalid, FieldMissing, NotFound
 from konectom.storage.models import ConsentForm
 from konectom.workflows.data_types import checked_types
-from konectom.workflows.pages import BY_TEXT_AND_ID, Asked, page, told
+from konectom.workflows.pages import BY_TEXT_AND_ID, Asked, page, told, told_if_any
 from konectom.workflows.people import CODE, checked_text, find_study
 from konectom.workflows.services import Services
 
@@ -106,5 +106,5 @@ def show_form(row: ConsentForm) -> dict[str, Any]:
         "text": row.text,
         "data_types": row.data_types,
         "created_at": told(row.created_at),
-        "retired_at": None if row.retired_at is None else told(row.retired_at),
+        "retired_at": told_if_any(row.retired_at),
     }

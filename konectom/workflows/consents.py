@@ -22,7 +22,7 @@ from konectom.errors import FieldInvalid, FieldMissing
 from konectom.storage.models import Consent, ConsentForm, Patient, Study
 from konectom.workflows.consent_forms import find_form, show_form
 from konectom.workflows.data_types import checked_types, every_data_type
-from konectom.workflows.pages import told
+from konectom.workflows.pages import told, told_if_any
 from konectom.workflows.people import find_patient, find_study
 from konectom.workflows.services import Services
 from konectom.workflows.withheld import RESTRICTED
@@ -205,7 +205,7 @@ def show_consents(db: Session, patient: Patient) -> dict[str, Any]:
     return {
         "patient": str(patient.id),
         "kept": db.get_one(Study, patient.study_id).consent,
-        "restricted_at": None if patient.restricted_at is None else told(patient.restricted_at),
+        "restricted_at": told_if_any(patient.restricted_at),
         "current": [
             _current(name, decided.get(name), restricted.get(name)) for name in sorted({*decided, *restricted})
         ],
@@ -231,5 +231,5 @@ def _show(row: Consent, versions: dict[UUID, str]) -> dict[str, Any]:
         "form": None if row.form_id is None else versions[row.form_id],
         "decided_at": told(row.decided_at),
         "entered_at": told(row.entered_at),
-        "ended_at": None if row.ended_at is None else told(row.ended_at),
+        "ended_at": told_if_any(row.ended_at),
     }

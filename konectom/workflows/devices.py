@@ -11,7 +11,7 @@ from konectom.errors import FieldInvalid, NotAuthenticated, NotFound
 from konectom.security.principal import Grant, Principal
 from konectom.security.secrets import hash_of
 from konectom.storage.models import Device, DeviceCredential, Patient
-from konectom.workflows.pages import BY_TIME_AND_ID, Asked, page, told
+from konectom.workflows.pages import BY_TIME_AND_ID, Asked, page, told, told_if_any
 from konectom.workflows.services import Services
 
 REASONS = ("lost", "stolen", "replaced", "ended", "other")
@@ -98,6 +98,6 @@ def _shown(row: Device, credential: DeviceCredential | None) -> dict[str, Any]:
     if credential is not None:
         shown["renewed_at"] = told(credential.renewed_at)
         shown["renewal_expires_at"] = told(credential.renewal_expires_at)
-        shown["revoked_at"] = told(credential.revoked_at) if credential.revoked_at else None
+        shown["revoked_at"] = told_if_any(credential.revoked_at)
         shown["revoked_for"] = credential.revoked_for
     return shown

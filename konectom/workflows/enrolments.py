@@ -32,7 +32,7 @@ from konectom.workflows.credentials import (
     shown_access,
     shut_out_copied,
 )
-from konectom.workflows.pages import BY_TIME_AND_ID, Asked, instant_of, page, told
+from konectom.workflows.pages import BY_TIME_AND_ID, Asked, id_if_any, instant_of, page, told, told_if_any
 from konectom.workflows.people import checked_text
 from konectom.workflows.services import Admit, Services, anybody
 
@@ -242,7 +242,7 @@ def _shown(row: Enrolment, now: datetime) -> dict[str, Any]:
         "state": _state(row, now),
         "created_at": told(row.created_at),
         "expires_at": told(row.expires_at),
-        "used_at": told(row.used_at) if row.used_at else None,
-        "revoked_at": told(row.revoked_at) if row.revoked_at else None,
-        "device": str(row.device_id) if row.device_id else None,
+        "used_at": told_if_any(row.used_at),
+        "revoked_at": told_if_any(row.revoked_at),
+        "device": id_if_any(row.device_id),
     }

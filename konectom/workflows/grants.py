@@ -12,7 +12,7 @@ from konectom.errors import AlreadyExists, FieldInvalid, FieldMissing, LastAdmin
 from konectom.security.matrix import STAFF_ROLES, STUDY_ROLES
 from konectom.security.principal import EVERYTHING, Scope
 from konectom.storage.models import CareMember, CareTeam, GrantRow, Site, User
-from konectom.workflows.pages import BY_TIME_AND_ID, Asked, page, told
+from konectom.workflows.pages import BY_TIME_AND_ID, Asked, id_if_any, page, told, told_if_any
 from konectom.workflows.people import find_study
 from konectom.workflows.services import Services
 
@@ -107,7 +107,7 @@ def list_members(
                 "login": user.login,
                 "name": user.name,
                 "role": row.role,
-                "site": _text(row.site_id),
+                "site": id_if_any(row.site_id),
                 "since": told(row.created_at),
             }
 
@@ -164,10 +164,10 @@ def show_grant(row: GrantRow) -> dict[str, Any]:
         "id": str(row.id),
         "user": str(row.user_id),
         "role": row.role,
-        "study": _text(row.study_id),
-        "site": _text(row.site_id),
+        "study": id_if_any(row.study_id),
+        "site": id_if_any(row.site_id),
         "created_at": told(row.created_at),
-        "ended_at": None if row.ended_at is None else told(row.ended_at),
+        "ended_at": told_if_any(row.ended_at),
     }
 
 
@@ -189,7 +189,3 @@ def _leave_teams(db: Session, user_id: UUID, study_id: UUID) -> None:
 
 def _place(row: GrantRow) -> tuple[str, UUID | None, UUID | None]:
     return row.role, row.study_id, row.site_id
-
-
-def _text(identifier: UUID | None) -> str | None:
-    return None if identifier is None else str(identifier)

@@ -23,7 +23,7 @@ from konectom.workflows.collecting import Agreed
 from konectom.workflows.data_types import CLINICAL, OBSERVED
 from konectom.workflows.due import void_reviews
 from konectom.workflows.keep_observations import Finding, check_finding, keep_findings, written
-from konectom.workflows.pages import BY_TIME_AND_ID, Asked, page, told
+from konectom.workflows.pages import BY_TIME_AND_ID, Asked, page, told, told_if_any
 from konectom.workflows.people import checked_text
 from konectom.workflows.services import Services
 from konectom.workflows.withheld import shown_patient
@@ -142,7 +142,7 @@ def show_observation(row: Observation) -> dict[str, Any]:
         "reference": row.reference,
         "note": row.note,
         "entered_at": told(row.entered_at),
-        "retracted_at": None if row.retracted_at is None else told(row.retracted_at),
+        "retracted_at": told_if_any(row.retracted_at),
         "retracted_for": row.retracted_for,
     }
 

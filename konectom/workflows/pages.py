@@ -108,6 +108,16 @@ def told(at: datetime, utc_offset_s: int = 0) -> str:
         return at.astimezone(UTC).isoformat()
 
 
+def told_if_any(at: datetime | None) -> str | None:
+    """Return an instant as :func:`told` does, None where there is none."""
+    return None if at is None else told(at)
+
+
+def id_if_any(identifier: UUID | None) -> str | None:
+    """Return an id as text, None where there is none."""
+    return None if identifier is None else str(identifier)
+
+
 def with_instants(parts: Mapping[str, Any]) -> dict[str, Any]:
     """Return the members with days turned into instants: ``onset_day`` becomes ``onset_at``, ``at_day`` ``at``."""
     shown: dict[str, Any] = {}

@@ -19,7 +19,7 @@ from konectom.security.acting import because
 from konectom.security.principal import EVERYTHING, Scope
 from konectom.storage.models import Patient, Site, Study
 from konectom.storage.scopes import patients_in, studies_in
-from konectom.workflows.pages import BY_TEXT_AND_ID, Asked, page, told
+from konectom.workflows.pages import BY_TEXT_AND_ID, Asked, id_if_any, page, told, told_if_any
 from konectom.workflows.patient_keys import make_patient_key
 from konectom.workflows.services import Services
 
@@ -207,11 +207,11 @@ def show_patient(row: Patient) -> dict[str, Any]:
     return {
         "id": str(row.id),
         "study": str(row.study_id),
-        "site": str(row.site_id) if row.site_id else None,
+        "site": id_if_any(row.site_id),
         "code": row.code,
         **{name: getattr(row, name) if row.restricted_at is None else None for name in FACTS},
         "created_at": told(row.created_at),
-        "restricted_at": None if row.restricted_at is None else told(row.restricted_at),
+        "restricted_at": told_if_any(row.restricted_at),
     }
 
 

@@ -16,7 +16,7 @@ from konectom.security.matrix import reach_of, service_permissions
 from konectom.security.principal import Grant, Principal
 from konectom.security.secrets import hash_of, new_secret
 from konectom.storage.models import GrantRow, ServiceToken, User
-from konectom.workflows.pages import BY_TIME_AND_ID, Asked, page, told
+from konectom.workflows.pages import BY_TIME_AND_ID, Asked, id_if_any, page, told, told_if_any
 from konectom.workflows.people import checked_text, find_study
 from konectom.workflows.services import Services
 
@@ -143,12 +143,12 @@ def show_service_token(row: ServiceToken) -> dict[str, Any]:
     return {
         "id": str(row.id),
         "name": row.name,
-        "study": str(row.study_id) if row.study_id else None,
+        "study": id_if_any(row.study_id),
         "permissions": row.permissions,
         "created_at": told(row.created_at),
         "created_by": str(row.created_by) if row.created_by else None,
         "expires_at": told(row.expires_at),
-        "revoked_at": told(row.revoked_at) if row.revoked_at else None,
+        "revoked_at": told_if_any(row.revoked_at),
     }
 
 

@@ -1,7 +1,7 @@
 """An installation that is reached through https, people who have an account there, and their browsers."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
@@ -10,15 +10,10 @@ import pytest
 import structlog
 from flask import Flask
 
-from konectom.settings import Settings
 from konectom.workflows.services import Services
 from tests.api.client import app_for
 from tests.dashboard.browser import ORIGIN, Browser
-from tests.people import PASSWORD
-
-
-def with_settings(services: Services, **changed: Any) -> Services:
-    return replace(services, settings=Settings(services.settings._values | changed))
+from tests.people import PASSWORD, with_settings
 
 
 @pytest.fixture

@@ -8,8 +8,7 @@ from konectom.app import create_app
 from konectom.dashboard.access import PUBLIC, SIGNED_IN
 from konectom.security.matrix import MATRIX
 from tests.dashboard.browser import ORIGIN, Browser
-from tests.dashboard.conftest import with_settings
-from tests.people import PASSWORD
+from tests.people import PASSWORD, with_settings
 
 LOGIN = "__Host-konectom"
 EVIL = "https://evil.test"

@@ -18,9 +18,8 @@ from konectom.errors import SettingInvalid
 from konectom.settings import load_settings
 from konectom.workflows.users import disable_user, get_user
 from tests.dashboard.browser import ORIGIN, Browser
-from tests.dashboard.conftest import with_settings
 from tests.dashboard.provider import CLIENT, misbehaving_provider, path_of, real_provider
-from tests.people import PASSWORD
+from tests.people import PASSWORD, with_settings
 
 LOGIN = "__Host-konectom"
 FLOW = f"{LOGIN}-oidc"

@@ -13,8 +13,7 @@ from konectom.workflows.second_factor import change_password
 from konectom.workflows.service_tokens import ALL, issue_service_token
 from konectom.workflows.users import create_user, disable_user, invite_user
 from tests.dashboard.browser import ORIGIN, Browser
-from tests.dashboard.conftest import with_settings
-from tests.people import PASSWORD
+from tests.people import PASSWORD, with_settings
 
 LOGIN = "__Host-konectom"
 
