@@ -83,6 +83,8 @@ def _group(told: Struct, end: int) -> Group:
     columns, rows = listed(told, 1, Struct), whole(told, 3, I64)
     if len(columns) > MOST_COLUMNS or rows < 0:
         raise BodyDamaged(f"a row group has more than {MOST_COLUMNS} columns, or less than no rows")
+    if not rows:
+        return Group(0, ())  # nothing of it is looked at
     chunks = tuple(_chunk(each, end) for each in columns)
     for each in chunks:
         if each.values < rows:

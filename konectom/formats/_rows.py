@@ -41,7 +41,7 @@ class Table(Protocol):
         """Return how many rows are in a group."""
 
     def numbers(self, group: int, column: str) -> FloatArray:
-        """Return a column of places as numbers, NaN where one is missing."""
+        """Return a column of places as numbers, NaN where one is missing, as all are without it."""
 
     def texts(self, group: int, column: str) -> Texts:
         """Return a column of places as texts."""
@@ -121,7 +121,7 @@ def document_of(metadata: Mapping[bytes, memoryview | bytes]) -> Any:
 def require_places(names: Iterable[str]) -> tuple[str, ...]:
     """Return the columns that hold samples; raises :class:`ColumnMissing` where one of the places is missing."""
     there = tuple(names)
-    for name in PLACE:
+    for name in (RECORDING, STREAM):
         if name not in there:
             raise ColumnMissing(f"the table has no column {name}", at=f"/{name}")
     return tuple(name for name in there if name not in PLACE)
