@@ -14,6 +14,7 @@ from konectom.api.contract import Resource
 from konectom.api.errors import BodyIncomplete, BodyStalled
 from konectom.api.schemas.sessions import Receipt, SessionPage, SessionQuery, SessionsQuery, UploadHeaders, UploadQuery
 from konectom.errors import (
+    BodyDamaged,
     BodyTooLarge,
     CompressionCorrupt,
     ConsentMissing,
@@ -46,7 +47,7 @@ PLACE = DIGEST | {"Location": {"schema": {"type": "string"}, "description": "The
 @sessions.headers(UploadHeaders)
 @sessions.answers(201, Receipt, headers=PLACE, description="Stored durably, and computed.")
 @sessions.also_answers(200, Receipt, headers=PLACE, description="The very same bytes were already there.")
-@sessions.refuses(NotJson, CompressionCorrupt, BodyIncomplete)
+@sessions.refuses(NotJson, BodyDamaged, CompressionCorrupt, BodyIncomplete)
 @sessions.refuses(NotFound, BodyStalled, DigestConflict, SessionIdTaken)
 @sessions.refuses(BodyTooLarge, InflatedTooLarge, InflationRatioExceeded)
 @sessions.refuses(EncodingUnsupported, FormatUnknown)

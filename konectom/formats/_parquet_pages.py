@@ -12,14 +12,13 @@ from collections.abc import Iterable
 
 from konectom.errors import BodyDamaged
 from konectom.formats._parquet_footer import BYTE_ARRAY, WIDTHS, Chunk
-from konectom.formats._source import Source, Unpacking
+from konectom.formats._source import BYTES_A_BLOCK, Source, Unpacking
 from konectom.formats._thrift import I32, Reader, Struct, inner, whole
 
 HEADER_BYTES = (4096, 128 * 1024)
 """How much is looked at for the header of a page: little, or else what the longest takes."""
 
 MOST_THINGS = 1000
-MOST_PAGES = 100_000
 _DATA, _INDEX, _DICTIONARY, _DATA_2 = range(4)
 _PLAIN, _PLAIN_DICTIONARY, _RLE, _BIT_PACKED, _DELTA, _RLE_DICTIONARY, _SPLIT = 0, 2, 3, 4, 5, 8, 9
 _OF_LEVELS = (_RLE, _BIT_PACKED)
@@ -31,19 +30,18 @@ _LEVEL_BYTES = 4
 def look_through(source: Source, chunks: Iterable[Chunk], unpacking: Unpacking) -> None:
     """Count what the pages of these columns take; raises where that is too much, or they do not hold together."""
     for chunk in chunks:
-        values, unpacked = _pages(source, chunk)
+        values, unpacked = _pages(source, chunk, unpacking)
         # Each value takes its width, and its levels: in which list it is, and whether it is there.
         unpacking.take(unpacked + values * (WIDTHS[chunk.kind] + _LEVEL_BYTES))
 
 
-def _pages(source: Source, chunk: Chunk) -> tuple[int, int]:
+def _pages(source: Source, chunk: Chunk, unpacking: Unpacking) -> tuple[int, int]:
     """Return how many values the pages of a column hold, and the bytes that they unpack to."""
     place, end = chunk.start, chunk.start + chunk.size
     values = unpacked = 0
     boundary = False
-    for _ in range(MOST_PAGES):
-        if place >= end:
-            break
+    while place < end:
+        unpacking.take(BYTES_A_BLOCK)
         boundary = boundary or place == chunk.first_page
         told, header_bytes = _header(source, place, end)
         packed, size = whole(told, 3, I32), whole(told, 2, I32)

@@ -47,7 +47,7 @@ class Parquet:
     def __init__(self, source: Source, unpacking: Unpacking, apart: tuple[str, ...] = ()) -> None:
         """``apart`` names columns that are asked for without the others; the rest is decoded in one go."""
         self._source, self._unpacking, self._apart = source, unpacking, apart
-        self.footer: Footer = read_footer(source)
+        self.footer: Footer = read_footer(source, unpacking)
         self._groups: dict[tuple[int, str], Column] = {}
 
     @cached_property

@@ -27,6 +27,7 @@ NOT_COLUMNS = ("unit", "rate_hz", "t0", "member")
 """What a stream tells in the document: no column has such a name."""
 
 MOST_ROWS = 200_000
+MOST_LISTS = 1_000_000
 
 
 class Table(Protocol):
@@ -65,8 +66,9 @@ class Rows(Carrier):
         wrong = [name for name in NOT_COLUMNS if name in table.names]
         if wrong:
             raise ColumnInvalid(f"{wrong[0]} is told in the document, not in a column")
-        if sum(table.rows(group) for group in range(table.groups)) > MOST_ROWS:
-            raise BodyDamaged(f"the table has more than {MOST_ROWS} rows; a row holds a stream, or a stretch of one")
+        rows = sum(table.rows(group) for group in range(table.groups))
+        if rows > MOST_ROWS or rows * len(table.names) > MOST_LISTS:
+            raise BodyDamaged(f"the table has {rows} rows, too many: a row holds a stream, or a stretch of one")
         for group in range(table.groups):
             self._note(group)
 

@@ -100,6 +100,13 @@ class _Window(io.RawIOBase):
         return len(piece)
 
 
+BYTES_A_THING = 64
+"""What a thing in metadata counts in memory, however short it is in the body."""
+
+BYTES_A_BLOCK = 1024
+"""What a batch or page counts: a body of many that hold nothing takes time as one that holds much."""
+
+
 class Unpacking:
     """How many bytes may still be unpacked: at once, and in all for a body of this size.
 

@@ -17,7 +17,7 @@ from konectom import formats
 from konectom.errors import KonectomError
 from konectom.formats import _thrift
 from konectom.formats._parquet_footer import read_footer
-from konectom.formats._source import Source
+from konectom.formats._source import Source, Unpacking
 from konectom.recording import Recording, Rejected
 from konectom.simulate.carriers import as_parquet
 from tests.formats.carried import PARQUET, arrow_memory, json_of, plain, same_session, sessions
@@ -179,7 +179,7 @@ def lying(body: bytes, old: bytes, new: bytes) -> bytes:
 
 def test_pages_have_to_hold_what_the_footer_says() -> None:
     body = file_of(table_of(), use_dictionary=False, compression="none", write_statistics=False)
-    footer = read_footer(Source(body))
+    footer = read_footer(Source(body), Unpacking(formats.Limits(), len(body)))
     for chunk in footer.groups[0].chunks:
         told = _thrift.Reader(memoryview(body)[chunk.start : chunk.start + chunk.size], 1000)
         told.struct()
