@@ -15,8 +15,8 @@ class Limits:
     their attributes: one that an event leaves out counts. Free texts take together at most four characters a value,
     each as wide as the longest of its column.
 
-    ``max_inflated_bytes`` bounds what is unpacked at a time: a body, or of a table or archive that is read one recording
-    after the other, what one takes; ``max_inflation_ratio`` what is unpacked in all.
+    ``max_inflated_bytes`` bounds what is unpacked at a time: a body, or what one recording takes of a table or archive
+    that is read one after the other; ``max_inflation_ratio`` bounds what is unpacked in all.
     """
 
     max_body_bytes: int = 32 * MEBIBYTE

@@ -30,15 +30,17 @@ _LEVEL_BYTES = 4
 def look_through(source: Source, chunks: Iterable[Chunk], unpacking: Unpacking) -> None:
     """Count what the pages of these columns take; raises where that is too much, or they do not hold together."""
     for chunk in chunks:
-        values, unpacked = _pages(source, chunk, unpacking)
+        values, unpacked, largest = _pages(source, chunk, unpacking)
+        # Pages of numbers come and go; of texts, what they hold may stay as it is.
+        held = unpacked if chunk.kind == BYTE_ARRAY else largest
         # Each value takes its width, and its levels: in which list it is, and whether it is there.
-        unpacking.take(unpacked + values * (WIDTHS[chunk.kind] + _LEVEL_BYTES))
+        unpacking.take(held + values * (WIDTHS[chunk.kind] + _LEVEL_BYTES), passing=unpacked - held)
 
 
-def _pages(source: Source, chunk: Chunk, unpacking: Unpacking) -> tuple[int, int]:
-    """Return how many values the pages of a column hold, and the bytes that they unpack to."""
+def _pages(source: Source, chunk: Chunk, unpacking: Unpacking) -> tuple[int, int, int]:
+    """Return how many values the pages of a column hold, the bytes that they unpack to, and those of the largest."""
     place, end = chunk.start, chunk.start + chunk.size
-    values = unpacked = 0
+    values = unpacked = largest = 0
     boundary = False
     while place < end:
         unpacking.take(BYTES_A_BLOCK)
@@ -50,9 +52,10 @@ def _pages(source: Source, chunk: Chunk, unpacking: Unpacking) -> tuple[int, int
             raise BodyDamaged("a page of the Parquet file does not end where its column does")
         values += _values_in(told, size, chunk, first=values == 0 and unpacked == 0)
         unpacked += size
+        largest = max(largest, size)
     if place != end or values != chunk.values or not boundary:
         raise BodyDamaged("the pages of a Parquet column do not hold what the footer says")
-    return values, unpacked
+    return values, unpacked, largest
 
 
 def _header(source: Source, place: int, end: int) -> tuple[Struct, int]:

@@ -30,7 +30,7 @@ from tests.formats import test_fuzz
 from tests.formats.carried import FORMS, arrow_memory, json_of, outline_covers, same_session, sessions, told
 from tests.formats.test_session1 import SESSION
 
-quick = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+quick = settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 MEBIBYTE = 1024 * 1024
 ALL_FORMS: dict[str, Callable[[Any], bytes]] = {"json": json_of, **FORMS}
 
