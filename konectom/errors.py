@@ -60,6 +60,7 @@
         ├── KeyInUse               409  key_in_use
         ├── StoreUnavailable       503  store_unavailable
         │   └── SealBroken              seal_broken
+        ├── ProcessingParked       500  processing_parked
         ├── TooSlow                503  too_slow
         └── TooBusy                503  too_busy
 
@@ -443,6 +444,12 @@ class SealBroken(StoreUnavailable):
     """Something that is stored sealed was changed or damaged, or belongs elsewhere."""
 
     code, title = "seal_broken", "Stored data damaged"
+
+
+class ProcessingParked(OperationError):
+    """What was tried several times to be computed, and is not tried any more; its bytes are kept."""
+
+    code, status, title = "processing_parked", 500, "Given up"
 
 
 class TooSlow(OperationError):

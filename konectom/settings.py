@@ -183,6 +183,15 @@ class Settings:
         "Where phones and browsers reach this installation: scheme, host and port, no path; it stands in enrolment "
         "codes. Outside of development it must begin with https://, and requests must name its host.",
     )
+    processing = _choice(
+        "request",
+        "When sessions are computed: `request`, before the upload is answered; `workers`, by `konectom worker`, and "
+        "the answer only tells that the session is kept.",
+        "request",
+        "workers",
+    )
+    processing_tries = _count("5", "How often a session is computed that ends the process before it is parked.")
+    processing_time_limit = _duration("15 min", "After what time a session that is being computed is tried again.")
     max_body_bytes = _count("33_554_432", "Largest request body, as it comes over the network.")
     max_inflated_bytes = _count("134_217_728", "Largest request body once decompressed.")
     max_inflation_ratio = _count("100", "How many times its size a compressed body may become.")

@@ -18,7 +18,7 @@ from konectom.formats._registry import Format
 from konectom.formats._streams import KINDS
 from konectom.recording import Session
 
-__all__ = ["FORMATS", "KINDS", "Format", "Limits", "read"]
+__all__ = ["FORMATS", "KINDS", "Format", "Limits", "outline", "read"]
 
 FORMATS: tuple[Format, ...] = (
     session1.FORMAT,
@@ -51,6 +51,17 @@ def read(
     if flaw is not None and not chosen.takes_nan:
         raise flaw
     return chosen.read(document, limits)
+
+
+def outline(
+    body: bytes, *, encoding: str | None = None, media_type: str | None = None, limits: Limits | None = None
+) -> Session:
+    """Return the session in ``body`` as far as it can be told without its samples; else as :func:`read` does.
+
+    Every recording is there, with its condition and the names of all its streams; what is wrong with the samples is
+    not found.
+    """
+    return read(body, encoding=encoding, media_type=media_type, limits=limits)
 
 
 def _format_of(document: Any, media_type: str | None, flaw: NotJson | None) -> Format:

@@ -1,4 +1,4 @@
-"""An upload, from bytes to receipt.
+"""An upload, from bytes to receipt. What came of its recordings is computed at once, or later by workers.
 
 A body that is refused leaves nothing behind, even where another, at the same instant, took its id. One that is accepted
 is on the disk, whole and as it came but for being sealed under its patient's key, before the database says that it is
@@ -29,12 +29,12 @@ from konectom.errors import (
     SessionIdTaken,
     error_class,
 )
-from konectom.recording import Rejected, Session
+from konectom.recording import Recording, Rejected, Session
 from konectom.storage.models import Device, SessionRow
 from konectom.workflows.collecting import Agreed
-from konectom.workflows.keep import keep_session, remove_orphan, times_of
+from konectom.workflows.keep import Outcomes, keep_session, remove_orphan, times_of
 from konectom.workflows.patient_keys import patient_key
-from konectom.workflows.process import Extracted, Failed, extract_session
+from konectom.workflows.process import Extracted, Failed, extract_session, log_outcomes
 from konectom.workflows.raw import SealedUpload, sealed_upload
 from konectom.workflows.receipts import session_receipt
 from konectom.workflows.services import Services
@@ -101,14 +101,16 @@ def ingest_session(
     agreed, receipt = _stored_receipt(services, upload)
     if receipt is not None:
         return Ingested(False, receipt)
-    session = formats.read(body, encoding=encoding, media_type=media_type, limits=services.settings.limits)
+    later = services.settings.processing == "workers"
+    understand = formats.outline if later else formats.read
+    session = understand(body, encoding=encoding, media_type=media_type, limits=services.settings.limits)
     if session.id not in (None, session_id):
         raise SessionIdTaken(
             f"the body carries the session id {session.id}; send it under that id", at=_id_at(session.format)
         )
     agreed.require(session)
-    outcomes = extract_session(session)
-    _refuse_if_nothing_usable(outcomes)
+    outcomes = None if later else extract_session(session)
+    _refuse_if_nothing_usable(session.recordings if outcomes is None else outcomes)
     times_of(session)  # refuses what no calendar holds, while nothing is kept yet
     with services.db.read() as db:
         sealed = sealed_upload(patient_key(services, db, patient_id), body)
@@ -153,7 +155,7 @@ def _keep(
     upload: Upload,
     sealed: SealedUpload,
     session: Session,
-    outcomes: Sequence[Extracted | Rejected | Failed],
+    outcomes: Outcomes | None,
 ) -> Ingested:
     for attempt in range(ATTEMPTS):
         try:
@@ -178,7 +180,7 @@ def _take_back(services: Services, sealed: SealedUpload) -> None:
         log.warning("object.orphaned", reason=type(error).__name__)
 
 
-def _refuse_if_nothing_usable(outcomes: Sequence[Extracted | Rejected | Failed]) -> None:
+def _refuse_if_nothing_usable(outcomes: Sequence[Recording | Extracted | Rejected | Failed]) -> None:
     """Raise where every recording is rejected: with the reason itself, if it is one for all."""
     rejected = [each.error for each in outcomes if isinstance(each, Rejected)]
     if len(rejected) < len(outcomes):
@@ -190,12 +192,8 @@ def _refuse_if_nothing_usable(outcomes: Sequence[Extracted | Rejected | Failed])
     raise NothingUsable("not one recording of the session can be used", at="/recordings", recordings=listed)
 
 
-def _tell(upload: Upload, session: Session, outcomes: Sequence[Extracted | Rejected | Failed]) -> None:
+def _tell(upload: Upload, session: Session, outcomes: Outcomes | None) -> None:
     # Without the session's id: the log outlives an erasure. The request's leads to it, by the audit.
-    log.info("session.stored", format=session.format, recordings=len(outcomes), size_bytes=len(upload.body))
-    for index, each in enumerate(outcomes):
-        if isinstance(each, Rejected):
-            log.warning("recording.rejected", index=index, code=each.error["code"])
-        elif isinstance(each, Failed):
-            name = each.recording.assessment
-            log.error("recording.failed", index=index, assessment=name, exc_info=each.fault)
+    log.info("session.stored", format=session.format, recordings=len(session.recordings), size_bytes=len(upload.body))
+    if outcomes is not None:
+        log_outcomes(outcomes)

@@ -1,14 +1,14 @@
-"""The rows of a new session, in one transaction."""
+"""The rows of a session: of one that is new, in one transaction, and of what is computed from it, then or later."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 from uuid import UUID, uuid5
 
-from sqlalchemy import insert
+from sqlalchemy import insert, inspect, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session as DbSession
 
@@ -27,7 +27,8 @@ from konectom.workflows.services import Services
 if TYPE_CHECKING:
     from konectom.workflows.ingest import Upload
 
-Outcomes = Sequence[Extracted | Rejected | Failed]
+Outcome = Extracted | Rejected | Failed
+Outcomes = Sequence[Outcome]
 MOST_TEXT = 200
 
 
@@ -45,16 +46,16 @@ def times_of(session: Session) -> list[datetime]:
 
 
 def keep_session(
-    services: Services, upload: Upload, sealed: SealedUpload, session: Session, outcomes: Outcomes
+    services: Services, upload: Upload, sealed: SealedUpload, session: Session, outcomes: Outcomes | None
 ) -> None:
-    """Write all rows of a session that is new.
+    """Write all rows of a session that is new; without ``outcomes`` it waits to be computed.
 
     Raises IntegrityError where another wrote the same meanwhile, :class:`~konectom.errors.NotFound` where the patient
     was erased meanwhile, :class:`~konectom.errors.ConsentWithdrawn`, :class:`~konectom.errors.ConsentMissing` or
     :class:`~konectom.errors.PatientRestricted` where that was decided meanwhile; then nothing was written.
     """
     now = services.clock()
-    times = times_of(session)
+    times_of(session)
     with services.db.write() as db:
         # Whoever erases or restricts the patient, or withdraws consent, has done so, or waits until this is kept.
         find_patient(db, upload.patient_id, lock=True)
@@ -65,15 +66,42 @@ def keep_session(
             # From here on nobody takes the object for one that nothing refers to (see :func:`remove_orphan`); whoever
             # did so a moment ago has removed it.
             services.objects.put(sealed.name, sealed.data)
-        row = _session_row(upload, sealed, session, outcomes, now)
+        row = _session_row(upload, sealed, session, now)
         db.add(row)
         db.flush()
-        recordings = [_recording_row(upload.session_id, index, each) for index, each in enumerate(outcomes)]
-        db.add_all(recordings)
-        db.flush()
-        for recording, each, at in zip(recordings, outcomes, times, strict=True):
-            if isinstance(each, Extracted):
-                keep_result(db, row, recording, at, each.result, now)
+        if outcomes is None:
+            db.add_all(_waiting_row(row.id, index, each) for index, each in enumerate(session.recordings))
+        else:
+            keep_outcomes(db, row, session, outcomes, now)
+
+
+def keep_outcomes(db: DbSession, row: SessionRow, session: Session, outcomes: Outcomes, now: datetime) -> None:
+    """Write what came of each recording of a session, whether they wait for it or are new, and of the whole."""
+    row.status, row.fault = status_of([_status(each) for each in outcomes]), None
+    known = {} if inspect(row).pending else _recordings_of(db, row)
+    recordings = []
+    for index, each in enumerate(outcomes):
+        recording = known.get(index) or RecordingRow(id=recording_id(row.id, index), session_id=row.id, index=index)
+        _tell(recording, each)
+        recordings.append(recording)
+    db.add_all(recordings)
+    db.flush()
+    for recording, each, at in zip(recordings, outcomes, times_of(session), strict=True):
+        if isinstance(each, Extracted):
+            keep_result(db, row, recording, at, each.result, now)
+
+
+def status_of(statuses: Collection[str]) -> str:
+    """Return what is told of a session whose recordings have these."""
+    for status in ("processed", "parked", "failed"):
+        if status in statuses:
+            return status
+    return "rejected"
+
+
+def recording_id(session_id: UUID, index: int) -> UUID:
+    """Return the id of a session's recording: derived, so that it has the same one wherever it is read again."""
+    return uuid5(session_id, str(index))
 
 
 def remove_orphan(services: Services, name: str) -> None:
@@ -127,9 +155,7 @@ def keep_result(
     db.execute(insert(ScoreRow), [same | {"measure_id": ids[entry.key], "value": value} for entry, value in scores])
 
 
-def _session_row(
-    upload: Upload, sealed: SealedUpload, session: Session, outcomes: Outcomes, now: datetime
-) -> SessionRow:
+def _session_row(upload: Upload, sealed: SealedUpload, session: Session, now: datetime) -> SessionRow:
     offset = session.started_at.utcoffset()
     return SessionRow(
         id=upload.session_id,
@@ -147,36 +173,42 @@ def _session_row(
         supervised=session.supervised,
         phone=asdict(session.device),
         received_at=now,
-        status="processed" if any(isinstance(each, Extracted) for each in outcomes) else "failed",
+        status="received",
     )
 
 
-def _recording_row(session_id: UUID, index: int, outcome: Extracted | Rejected | Failed) -> RecordingRow:
-    recording_id = uuid5(session_id, str(index))
+def _waiting_row(session_id: UUID, index: int, outlined: Recording | Rejected) -> RecordingRow:
+    row = RecordingRow(id=recording_id(session_id, index), session_id=session_id, index=index)
+    _describe(row, outlined)
+    row.status = "received"
+    return row
+
+
+def _recordings_of(db: DbSession, row: SessionRow) -> dict[int, RecordingRow]:
+    found = db.scalars(select(RecordingRow).where(RecordingRow.session_id == row.id))
+    return {each.index: each for each in found}
+
+
+def _tell(row: RecordingRow, outcome: Outcome) -> None:
+    """Write down what came of a recording."""
+    _describe(row, outcome if isinstance(outcome, Rejected) else outcome.recording)
+    row.status = _status(outcome)
+    row.error = None if isinstance(outcome, Extracted) else dict(outcome.error)
+
+
+def _describe(row: RecordingRow, recording: Recording | Rejected) -> None:
+    row.assessment = _plain_text(recording.assessment)
+    if isinstance(recording, Rejected):
+        row.condition, row.offset_s, row.duration_s = {}, 0.0, None
+        return
+    row.condition = dict(recording.condition)
+    row.offset_s, row.duration_s = recording.offset_s, recording.duration_s
+
+
+def _status(outcome: Outcome) -> str:
     if isinstance(outcome, Rejected):
-        return RecordingRow(
-            id=recording_id,
-            session_id=session_id,
-            index=index,
-            assessment=_plain_text(outcome.assessment),
-            condition={},
-            offset_s=0.0,
-            duration_s=None,
-            status="rejected",
-            error=dict(outcome.error),
-        )
-    recording = outcome.recording
-    return RecordingRow(
-        id=recording_id,
-        session_id=session_id,
-        index=index,
-        assessment=recording.assessment,
-        condition=dict(recording.condition),
-        offset_s=recording.offset_s,
-        duration_s=recording.duration_s,
-        status="failed" if isinstance(outcome, Failed) else "processed",
-        error=dict(outcome.error) if isinstance(outcome, Failed) else None,
-    )
+        return "rejected"
+    return "processed" if isinstance(outcome, Extracted) else "failed"
 
 
 def _plain_text(text: str | None) -> str | None:

@@ -42,7 +42,8 @@ def session_receipt(db: Session, row: SessionRow, withheld: Withheld, *, measure
     recordings = []
     for recording, result, catalogue in db.execute(statement):
         recordings.append(_recording(db, recording, result, catalogue, withheld, measures))
-    return session_line(row) | {"recordings": recordings}
+    fault = {} if row.fault is None else {"error": row.fault}
+    return session_line(row) | fault | {"recordings": recordings}
 
 
 def session_line(row: SessionRow) -> dict[str, Any]:
@@ -71,7 +72,7 @@ def _recording(
     if withheld.hides(row.assessment or ""):
         return answer | {"withheld": withheld.told}
     if result is None or catalogue is None:
-        return answer | {"error": row.error}
+        return answer | ({} if row.error is None else {"error": row.error})
     entries = entries_of(db, catalogue)
     values = [each for each in finite(entries, result.features) if not withheld.hides(each[0].key)]
     answer |= {

@@ -14,6 +14,10 @@ DIGEST = {
 }
 
 
+RECORDING_STATUSES = ("received", "processed", "rejected", "failed", "parked")
+SESSION_STATUSES = RECORDING_STATUSES
+
+
 class UploadQuery(Query):
     """For whom a member of staff uploads."""
 
@@ -111,8 +115,11 @@ class ReceivedRecording(Described):
     assessment = fields.String(required=True, allow_none=True)
     status = fields.String(
         required=True,
-        validate=validate.OneOf(("processed", "rejected", "failed")),
-        metadata={"description": "`rejected`: its data are wrong. `failed`: we are; the bytes are kept."},
+        validate=validate.OneOf(RECORDING_STATUSES),
+        metadata={
+            "description": "`received`: not computed yet. `rejected`: its data are wrong. `failed`: we are. `parked`: "
+            "it was given up after several tries. The bytes are kept in any case."
+        },
     )
     error = fields.Nested(RecordingError, metadata={"description": "Where it was not processed."})
     version = fields.Integer(metadata={"description": "The assessment's version that computed the values."})
@@ -133,7 +140,14 @@ class SessionLine(Described):
 
     id = fields.UUID(required=True)
     digest = fields.String(required=True, metadata=DIGEST)
-    status = fields.String(required=True, validate=validate.OneOf(("received", "processed", "failed")))
+    status = fields.String(
+        required=True,
+        validate=validate.OneOf(SESSION_STATUSES),
+        metadata={
+            "description": "`received`: kept, not computed yet; ask again. `processed`: at least one recording is. "
+            "Else what stands for all of them: `rejected`, `failed` or `parked`."
+        },
+    )
     patient = fields.UUID(required=True)
     started_at = fields.AwareDateTime(required=True, metadata={"description": "In the phone's local time."})
     time_zone = fields.String(required=True, allow_none=True, metadata={"example": "Europe/Paris"})
@@ -144,6 +158,7 @@ class SessionLine(Described):
 class Receipt(SessionLine):
     """What arrived and what became of it; the same for the upload and for every later look."""
 
+    error = fields.Nested(RecordingError, metadata={"description": "Where the session as a whole cannot be computed."})
     recordings = fields.List(fields.Nested(ReceivedRecording), required=True)
 
 

@@ -5,12 +5,15 @@ from __future__ import annotations
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import BigInteger, ForeignKey, Index
+from sqlalchemy import BigInteger, ForeignKey, Index, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from konectom.recording import FloatArray
 from konectom.storage.models.base import Base, Json
 from konectom.storage.types import Microseconds
+
+WAITING = text("status = 'received'")
+"""Sessions that are not computed yet: few, whatever is stored."""
 
 
 class Blob(Base):
@@ -31,13 +34,19 @@ class SessionRow(Base):
     """One sitting, under the id that the app chose. ``digest`` is the sha256 of the bytes as they were uploaded.
 
     ``encoding`` and ``media_type`` are as the sender declared them, ``phone`` as the body describes it.
+
+    ``status`` is ``received`` as long as it is not computed; then ``processed`` (at least one recording is),
+    ``rejected`` (the data of all are wrong), ``failed`` (our computation is) or ``parked`` (given up after ``tries``,
+    the last of them at ``tried_at``). ``fault`` is the error that stands for the whole of it, as it is told.
     """
 
     __tablename__ = "session"
     __table_args__ = (
         Index(None, "patient_id", "received_at", "id"),
         Index(None, "received_at", "id"),
+        Index("ix_session_waiting", "received_at", sqlite_where=WAITING, postgresql_where=WAITING),
     )
+    UNAUDITED_COLUMNS = frozenset({"status", "tries", "tried_at", "fault"})  # they follow from the bytes and the code
 
     id: Mapped[UUID] = mapped_column(primary_key=True)
     patient_id: Mapped[UUID] = mapped_column(ForeignKey("patient.id"))
@@ -55,10 +64,17 @@ class SessionRow(Base):
     phone: Mapped[Json]
     received_at: Mapped[datetime]
     status: Mapped[str]
+    tries: Mapped[int] = mapped_column(default=0)
+    tried_at: Mapped[datetime | None]
+    fault: Mapped[Json | None]
 
 
 class RecordingRow(Base):
-    """One performed test: ``processed``, ``rejected`` (its data are wrong) or ``failed`` (our computation is)."""
+    """One performed test, ``received`` as long as it is not computed.
+
+    Then ``processed``, ``rejected`` (its data are wrong), ``failed`` (our computation is) or ``parked``: given up after
+    ``tries`` that ended the process which computed it.
+    """
 
     __tablename__ = "recording"
     __table_args__ = (Index(None, "session_id", "index", unique=True),)
@@ -73,6 +89,7 @@ class RecordingRow(Base):
     duration_s: Mapped[float | None]
     status: Mapped[str]
     error: Mapped[Json | None]
+    tries: Mapped[int] = mapped_column(default=0)
 
 
 class CatalogueRow(Base):
