@@ -8,7 +8,7 @@ import structlog
 from flask import Flask
 
 from konectom import __version__, dashboard, logs
-from konectom.api import access, body, errors, headers, limits, noting, openapi, requests
+from konectom.api import access, body, errors, headers, limits, noting, openapi, requests, tus
 from konectom.api.assessments import assessments
 from konectom.api.audit import audit
 from konectom.api.consents import consents
@@ -28,6 +28,7 @@ from konectom.api.sites import sites
 from konectom.api.studies import studies
 from konectom.api.teams import teams
 from konectom.api.tokens import tokens
+from konectom.api.uploads import uploads
 from konectom.api.users import users
 from konectom.dashboard import access as pages_access
 from konectom.errors import MigrationNeeded, StoreUnavailable
@@ -70,12 +71,14 @@ def create_app(settings: Settings | None = None, *, services: Services | None = 
     noting.init_app(app)
     limits.init_app(app, settings)
     body.init_app(app)
+    tus.init_app(app, f"{API_PREFIX}/uploads")
     errors.init_app(app)
 
     api = Api(app, title="konectom", version=__version__, info=openapi.INFO)
     openapi.prepare(api.spec)
     for resource in (
         sessions,
+        uploads,
         patients,
         identity,
         observations,
