@@ -10,6 +10,7 @@
     │   ├── CompressionCorrupt     400  compression_corrupt
     │   ├── EncodingUnsupported    415  encoding_unsupported
     │   ├── NotJson                400  not_json
+    │   ├── BodyDamaged            400  body_damaged
     │   └── FormatUnknown          415  format_unknown
     ├── DataError                  422  what the body says is wrong somewhere
     │   ├── FieldMissing                field_missing
@@ -29,6 +30,7 @@
     │       ├── TimeNotFinite           time_not_finite
     │       ├── UnitMissing             unit_missing
     │       ├── UnitInvalid             unit_invalid
+    │       ├── MemberInvalid           member_invalid
     │       └── AudioUndecodable        audio_undecodable
     ├── AccessError
     │   ├── NotAuthenticated       401  not_authenticated
@@ -145,6 +147,12 @@ class NotJson(BodyError):
     code, title = "not_json", "Body is not JSON"
 
 
+class BodyDamaged(BodyError):
+    """A binary body (Arrow, Parquet, archive) is cut short, damaged, or built in a way that is not read here."""
+
+    code, title = "body_damaged", "Body is damaged"
+
+
 class FormatUnknown(BodyError):
     """No reader recognises the document."""
 
@@ -255,6 +263,12 @@ class UnitInvalid(StreamError):
     """The unit is unknown or does not fit the stream."""
 
     code, title = "unit_invalid", "Unit invalid"
+
+
+class MemberInvalid(StreamError):
+    """A member of the archive that holds a stream is missing, damaged, or of a kind that is not read here."""
+
+    code, title = "member_invalid", "Member of the archive cannot be read"
 
 
 class AudioUndecodable(StreamError):

@@ -6,7 +6,8 @@ from typing import Any
 
 from apispec import APISpec
 
-from konectom.formats import FORMATS, session1
+from konectom.formats import FORMATS
+from konectom.formats import _session1_schemas as session1
 from konectom.formats._streams import KINDS, Kind
 from konectom.formats._units import UNITS
 
