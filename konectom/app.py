@@ -35,6 +35,7 @@ from konectom.errors import MigrationNeeded, StoreUnavailable
 from konectom.settings import Settings, load_settings, require_safe
 from konectom.workflows.erasure import finish_soon
 from konectom.workflows.services import Services
+from konectom.workflows.uploads.clearing import sweep_soon
 
 _LOG = structlog.get_logger("konectom")
 API_PREFIX = "/api/v1"
@@ -96,5 +97,7 @@ def create_app(settings: Settings | None = None, *, services: Services | None = 
     api.register_blueprint(health)
     app.register_blueprint(docs)
     dashboard.init_app(app, services)
-    finish_soon(services)  # what erasures had left when the server was stopped
+    # What was left when the server was stopped: by erasures, by uploads.
+    finish_soon(services)
+    sweep_soon(services)
     return app

@@ -54,7 +54,11 @@ class Metadata:
 
 
 def init_app(app: Flask, prefix: str) -> None:
-    """Let requests below ``prefix`` name their method in a header, where a network lets only POST through."""
+    """Let answers at and below ``prefix`` say what is spoken, and requests there name their method in a header.
+
+    That is for networks that let only POST through.
+    """
+    app.after_request(lambda response: _carry(response) if request.path.startswith(prefix) else response)
     inner = app.wsgi_app
 
     def overridden(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
@@ -74,7 +78,7 @@ def init_app(app: Flask, prefix: str) -> None:
     app.wsgi_app = overridden  # type: ignore[method-assign]
 
 
-def carry(response: Response) -> Response:
+def _carry(response: Response) -> Response:
     """Say in an answer which version is spoken; in one to OPTIONS, and where another was asked for, which there are."""
     if request.method != "OPTIONS":
         response.headers["Tus-Resumable"] = VERSION

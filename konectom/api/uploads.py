@@ -44,7 +44,6 @@ from konectom.workflows.uploads.opening import Wanted, end_upload, get_upload, o
 from konectom.workflows.uploads.receiving import receive
 
 uploads = Resource("uploads", __name__, description="Sessions handed over in pieces (tus 1.0.0); see docs/uploads.md.")
-uploads.after_request(tus.carry)
 
 
 def _header(name: str, told: str, *, required: bool = False) -> dict[str, Any]:

@@ -8,8 +8,9 @@ from uuid import UUID
 import structlog
 from sqlalchemy import or_, select
 
-from konectom.errors import KonectomError
+from konectom.errors import KonectomError, MigrationNeeded, StoreUnavailable
 from konectom.storage.models import Upload, UploadPiece
+from konectom.workflows.large import compute_large_soon
 from konectom.workflows.raw import TEMPORARY
 from konectom.workflows.services import Services
 from konectom.workflows.sweeping import AGE
@@ -28,6 +29,19 @@ def sweep_uploads(services: Services) -> bool:
     of an upload has been over for as long as it lasted: until then whoever asks is told what became of it.
     """
     return all([_swept(services, upload_id) for upload_id in _due(services)] + [_clear_temporary(services)])
+
+
+def sweep_soon(services: Services) -> None:
+    """Let :func:`sweep_uploads` run in the background of this process, and have large sessions computed that wait."""
+
+    def sweep() -> None:
+        try:
+            sweep_uploads(services)
+            compute_large_soon(services)
+        except (StoreUnavailable, MigrationNeeded) as error:
+            log.warning("uploads.unswept", reason=error.detail)
+
+    services.background.start("sweep uploads", sweep)
 
 
 def _due(services: Services) -> list[UUID]:
