@@ -50,6 +50,12 @@
     │   ├── LastAdministrator           last_administrator
     │   ├── EnrolmentUsed               enrolment_used
     │   └── ObservationConflict         observation_conflict
+    ├── UploadError                an upload that comes in pieces
+    │   ├── UploadOffsetWrong      409  upload_offset_wrong
+    │   ├── UploadGone             410  upload_gone
+    │   ├── UploadsTooMany         429  uploads_too_many
+    │   ├── ChecksumUnsupported    400  checksum_unsupported
+    │   └── ChecksumMismatch       460  checksum_mismatch
     └── OperationError             the operator has to act
         ├── SettingInvalid         500  setting_invalid
         ├── SettingUnsafe          500  setting_unsafe
@@ -388,6 +394,42 @@ class ObservationConflict(ConflictError):
     """Another value of the same scale, time and source is stored already."""
 
     code, title = "observation_conflict", "Contradicts a stored observation"
+
+
+class UploadError(KonectomError):
+    """An upload that comes in pieces cannot go on like this."""
+
+    status = 400
+
+
+class UploadOffsetWrong(UploadError):
+    """The bytes do not begin where the upload ends, or another request has gone on with it meanwhile."""
+
+    code, status, title = "upload_offset_wrong", 409, "Offset differs"
+
+
+class UploadGone(UploadError):
+    """The upload was given up, or its time is over."""
+
+    code, status, title = "upload_gone", 410, "Upload is gone"
+
+
+class UploadsTooMany(UploadError):
+    """The patient has as many unfinished uploads, or bytes in them, as there may be."""
+
+    code, status, title = "uploads_too_many", 429, "Too many unfinished uploads"
+
+
+class ChecksumUnsupported(UploadError):
+    """The checksum cannot be read, or is of an algorithm that is not known here."""
+
+    code, title = "checksum_unsupported", "Checksum not supported"
+
+
+class ChecksumMismatch(UploadError):
+    """The bytes that came do not have the checksum that was told."""
+
+    code, status, title = "checksum_mismatch", 460, "Checksum mismatch"
 
 
 class OperationError(KonectomError):

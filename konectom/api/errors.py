@@ -8,6 +8,7 @@ What HTTP itself refuses, before a workflow is asked, joins the tree of :mod:`ko
         ├── BodyIncomplete         400  body_incomplete
         ├── MethodNotAllowed       405  method_not_allowed
         ├── BodyStalled            408  body_stalled
+        ├── TusVersionUnsupported  412  tus_version_unsupported
         ├── MediaTypeUnsupported   415  media_type_unsupported
         ├── RateLimited            429  rate_limited
         └── InternalError          500  internal_error
@@ -66,6 +67,12 @@ class BodyStalled(ProtocolError):
     """The body stopped coming for too long."""
 
     code, status, title = "body_stalled", 408, "Body stalled"
+
+
+class TusVersionUnsupported(ProtocolError):
+    """The request does not say that it speaks the version of tus that is spoken here."""
+
+    code, status, title = "tus_version_unsupported", 412, "Version of tus not supported"
 
 
 class MediaTypeUnsupported(ProtocolError):

@@ -59,6 +59,8 @@ HELD: Mapping[str, str] = {
 NOT_HELD: Mapping[str, str] = {
     "patient_key": "a secret of the installation, under which the uploads are sealed: here they are not",
     "renewal": "digests of secrets that are no longer used",
+    "upload": "a session that is not whole yet: the phone has all of it",
+    "upload_piece": "a session that is not whole yet: the phone has all of it",
     "review": "only says when the server last looked through the scores",
 }
 """What is left out, and why."""

@@ -14,7 +14,6 @@ import structlog
 from sqlalchemy import select
 from sqlalchemy.orm import Session as DbSession
 
-from konectom import formats
 from konectom.errors import BodyError, DataError, KeyDestroyed, NotFound, ProcessingParked, SealBroken, StoreUnavailable
 from konectom.recording import Session
 from konectom.storage.models import RecordingRow, SessionRow
@@ -22,8 +21,8 @@ from konectom.workflows.collecting import Agreed
 from konectom.workflows.data_types import data_types_of
 from konectom.workflows.keep import Outcomes, keep_outcomes
 from konectom.workflows.people import find_patient
-from konectom.workflows.process import extract_session, log_outcomes
-from konectom.workflows.raw import raw_bytes
+from konectom.workflows.process import log_outcomes
+from konectom.workflows.reading import read_session
 from konectom.workflows.services import Services
 
 log = structlog.get_logger()
@@ -42,8 +41,9 @@ def compute_session(services: Services, session_id: UUID) -> str | None:
     if row is None or not mine:
         return None if row is None else row.status
     try:
-        session = _read(services, row)
-        outcomes = extract_session(session)
+        with read_session(services, row) as readable:
+            session = readable.session
+            outcomes = [readable.outcome(index) for index in range(len(session.recordings))]
     except (BodyError, DataError) as error:
         return _end(services, session_id, "rejected", error.as_dict())
     except KeyDestroyed:  # erased meanwhile
@@ -58,11 +58,6 @@ def compute_session(services: Services, session_id: UUID) -> str | None:
         _end(services, session_id, WAITING, {"code": "processing_failed", "detail": type(fault).__name__})
         raise
     return _keep(services, session_id, session, outcomes)
-
-
-def _read(services: Services, row: SessionRow) -> Session:
-    body = raw_bytes(services, row)
-    return formats.read(body, encoding=row.encoding, media_type=row.media_type, limits=services.settings.limits)
 
 
 def _claim(services: Services, session_id: UUID) -> tuple[SessionRow | None, bool]:

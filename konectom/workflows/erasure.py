@@ -27,7 +27,18 @@ from konectom.storage.audit import note
 from konectom.storage.belonging import rows_of, tables_of_patients
 from konectom.storage.compaction import compact
 from konectom.storage.guard import ERASING
-from konectom.storage.models import AuditRow, Blob, Erasure, NoiseRow, Patient, PatientKey, Residue, SessionRow
+from konectom.storage.models import (
+    AuditRow,
+    Blob,
+    Erasure,
+    NoiseRow,
+    Patient,
+    PatientKey,
+    Residue,
+    SessionRow,
+    Upload,
+    UploadPiece,
+)
 from konectom.workflows.certificates import Removed, certified, digest_of, show_certificate
 from konectom.workflows.services import Services
 from konectom.workflows.sweeping import MOST, sweep_objects
@@ -154,6 +165,8 @@ class _RowsRemoved:
 def _remove_rows(db: Session, patient_id: UUID, study_id: UUID) -> _RowsRemoved:
     key = db.scalar(select(PatientKey.key).where(PatientKey.patient_id == patient_id))
     objects = db.scalars(select(SessionRow.object).where(SessionRow.patient_id == patient_id).distinct()).all()
+    unfinished = select(UploadPiece.object, UploadPiece.length).join(Upload).where(Upload.patient_id == patient_id)
+    pieces = {row.object: row.length for row in db.execute(unfinished)}
     counts: dict[str, int] = {}
     tables = sorted(tables_of_patients(), key=lambda table: table is not PatientKey.__table__)
     for table in tables:
@@ -172,6 +185,7 @@ def _remove_rows(db: Session, patient_id: UUID, study_id: UUID) -> _RowsRemoved:
         db.delete(row)
     db.flush()
     counts[str(NoiseRow.__tablename__)] = len(noise)
+    sizes |= pieces
     return _RowsRemoved(Removed(counts, len(sizes), sum(sizes.values()), key), tuple(sizes))
 
 

@@ -35,7 +35,7 @@ from konectom.workflows.collecting import Agreed
 from konectom.workflows.keep import Outcomes, keep_session, remove_orphan, times_of
 from konectom.workflows.patient_keys import patient_key
 from konectom.workflows.process import Extracted, Failed, extract_session, log_outcomes
-from konectom.workflows.raw import SealedUpload, sealed_upload
+from konectom.workflows.raw import SealedFile, SealedUpload, sealed_upload
 from konectom.workflows.receipts import session_receipt
 from konectom.workflows.services import Services
 from konectom.workflows.sessions import get_session
@@ -61,7 +61,7 @@ class Upload:
     session_id: UUID
     patient_id: UUID
     device_id: UUID | None
-    body: bytes
+    size_bytes: int
     encoding: str | None
     media_type: str | None
     digest: str
@@ -93,29 +93,48 @@ def ingest_session(
         session_id=session_id,
         patient_id=patient_id,
         device_id=device_id,
-        body=body,
+        size_bytes=len(body),
         encoding=encoding,
         media_type=media_type,
         digest=hashlib.sha256(body).hexdigest(),
     )
-    agreed, receipt = _stored_receipt(services, upload)
+    agreed, receipt = stored_receipt(services, upload)
     if receipt is not None:
         return Ingested(False, receipt)
     later = services.settings.processing == "workers"
     understand = formats.outline if later else formats.read
     session = understand(body, encoding=encoding, media_type=media_type, limits=services.settings.limits)
-    if session.id not in (None, session_id):
+    require_fit(upload, agreed, session)
+    outcomes = None if later else extract_session(session)
+    if outcomes is not None:
+        _refuse_if_nothing_usable(outcomes)
+    with services.db.read() as db:
+        sealed = sealed_upload(patient_key(services, db, patient_id), body)
+    return store(services, upload, sealed, session, outcomes)
+
+
+def require_fit(upload: Upload, agreed: Agreed, session: Session) -> None:
+    """Raise where what was read does not go under this id, or may not be collected, or is of no time that there is."""
+    if session.id not in (None, upload.session_id):
         raise SessionIdTaken(
             f"the body carries the session id {session.id}; send it under that id", at=_id_at(session.format)
         )
     agreed.require(session)
-    outcomes = None if later else extract_session(session)
-    _refuse_if_nothing_usable(session.recordings if outcomes is None else outcomes)
     times_of(session)  # refuses what no calendar holds, while nothing is kept yet
-    with services.db.read() as db:
-        sealed = sealed_upload(patient_key(services, db, patient_id), body)
+
+
+def store(
+    services: Services,
+    upload: Upload,
+    sealed: SealedUpload | SealedFile,
+    session: Session,
+    outcomes: Outcomes | None,
+) -> Ingested:
+    """Keep a session that may be kept; without ``outcomes`` it waits to be computed, and what is known is outlined."""
+    if outcomes is None:
+        _refuse_if_nothing_usable(session.recordings)
     try:
-        services.objects.put(sealed.name, sealed.data)
+        sealed.keep(services.objects)
         return _keep(services, upload, sealed, session, outcomes)
     except BaseException:
         _take_back(services, sealed)
@@ -127,7 +146,7 @@ def _id_at(form: str) -> str | None:
     return {"konectom2": "/header/id", "ads": "/uuid"}.get(form.partition("/")[0])
 
 
-def _stored_receipt(services: Services, upload: Upload) -> tuple[Agreed, dict[str, Any] | None]:
+def stored_receipt(services: Services, upload: Upload) -> tuple[Agreed, dict[str, Any] | None]:
     """Return what the patient agreed to, and the session's receipt if it is stored; raises where its id is taken."""
     with services.db.read() as db:
         agreed = Agreed.of(db, upload.patient_id)
@@ -153,7 +172,7 @@ def _stored_receipt(services: Services, upload: Upload) -> tuple[Agreed, dict[st
 def _keep(
     services: Services,
     upload: Upload,
-    sealed: SealedUpload,
+    sealed: SealedUpload | SealedFile,
     session: Session,
     outcomes: Outcomes | None,
 ) -> Ingested:
@@ -163,7 +182,7 @@ def _keep(
             break
         except IntegrityError:
             # Another request kept the same session first, or a row that both needed (a blob, a measure).
-            _, receipt = _stored_receipt(services, upload)
+            _, receipt = stored_receipt(services, upload)
             if receipt is not None:
                 return Ingested(False, receipt)
             if attempt == ATTEMPTS - 1:
@@ -172,7 +191,7 @@ def _keep(
     return Ingested(True, get_session(services, upload.session_id))
 
 
-def _take_back(services: Services, sealed: SealedUpload) -> None:
+def _take_back(services: Services, sealed: SealedUpload | SealedFile) -> None:
     """Remove the object of an upload that failed, unless a session refers to it: another's, or this one after all."""
     try:
         remove_orphan(services, sealed.name)
@@ -194,6 +213,6 @@ def _refuse_if_nothing_usable(outcomes: Sequence[Recording | Extracted | Rejecte
 
 def _tell(upload: Upload, session: Session, outcomes: Outcomes | None) -> None:
     # Without the session's id: the log outlives an erasure. The request's leads to it, by the audit.
-    log.info("session.stored", format=session.format, recordings=len(session.recordings), size_bytes=len(upload.body))
+    log.info("session.stored", format=session.format, recordings=len(session.recordings), size_bytes=upload.size_bytes)
     if outcomes is not None:
         log_outcomes(outcomes)

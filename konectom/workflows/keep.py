@@ -20,7 +20,7 @@ from konectom.workflows.collecting import Agreed
 from konectom.workflows.entries import catalogue_id, measure_ids
 from konectom.workflows.people import find_patient
 from konectom.workflows.process import Extracted, Failed
-from konectom.workflows.raw import SealedUpload
+from konectom.workflows.raw import SealedFile, SealedUpload
 from konectom.workflows.receipts import absent_in_runs
 from konectom.workflows.services import Services
 
@@ -46,7 +46,7 @@ def times_of(session: Session) -> list[datetime]:
 
 
 def keep_session(
-    services: Services, upload: Upload, sealed: SealedUpload, session: Session, outcomes: Outcomes | None
+    services: Services, upload: Upload, sealed: SealedUpload | SealedFile, session: Session, outcomes: Outcomes | None
 ) -> None:
     """Write all rows of a session that is new; without ``outcomes`` it waits to be computed.
 
@@ -61,11 +61,11 @@ def keep_session(
         find_patient(db, upload.patient_id, lock=True)
         Agreed.of(db, upload.patient_id).require(session)
         if db.get(Blob, sealed.name) is None:
-            db.add(Blob(object=sealed.name, size_bytes=len(upload.body), stored_at=now))
+            db.add(Blob(object=sealed.name, size_bytes=upload.size_bytes, stored_at=now))
             db.flush()
             # From here on nobody takes the object for one that nothing refers to (see :func:`remove_orphan`); whoever
             # did so a moment ago has removed it.
-            services.objects.put(sealed.name, sealed.data)
+            sealed.keep(services.objects)
         row = _session_row(upload, sealed, session, now)
         db.add(row)
         db.flush()
@@ -155,7 +155,7 @@ def keep_result(
     db.execute(insert(ScoreRow), [same | {"measure_id": ids[entry.key], "value": value} for entry, value in scores])
 
 
-def _session_row(upload: Upload, sealed: SealedUpload, session: Session, now: datetime) -> SessionRow:
+def _session_row(upload: Upload, sealed: SealedUpload | SealedFile, session: Session, now: datetime) -> SessionRow:
     offset = session.started_at.utcoffset()
     return SessionRow(
         id=upload.session_id,
