@@ -47,6 +47,7 @@
     │   ├── AlreadyExists               already_exists
     │   ├── LastAdministrator           last_administrator
     │   ├── EnrolmentUsed               enrolment_used
+    │   ├── QuarantineEnded             quarantine_ended
     │   └── ObservationConflict         observation_conflict
     └── OperationError             the operator has to act
         ├── SettingInvalid         500  setting_invalid
@@ -107,6 +108,18 @@ class BodyTooLarge(BodyError):
     """The body is larger than the server accepts."""
 
     code, status, title = "body_too_large", 413, "Body too large"
+
+
+class BatchTooLong(BodyError):
+    """The batch has more sessions than accepted."""
+
+    code, status, title = "batch_too_long", 413, "Too many sessions in one batch"
+
+
+class BatchInvalid(BodyError):
+    """The parts of the batch cannot be told apart, or it ended before its last boundary."""
+
+    code, title = "batch_invalid", "Batch cannot be taken apart"
 
 
 class InflatedTooLarge(BodyError):
@@ -368,6 +381,12 @@ class EnrolmentUsed(ConflictError):
     """A phone was enrolled with this code already."""
 
     code, title = "enrolment_used", "Enrolment code used"
+
+
+class QuarantineEnded(ConflictError):
+    """The upload is not held in quarantine any more."""
+
+    code, title = "quarantine_ended", "Not in quarantine any more"
 
 
 class ObservationConflict(ConflictError):

@@ -193,6 +193,12 @@ class Settings:
     processing_tries = _count("5", "How often a session is computed that ends the process before it is parked.")
     processing_time_limit = _duration("15 min", "After what time a session that is being computed is tried again.")
     max_body_bytes = _count("33_554_432", "Largest request body, as it comes over the network.")
+    max_batch_bytes = _count("134_217_728", "Largest batch of sessions, as it comes over the network.")
+    quarantine_max_bytes = _count(
+        "268_435_456", "Most bytes of refused uploads that are kept of one patient; `0` keeps none.", least=0
+    )
+    quarantine_max_count = _count("1000", "Most refused uploads that are kept of one patient.")
+    quarantine_retention = _duration("365 d", "After what time a refused upload that was kept is discarded.")
     max_inflated_bytes = _count("134_217_728", "Largest request body once decompressed.")
     max_inflation_ratio = _count("100", "How many times its size a compressed body may become.")
     max_recordings = _count("100", "Most recordings in one session.")

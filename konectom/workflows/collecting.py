@@ -13,7 +13,7 @@ from konectom.errors import ConsentMissing, ConsentWithdrawn, KonectomError, Not
 from konectom.recording import Session as Sitting
 from konectom.storage.models import Consent, Patient, Study
 from konectom.workflows.consents import ELSEWHERE, REFUSED, WITHDRAWN
-from konectom.workflows.data_types import OTHER, data_types_of
+from konectom.workflows.data_types import CLINICAL, OTHER, data_types_of
 from konectom.workflows.withheld import RESTRICTED, Withheld, refusal
 
 
@@ -59,6 +59,18 @@ class Agreed:
         error = self.fault(frozenset({data_type}))
         if error is not None:
             raise error
+
+    def lets_hold(self, sitting: Sitting | None) -> bool:
+        """Say whether the bytes of an upload that was refused may be held; None is one of which nothing can be told.
+
+        Where the kinds of data in it can be told, each of them is asked for, as of any upload. What cannot be read may
+        hold anything: then ``other`` is asked for, and besides nothing that a phone records may be refused, withdrawn
+        or restricted.
+        """
+        if sitting is not None:
+            return self.fault(frozenset().union(*map(data_types_of, sitting.recordings))) is None
+        declined = {name for name, state in self.decided.items() if state in (REFUSED, WITHDRAWN)}
+        return not (declined | self.restricted) - {CLINICAL} and self.fault(frozenset({OTHER})) is None
 
     def fault(self, types: frozenset[str]) -> KonectomError | None:
         """Return why data of these types may not be collected: the gravest reason, for the types of which it holds."""

@@ -5,8 +5,9 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass
 
+from konectom.errors import NotFound
 from konectom.security.sealing import seal, unseal
-from konectom.storage.models import SessionRow
+from konectom.storage.models import QuarantineRow, SessionRow
 from konectom.workflows.patient_keys import patient_key
 from konectom.workflows.services import Services
 
@@ -27,12 +28,14 @@ def sealed_upload(key: bytes, body: bytes) -> SealedUpload:
     return SealedUpload(hashlib.sha256(data).hexdigest(), data)
 
 
-def raw_bytes(services: Services, session: SessionRow) -> bytes:
-    """Return a session's bytes as they were uploaded, still compressed.
+def raw_bytes(services: Services, row: SessionRow | QuarantineRow) -> bytes:
+    """Return the bytes of an upload as they came, still compressed.
 
-    Raises :class:`~konectom.errors.KeyDestroyed` where the patient was erased,
+    Raises :class:`~konectom.errors.NotFound` for one in quarantine that is not held any more, :class:`~konectom.errors.KeyDestroyed` where the patient was erased,
     :class:`~konectom.errors.StoreUnavailable` (its :class:`~konectom.errors.SealBroken`) where the bytes are damaged.
     """
+    if row.object is None:
+        raise NotFound("the bytes are not held any more")
     with services.db.read() as db:
-        key = patient_key(services, db, session.patient_id)
-    return unseal(key, PURPOSE, services.objects.get(session.object))
+        key = patient_key(services, db, row.patient_id)
+    return unseal(key, PURPOSE, services.objects.get(row.object))

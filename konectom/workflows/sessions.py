@@ -6,13 +6,13 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 
 from konectom.errors import NotFound
 from konectom.security.principal import EVERYTHING, Scope
 from konectom.storage.models import Patient, SessionRow
 from konectom.storage.scopes import patients_in
-from konectom.workflows.pages import BY_TIME_AND_ID, Asked, page
+from konectom.workflows.pages import Asked, by_arrival, page
 from konectom.workflows.receipts import session_line, session_receipt
 from konectom.workflows.services import Services
 from konectom.workflows.withheld import Withheld, patient_is_shown, shown_patient
@@ -47,7 +47,10 @@ def list_sessions(
     cursor: str | None = None,
     limit: int | None = None,
 ) -> dict[str, Any]:
-    """Return a page of sessions within ``scope`` in the order in which they were received, from ``since`` on.
+    """Return a page of sessions within ``scope`` in the order in which they became visible.
+
+    ``since`` leaves out those before the first that was received then or later, so that of two that were received at
+    the same time, and kept one after the other, the second is not missed.
 
     Those of patients who are restricted are left out; where only such a patient is asked about,
     :class:`~konectom.errors.PatientRestricted` is raised.
@@ -60,10 +63,12 @@ def list_sessions(
         inside = select(Patient.id).where(patients_in(scope, services.clock()))
         statement = statement.where(SessionRow.patient_id.in_(inside))
     if since is not None:
-        statement = statement.where(SessionRow.received_at >= since)
+        first = select(func.min(SessionRow.arrival)).where(SessionRow.received_at >= since)
+        if whose is not None:
+            first = first.where(SessionRow.patient_id == whose)
+        statement = statement.where(SessionRow.arrival >= first.scalar_subquery())
     with services.db.read() as db:
         if whose is not None:
             shown_patient(db, whose)
-        order = (SessionRow.received_at, SessionRow.id)
         asked = Asked.of(services.settings, cursor, limit)
-        return page(db, statement, order, BY_TIME_AND_ID, session_line, asked)
+        return page(db, statement, *by_arrival(SessionRow), session_line, asked, position=True)
