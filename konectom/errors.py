@@ -5,6 +5,8 @@
     KonectomError
     ├── BodyError                  the request body as a whole cannot be used
     │   ├── BodyTooLarge           413  body_too_large
+    │   ├── BatchTooLong           413  batch_too_long
+    │   ├── BatchInvalid           400  batch_invalid
     │   ├── InflatedTooLarge       413  inflated_too_large
     │   ├── InflationRatioExceeded 413  inflation_ratio_exceeded
     │   ├── CompressionCorrupt     400  compression_corrupt

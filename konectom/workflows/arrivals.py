@@ -1,4 +1,4 @@
-"""In which order uploads became visible, so that whoever asks what is new since a place in that order misses nothing."""
+"""In which order uploads became visible: whoever asks what is new since a place in that order misses nothing."""
 
 from __future__ import annotations
 

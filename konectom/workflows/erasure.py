@@ -40,6 +40,7 @@ from konectom.storage.models import (
 )
 from konectom.workflows.blobs import is_unused
 from konectom.workflows.certificates import Removed, certified, digest_of, show_certificate
+from konectom.workflows.discarding import sweep_quarantine
 from konectom.workflows.services import Services
 from konectom.workflows.sweeping import MOST, sweep_objects
 
@@ -80,7 +81,7 @@ def finish_erasures(services: Services, *, most: int | None = MOST) -> bool:
 
     It is not where the object store cannot be reached, the database is written or has no room to be rewritten, or
     somebody still reads an older state of it. Then it is for the next call. Objects that uploads have left go with it,
-    ``most`` and None as of :func:`~konectom.workflows.sweeping.sweep_objects`.
+    ``most`` and None as of :func:`~konectom.workflows.sweeping.sweep_objects`, and what is in quarantine too long.
     """
     with services.db.read() as db:
         left = [(row.erasure_id, row.object) for row in db.scalars(select(Residue))]
@@ -90,6 +91,7 @@ def finish_erasures(services: Services, *, most: int | None = MOST) -> bool:
     if rewritten and _compact(services):
         _cross_off(services, rewritten)
         gone += rewritten
+    sweep_quarantine(services)
     swept = sweep_objects(services, most=most)
     return swept and len(gone) == len(left)
 

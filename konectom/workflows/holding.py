@@ -1,8 +1,9 @@
 """Quarantine: the bytes of an upload that was refused, held so that nothing is lost that a person did.
 
-What this version cannot read, the next one may; what was sent under a wrong id can be taken under another. The bytes are
-sealed under their patient's key, and are the same object as a session of the same bytes. Only what came whole is held,
-and only where the patient's consent covers whatever may be in it (:meth:`~konectom.workflows.collecting.Agreed.lets_hold`).
+What this version cannot read, the next one may; what was sent under a wrong id can be taken under another. The bytes
+are sealed under their patient's key, and are the same object as a session of the same bytes. Only what came whole is
+held, and only where the patient's consent covers whatever may be in it
+(:meth:`~konectom.workflows.collecting.Agreed.lets_hold`).
 """
 
 from __future__ import annotations

@@ -1,11 +1,11 @@
 """An upload, from bytes to receipt. What came of its recordings is computed at once, or later by workers.
 
-A body that is refused makes no session, even where another, at the same instant, took its id; where consent lets it be
-kept, its bytes wait in quarantine (:mod:`konectom.workflows.holding`). One that is accepted is on the disk, whole and as it came but for being sealed under its patient's key, before the database says that it is
-there. Where the rows then cannot be written, for whatever reason, the object is taken back; where that fails as well,
-or the process dies in between, an object is left that no row speaks of, which :mod:`konectom.workflows.sweeping`
-removes after a day. Sending again puts all right. The same session sent again, at once or years later, is the
-same session.
+A body that is refused makes no session, even where another, at the same instant, took its id; where consent lets them
+be kept, its bytes wait in quarantine (:mod:`konectom.workflows.holding`). One that is accepted is on the disk, whole
+and as it came but for being sealed under its patient's key, before the database says that it is there. Where the rows
+then cannot be written, for whatever reason, the object is taken back; where that fails as well, or the process dies in
+between, an object is left that no row speaks of, which :mod:`konectom.workflows.sweeping` removes after a day. Sending
+again puts all right. The same session sent again, at once or years later, is the same session.
 """
 
 from __future__ import annotations

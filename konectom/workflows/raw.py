@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
+from uuid import UUID
 
 from konectom.errors import NotFound
 from konectom.security.sealing import seal, unseal
@@ -22,6 +23,22 @@ class SealedUpload:
     data: bytes
 
 
+@dataclass(frozen=True, slots=True)
+class Raw:
+    """The bytes of an upload as they came, and how they were declared."""
+
+    body: bytes
+    media_type: str | None
+    encoding: str | None
+    digest: str
+    patient_id: UUID
+
+    @classmethod
+    def of(cls, services: Services, row: SessionRow | QuarantineRow) -> Raw:
+        """Return the upload of a row; raises as :func:`raw_bytes` does."""
+        return cls(raw_bytes(services, row), row.media_type, row.encoding, row.digest, row.patient_id)
+
+
 def sealed_upload(key: bytes, body: bytes) -> SealedUpload:
     """Return an upload sealed under its patient's key: the same bytes of the same patient are the same object."""
     data = seal(key, PURPOSE, body)
@@ -31,7 +48,8 @@ def sealed_upload(key: bytes, body: bytes) -> SealedUpload:
 def raw_bytes(services: Services, row: SessionRow | QuarantineRow) -> bytes:
     """Return the bytes of an upload as they came, still compressed.
 
-    Raises :class:`~konectom.errors.NotFound` for one in quarantine that is not held any more, :class:`~konectom.errors.KeyDestroyed` where the patient was erased,
+    Raises :class:`~konectom.errors.NotFound` for one in quarantine that is not held any more,
+    :class:`~konectom.errors.KeyDestroyed` where the patient was erased,
     :class:`~konectom.errors.StoreUnavailable` (its :class:`~konectom.errors.SealBroken`) where the bytes are damaged.
     """
     if row.object is None:
