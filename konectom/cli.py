@@ -37,6 +37,7 @@ COMMANDS = (
     "export",
     "alerts",
     "reliability",
+    "quarantine",
     "retention",
     "audit",
     "simulate",

@@ -228,6 +228,12 @@ class Settings:
     upload_lifetime = _duration("7 d", "How long a session that is handed over in pieces may take to come.")
     max_open_uploads = _count("10", "Most sessions of one patient that are being handed over in pieces.")
     max_unfinished_bytes = _count("2_147_483_648", "Most bytes of one patient in sessions that are not whole yet.")
+    max_batch_bytes = _count("134_217_728", "Largest batch of sessions, as it comes over the network.")
+    quarantine_max_bytes = _count(
+        "268_435_456", "Most bytes of refused uploads that are kept of one patient; `0` keeps none.", least=0
+    )
+    quarantine_max_count = _count("1000", "Most refused uploads that are kept of one patient.")
+    quarantine_retention = _duration("365 d", "After what time a refused upload that was kept is discarded.")
     max_inflated_bytes = _count("134_217_728", "Largest request body once decompressed.")
     max_inflation_ratio = _count("100", "How many times its size a compressed body may become.")
     max_recordings = _count("100", "Most recordings in one session.")
