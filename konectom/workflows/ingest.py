@@ -32,9 +32,9 @@ from konectom.errors import (
 from konectom.recording import Recording, Rejected, Session
 from konectom.storage.models import Device, SessionRow
 from konectom.workflows.collecting import Agreed
-from konectom.workflows.keep import Outcomes, keep_session, remove_orphan, times_of
+from konectom.workflows.keep import Outcomes, keep_session, log_outcomes, remove_orphan, times_of
 from konectom.workflows.patient_keys import patient_key
-from konectom.workflows.process import Extracted, Failed, extract_session, log_outcomes
+from konectom.workflows.process import Extracted, Failed, extract_session
 from konectom.workflows.raw import SealedUpload, sealed_upload
 from konectom.workflows.receipts import session_receipt
 from konectom.workflows.services import Services
@@ -109,7 +109,7 @@ def ingest_session(
             f"the body carries the session id {session.id}; send it under that id", at=_id_at(session.format)
         )
     agreed.require(session)
-    outcomes = None if later else extract_session(session)
+    outcomes = None if later else _computed(session)
     _refuse_if_nothing_usable(session.recordings if outcomes is None else outcomes)
     times_of(session)  # refuses what no calendar holds, while nothing is kept yet
     with services.db.read() as db:
@@ -120,6 +120,15 @@ def ingest_session(
     except BaseException:
         _take_back(services, sealed)
         raise
+
+
+def _computed(session: Session) -> Outcomes | None:
+    """Return what comes of a session; None where there is too little memory for it just now, so that it has to wait."""
+    try:
+        return extract_session(session)
+    except MemoryError:
+        log.error("session.postponed", reason="MemoryError")
+        return None
 
 
 def _id_at(form: str) -> str | None:

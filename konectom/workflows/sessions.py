@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import select
+from sqlalchemy import ColumnElement, select
 
 from konectom.errors import NotFound
 from konectom.security.principal import EVERYTHING, Scope
@@ -15,6 +15,7 @@ from konectom.storage.scopes import patients_in
 from konectom.workflows.pages import BY_TIME_AND_ID, Asked, page
 from konectom.workflows.receipts import session_line, session_receipt
 from konectom.workflows.services import Services
+from konectom.workflows.tries import PARKED, is_parked
 from konectom.workflows.withheld import Withheld, patient_is_shown, shown_patient
 
 
@@ -44,12 +45,14 @@ def list_sessions(
     scope: Scope = EVERYTHING,
     since: datetime | None = None,
     patient_id: UUID | None = None,
+    status: str | None = None,
     cursor: str | None = None,
     limit: int | None = None,
 ) -> dict[str, Any]:
     """Return a page of sessions within ``scope`` in the order in which they were received, from ``since`` on.
 
-    Those of patients who are restricted are left out; where only such a patient is asked about,
+    ``status`` asks for those of which it is told; a session is told of as parked where one of its recordings is. Those
+    of patients who are restricted are left out; where only such a patient is asked about,
     :class:`~konectom.errors.PatientRestricted` is raised.
     """
     statement = select(SessionRow).where(patient_is_shown(SessionRow.patient_id))
@@ -61,9 +64,17 @@ def list_sessions(
         statement = statement.where(SessionRow.patient_id.in_(inside))
     if since is not None:
         statement = statement.where(SessionRow.received_at >= since)
+    if status is not None:
+        statement = statement.where(_has(status))
     with services.db.read() as db:
         if whose is not None:
             shown_patient(db, whose)
         order = (SessionRow.received_at, SessionRow.id)
         asked = Asked.of(services.settings, cursor, limit)
         return page(db, statement, order, BY_TIME_AND_ID, session_line, asked)
+
+
+def _has(status: str) -> ColumnElement[bool]:
+    if status == PARKED:
+        return is_parked()
+    return SessionRow.status == status

@@ -15,6 +15,9 @@ from konectom.storage.types import Microseconds
 WAITING = text("status = 'received'")
 """Sessions that are not computed yet: few, whatever is stored."""
 
+PARKED = text("status = 'parked'")
+"""Sessions and recordings that were given up: fewer still."""
+
 
 class Blob(Base):
     """A sealed upload in the object store: the sha256 (hexadecimal) of the sealed bytes is its name there.
@@ -45,6 +48,7 @@ class SessionRow(Base):
         Index(None, "patient_id", "received_at", "id"),
         Index(None, "received_at", "id"),
         Index("ix_session_waiting", "received_at", sqlite_where=WAITING, postgresql_where=WAITING),
+        Index("ix_session_parked", "received_at", sqlite_where=PARKED, postgresql_where=PARKED),
     )
     UNAUDITED_COLUMNS = frozenset({"status", "tries", "tried_at", "fault"})  # they follow from the bytes and the code
 
@@ -72,12 +76,15 @@ class SessionRow(Base):
 class RecordingRow(Base):
     """One performed test, ``received`` as long as it is not computed.
 
-    Then ``processed``, ``rejected`` (its data are wrong), ``failed`` (our computation is) or ``parked``: given up after
-    ``tries`` that ended the process which computed it.
+    Then ``processed``, ``rejected`` (its data are wrong), ``failed`` (our computation is) or ``parked``: given up.
+    ``tries`` are those in which it was computed by itself and that did not come to an end.
     """
 
     __tablename__ = "recording"
-    __table_args__ = (Index(None, "session_id", "index", unique=True),)
+    __table_args__ = (
+        Index(None, "session_id", "index", unique=True),
+        Index("ix_recording_parked", "session_id", sqlite_where=PARKED, postgresql_where=PARKED),
+    )
     AUDITED = False  # the session is
 
     id: Mapped[UUID] = mapped_column(primary_key=True)
