@@ -22,6 +22,7 @@ COMMANDS = (
     "catalogue",
     "demo",
     "serve",
+    "worker",
     "db",
     "keys",
     "study",

@@ -53,14 +53,21 @@ from konectom.workflows.sessions import find_session, get_session, list_sessions
 sessions = Resource("sessions", __name__, description="Sittings uploaded by phones.")
 
 DIGEST = {"ETag": {"schema": {"type": "string"}, "description": "The digest of the stored bytes, in quotes."}}
-PLACE = DIGEST | {"Location": {"schema": {"type": "string"}, "description": "The session's address."}}
+PLACE = DIGEST | {
+    "Location": {"schema": {"type": "string"}, "description": "The session's address."},
+    "Retry-After": {
+        "schema": {"type": "integer"},
+        "description": "Where it is `received`: after how many seconds its address may tell what came of it.",
+    },
+}
+ASK_AGAIN_AFTER_S = 5
 
 
 @sessions.route("/sessions/<uuid:session_id>", methods=["PUT"])
 @permits("session.upload")
 @sessions.query(UploadQuery)
 @sessions.headers(UploadHeaders)
-@sessions.answers(201, Receipt, headers=PLACE, description="Stored durably, and computed.")
+@sessions.answers(201, Receipt, headers=PLACE, description="Stored durably, and computed unless it is `received`.")
 @sessions.also_answers(200, Receipt, headers=PLACE, description="The very same bytes were already there.")
 @sessions.refuses(NotJson, CompressionCorrupt, BodyIncomplete)
 @sessions.refuses(NotFound, BodyStalled, DigestConflict, SessionIdTaken)
@@ -84,6 +91,8 @@ def put_session(session_id: UUID, patient: UUID | None = None, encoding: str | N
     )
     address = url_for(".get_session_by_id", session_id=session_id)
     headers = {"Location": address, "ETag": f'"{kept.receipt["digest"]}"'}
+    if kept.receipt["status"] == "received":
+        headers["Retry-After"] = str(ASK_AGAIN_AFTER_S)
     return kept.receipt, 201 if kept.created else 200, headers
 
 

@@ -33,9 +33,9 @@ from konectom.recording import Recording, Rejected, Session
 from konectom.storage.models import Device, SessionRow
 from konectom.workflows.collecting import Agreed
 from konectom.workflows.holding import HOLDABLE, hold
-from konectom.workflows.keep import Outcomes, keep_session, take_back, times_of
+from konectom.workflows.keep import Outcomes, keep_session, log_outcomes, take_back, times_of
 from konectom.workflows.patient_keys import patient_key
-from konectom.workflows.process import Extracted, Failed, extract_session, log_outcomes
+from konectom.workflows.process import Extracted, Failed, extract_session
 from konectom.workflows.raw import SealedFile, SealedUpload, sealed_upload
 from konectom.workflows.receipts import session_receipt
 from konectom.workflows.services import Services
@@ -118,7 +118,7 @@ def receive(services: Services, upload: Upload, body: bytes) -> Ingested:
     understand = formats.outline if later else formats.read
     session = understand(body, encoding=upload.encoding, media_type=upload.media_type, limits=services.settings.limits)
     require_fit(upload, agreed, session)
-    outcomes = None if later else extract_session(session)
+    outcomes = None if later else _computed(session)
     if outcomes is not None:
         _refuse_if_nothing_usable(outcomes)
     with services.db.read() as db:
@@ -152,6 +152,15 @@ def store(
     except BaseException:
         take_back(services, sealed)
         raise
+
+
+def _computed(session: Session) -> Outcomes | None:
+    """Return what comes of a session; None where there is too little memory for it just now, so that it has to wait."""
+    try:
+        return extract_session(session)
+    except MemoryError:
+        log.error("session.postponed", reason="MemoryError")
+        return None
 
 
 def _id_at(form: str) -> str | None:

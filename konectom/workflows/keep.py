@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING
 from uuid import UUID, uuid5
 
 import structlog
-from sqlalchemy import insert, inspect, select
+from sqlalchemy import insert
 from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 from sqlalchemy.orm import Session as DbSession
 
 from konectom.assessments.base import Result
 from konectom.errors import FieldInvalid, KonectomError
 from konectom.recording import Recording, Rejected, Session
+from konectom.storage import jobs
 from konectom.storage.models import Blob, RecordingRow, ResultRow, ScoreRow, SessionRow
 from konectom.workflows.arrivals import next_arrival
 from konectom.workflows.collecting import Agreed
@@ -52,7 +53,7 @@ def times_of(session: Session) -> list[datetime]:
 def keep_session(
     services: Services, upload: Upload, sealed: SealedUpload | SealedFile, session: Session, outcomes: Outcomes | None
 ) -> None:
-    """Write all rows of a session that is new; without ``outcomes`` it waits to be computed.
+    """Write all rows of a session that is new; without ``outcomes`` it waits to be computed, and workers are told.
 
     Raises IntegrityError where another wrote the same meanwhile, :class:`~konectom.errors.NotFound` where the patient
     was erased meanwhile, :class:`~konectom.errors.ConsentWithdrawn`, :class:`~konectom.errors.ConsentMissing` or
@@ -70,25 +71,35 @@ def keep_session(
         db.flush()
         if outcomes is None:
             db.add_all(_waiting_row(row.id, index, each) for index, each in enumerate(session.recordings))
+            if services.settings.processing == "workers":
+                jobs.defer(db, row.id)
         else:
             keep_outcomes(db, row, session, outcomes, now)
         row.arrival = next_arrival(db)
 
 
 def keep_outcomes(db: DbSession, row: SessionRow, session: Session, outcomes: Outcomes, now: datetime) -> None:
-    """Write what came of each recording of a session, whether they wait for it or are new, and of the whole."""
-    row.status, row.fault = status_of([_status(each) for each in outcomes]), None
-    known = {} if inspect(row).pending else _recordings_of(db, row)
-    recordings = []
-    for index, each in enumerate(outcomes):
-        recording = known.get(index) or RecordingRow(id=recording_id(row.id, index), session_id=row.id, index=index)
+    """Write what came of each recording of a session that is new, and of the whole."""
+    row.status = status_of([_status(each) for each in outcomes])
+    recordings = [
+        RecordingRow(id=recording_id(row.id, index), session_id=row.id, index=index) for index in range(len(outcomes))
+    ]
+    for recording, each in zip(recordings, outcomes, strict=True):
         _tell(recording, each)
-        recordings.append(recording)
     db.add_all(recordings)
     db.flush()
     for recording, each, at in zip(recordings, outcomes, times_of(session), strict=True):
         if isinstance(each, Extracted):
             keep_result(db, row, recording, at, each.result, now)
+
+
+def keep_outcome(
+    db: DbSession, row: SessionRow, recording: RecordingRow, session: Session, outcome: Outcome, now: datetime
+) -> None:
+    """Write what came of one recording that was waiting for it."""
+    _tell(recording, outcome)
+    if isinstance(outcome, Extracted):
+        keep_result(db, row, recording, times_of(session)[recording.index], outcome.result, now)
 
 
 def status_of(statuses: Collection[str]) -> str:
@@ -102,6 +113,16 @@ def status_of(statuses: Collection[str]) -> str:
 def recording_id(session_id: UUID, index: int) -> UUID:
     """Return the id of a session's recording: derived, so that it has the same one wherever it is read again."""
     return uuid5(session_id, str(index))
+
+
+def log_outcomes(outcomes: Outcomes) -> None:
+    """Tell the log of recordings that have no result; by no id, since the log outlives an erasure."""
+    for index, each in enumerate(outcomes):
+        if isinstance(each, Rejected):
+            log.warning("recording.rejected", index=index, code=each.error["code"])
+        elif isinstance(each, Failed):
+            name = each.recording.assessment
+            log.error("recording.failed", index=index, assessment=name, exc_info=each.fault)
 
 
 def remove_orphan(services: Services, name: str) -> None:
@@ -203,11 +224,6 @@ def _waiting_row(session_id: UUID, index: int, outlined: Recording | Rejected) -
     _describe(row, outlined)
     row.status = "received"
     return row
-
-
-def _recordings_of(db: DbSession, row: SessionRow) -> dict[int, RecordingRow]:
-    found = db.scalars(select(RecordingRow).where(RecordingRow.session_id == row.id))
-    return {each.index: each for each in found}
 
 
 def _tell(row: RecordingRow, outcome: Outcome) -> None:
