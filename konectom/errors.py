@@ -5,6 +5,8 @@
     KonectomError
     ├── BodyError                  the request body as a whole cannot be used
     │   ├── BodyTooLarge           413  body_too_large
+    │   ├── BatchTooLong           413  batch_too_long
+    │   ├── BatchInvalid           400  batch_invalid
     │   ├── InflatedTooLarge       413  inflated_too_large
     │   ├── InflationRatioExceeded 413  inflation_ratio_exceeded
     │   ├── CompressionCorrupt     400  compression_corrupt
@@ -49,7 +51,14 @@
     │   ├── AlreadyExists               already_exists
     │   ├── LastAdministrator           last_administrator
     │   ├── EnrolmentUsed               enrolment_used
+    │   ├── QuarantineEnded             quarantine_ended
     │   └── ObservationConflict         observation_conflict
+    ├── UploadError                an upload that comes in pieces
+    │   ├── UploadOffsetWrong      409  upload_offset_wrong
+    │   ├── UploadGone             410  upload_gone
+    │   ├── UploadsTooMany         429  uploads_too_many
+    │   ├── ChecksumUnsupported    400  checksum_unsupported
+    │   └── ChecksumMismatch       460  checksum_mismatch
     └── OperationError             the operator has to act
         ├── SettingInvalid         500  setting_invalid
         ├── SettingUnsafe          500  setting_unsafe
@@ -62,6 +71,7 @@
         ├── KeyInUse               409  key_in_use
         ├── StoreUnavailable       503  store_unavailable
         │   └── SealBroken              seal_broken
+        ├── ProcessingParked       500  processing_parked
         ├── TooSlow                503  too_slow
         └── TooBusy                503  too_busy
 
@@ -108,6 +118,18 @@ class BodyTooLarge(BodyError):
     """The body is larger than the server accepts."""
 
     code, status, title = "body_too_large", 413, "Body too large"
+
+
+class BatchTooLong(BodyError):
+    """The batch has more sessions than accepted."""
+
+    code, status, title = "batch_too_long", 413, "Too many sessions in one batch"
+
+
+class BatchInvalid(BodyError):
+    """The parts of the batch cannot be told apart, or it ended before its last boundary."""
+
+    code, title = "batch_invalid", "Batch cannot be taken apart"
 
 
 class InflatedTooLarge(BodyError):
@@ -383,10 +405,52 @@ class EnrolmentUsed(ConflictError):
     code, title = "enrolment_used", "Enrolment code used"
 
 
+class QuarantineEnded(ConflictError):
+    """The upload is not held in quarantine any more."""
+
+    code, title = "quarantine_ended", "Not in quarantine any more"
+
+
 class ObservationConflict(ConflictError):
     """Another value of the same scale, time and source is stored already."""
 
     code, title = "observation_conflict", "Contradicts a stored observation"
+
+
+class UploadError(KonectomError):
+    """An upload that comes in pieces cannot go on like this."""
+
+    status = 400
+
+
+class UploadOffsetWrong(UploadError):
+    """The bytes do not begin where the upload ends, or another request has gone on with it meanwhile."""
+
+    code, status, title = "upload_offset_wrong", 409, "Offset differs"
+
+
+class UploadGone(UploadError):
+    """The upload was given up, or its time is over."""
+
+    code, status, title = "upload_gone", 410, "Upload is gone"
+
+
+class UploadsTooMany(UploadError):
+    """The patient has as many unfinished uploads, or bytes in them, as there may be."""
+
+    code, status, title = "uploads_too_many", 429, "Too many unfinished uploads"
+
+
+class ChecksumUnsupported(UploadError):
+    """The checksum cannot be read, or is of an algorithm that is not known here."""
+
+    code, title = "checksum_unsupported", "Checksum not supported"
+
+
+class ChecksumMismatch(UploadError):
+    """The bytes that came do not have the checksum that was told."""
+
+    code, status, title = "checksum_mismatch", 460, "Checksum mismatch"
 
 
 class OperationError(KonectomError):
@@ -457,6 +521,12 @@ class SealBroken(StoreUnavailable):
     """Something that is stored sealed was changed or damaged, or belongs elsewhere."""
 
     code, title = "seal_broken", "Stored data damaged"
+
+
+class ProcessingParked(OperationError):
+    """What was tried several times to be computed, and is not tried any more; its bytes are kept."""
+
+    code, status, title = "processing_parked", 500, "Given up"
 
 
 class TooSlow(OperationError):
