@@ -41,7 +41,7 @@ def compute_session(services: Services, session_id: UUID) -> str | None:
     if row is None or not mine:
         return None if row is None else row.status
     try:
-        with read_session(services, row) as readable:
+        with read_session(services, session_id) as readable:
             session = readable.session
             outcomes = [readable.outcome(index) for index in range(len(session.recordings))]
     except (BodyError, DataError) as error:
