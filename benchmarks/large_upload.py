@@ -156,7 +156,10 @@ def warm_up(server: Server, token: str) -> None:
 def hand_over(server: Server, token: str, file: Path, chunk: int) -> tuple[str, float]:
     """Return the session's id, and how long the last request took."""
     session, size = str(uuid4()), file.stat().st_size
-    address = ask(server, token, "POST", "/api/v1/uploads", begun(size, session))[1]["Location"]
+    status, told, answer = ask(server, token, "POST", "/api/v1/uploads", begun(size, session))
+    if status != 201:
+        raise RuntimeError(f"{status} {answer!r}")
+    address = told["Location"]
     with file.open("rb") as source:
         for offset in range(0, size, chunk):
             source.seek(offset)
@@ -240,7 +243,7 @@ def resident_mb(process: int) -> float:
 
 def write_session(place: Path, size: int) -> tuple[Path, str]:
     """Write a session of about this size: walks of equal length with three sensors; return its digest too."""
-    rows = size // (WALKS * 3 * len(AXES) * 8)
+    rows = (size - MEBIBYTE) // (WALKS * 3 * len(AXES) * 8)
     streams = {"accelerometer": "m/s2", "gyroscope": "rad/s", "magnetometer": "uT"}
     recordings = [
         {
