@@ -51,7 +51,7 @@ class Operation:
 
 
 @pytest.fixture(scope="module")
-def world(tmp_path_factory: Any, migrated: Any, installed: Any) -> Any:
+def world(tmp_path_factory: Any, installed: Any) -> Any:
     services = installed(tmp_path_factory.mktemp("world"))
     yield build(services)
     services.close()
