@@ -22,6 +22,7 @@ from konectom.api.json import OrjsonProvider
 from konectom.api.logins import logins
 from konectom.api.observations import observations
 from konectom.api.patients import patients
+from konectom.api.quarantine import quarantine
 from konectom.api.rights import rights
 from konectom.api.sessions import sessions
 from konectom.api.sites import sites
@@ -80,6 +81,7 @@ def create_app(settings: Settings | None = None, *, services: Services | None = 
     for resource in (
         sessions,
         uploads,
+        quarantine,
         patients,
         identity,
         observations,

@@ -5,6 +5,8 @@
     KonectomError
     ├── BodyError                  the request body as a whole cannot be used
     │   ├── BodyTooLarge           413  body_too_large
+    │   ├── BatchTooLong           413  batch_too_long
+    │   ├── BatchInvalid           400  batch_invalid
     │   ├── InflatedTooLarge       413  inflated_too_large
     │   ├── InflationRatioExceeded 413  inflation_ratio_exceeded
     │   ├── CompressionCorrupt     400  compression_corrupt
@@ -49,6 +51,7 @@
     │   ├── AlreadyExists               already_exists
     │   ├── LastAdministrator           last_administrator
     │   ├── EnrolmentUsed               enrolment_used
+    │   ├── QuarantineEnded             quarantine_ended
     │   └── ObservationConflict         observation_conflict
     ├── UploadError                an upload that comes in pieces
     │   ├── UploadOffsetWrong      409  upload_offset_wrong
@@ -115,6 +118,18 @@ class BodyTooLarge(BodyError):
     """The body is larger than the server accepts."""
 
     code, status, title = "body_too_large", 413, "Body too large"
+
+
+class BatchTooLong(BodyError):
+    """The batch has more sessions than accepted."""
+
+    code, status, title = "batch_too_long", 413, "Too many sessions in one batch"
+
+
+class BatchInvalid(BodyError):
+    """The parts of the batch cannot be told apart, or it ended before its last boundary."""
+
+    code, title = "batch_invalid", "Batch cannot be taken apart"
 
 
 class InflatedTooLarge(BodyError):
@@ -388,6 +403,12 @@ class EnrolmentUsed(ConflictError):
     """A phone was enrolled with this code already."""
 
     code, title = "enrolment_used", "Enrolment code used"
+
+
+class QuarantineEnded(ConflictError):
+    """The upload is not held in quarantine any more."""
+
+    code, title = "quarantine_ended", "Not in quarantine any more"
 
 
 class ObservationConflict(ConflictError):

@@ -221,13 +221,32 @@ class Settings:
         "request",
         "workers",
     )
-    processing_tries = _count("5", "How often a session is computed that ends the process before it is parked.")
-    processing_time_limit = _duration("15 min", "After what time a session that is being computed is tried again.")
+    processing_tries = _count(
+        "5", "How often a session is tried, or a recording that ends the process, before it is given up: `parked`."
+    )
+    processing_time_limit = _duration(
+        "15 min",
+        "How long a worker may take for a session, and for each recording of one that has ended a process. Then its "
+        "process is ended, and another tries again.",
+    )
+    processing_memory_bytes = _count(
+        "4_294_967_296", "How much memory a process of a worker may take for its data; 0 is without limit.", least=0
+    )
+    processing_sweep = _duration("30 s", "How often it is looked for sessions that were left behind.")
+    worker_drain_time = _duration(
+        "25 s", "How long a worker that is told to stop may take for what is under way. The rest is given back."
+    )
     max_body_bytes = _count("33_554_432", "Largest request body, as it comes over the network.")
     max_upload_bytes = _count("536_870_912", "Largest session that is handed over in pieces (docs/uploads.md).")
     upload_lifetime = _duration("7 d", "How long a session that is handed over in pieces may take to come.")
     max_open_uploads = _count("10", "Most sessions of one patient that are being handed over in pieces.")
     max_unfinished_bytes = _count("2_147_483_648", "Most bytes of one patient in sessions that are not whole yet.")
+    max_batch_bytes = _count("134_217_728", "Largest batch of sessions, as it comes over the network.")
+    quarantine_max_bytes = _count(
+        "268_435_456", "Most bytes of refused uploads that are kept of one patient; `0` keeps none.", least=0
+    )
+    quarantine_max_count = _count("1000", "Most refused uploads that are kept of one patient.")
+    quarantine_retention = _duration("365 d", "After what time a refused upload that was kept is discarded.")
     max_inflated_bytes = _count("134_217_728", "Largest request body once decompressed.")
     max_inflation_ratio = _count("100", "How many times its size a compressed body may become.")
     max_recordings = _count("100", "Most recordings in one session.")

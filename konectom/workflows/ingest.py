@@ -1,11 +1,11 @@
 """An upload, from bytes to receipt. What came of its recordings is computed at once, or later by workers.
 
-A body that is refused leaves nothing behind, even where another, at the same instant, took its id. One that is accepted
-is on the disk, whole and as it came but for being sealed under its patient's key, before the database says that it is
-there. Where the rows then cannot be written, for whatever reason, the object is taken back; where that fails as well,
-or the process dies in between, an object is left that no row speaks of, which :mod:`konectom.workflows.sweeping`
-removes after a day. Sending again puts all right. The same session sent again, at once or years later, is the
-same session.
+A body that is refused makes no session, even where another, at the same instant, took its id; where consent lets them
+be kept, its bytes wait in quarantine (:mod:`konectom.workflows.holding`). One that is accepted is on the disk, whole
+and as it came but for being sealed under its patient's key, before the database says that it is there. Where the rows
+then cannot be written, for whatever reason, the object is taken back; where that fails as well, or the process dies in
+between, an object is left that no row speaks of, which :mod:`konectom.workflows.sweeping` removes after a day. Sending
+again puts all right. The same session sent again, at once or years later, is the same session.
 """
 
 from __future__ import annotations
@@ -13,17 +13,17 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
 import structlog
-from sqlalchemy.exc import IntegrityError, SQLAlchemyError
+from sqlalchemy.exc import IntegrityError
 
 from konectom import formats
 from konectom.errors import (
     BodyTooLarge,
     DigestConflict,
-    KonectomError,
     NotFound,
     NothingUsable,
     SessionIdTaken,
@@ -32,9 +32,10 @@ from konectom.errors import (
 from konectom.recording import Recording, Rejected, Session
 from konectom.storage.models import Device, SessionRow
 from konectom.workflows.collecting import Agreed
-from konectom.workflows.keep import Outcomes, keep_session, remove_orphan, times_of
+from konectom.workflows.holding import HOLDABLE, hold
+from konectom.workflows.keep import Outcomes, keep_session, log_outcomes, take_back, times_of
 from konectom.workflows.patient_keys import patient_key
-from konectom.workflows.process import Extracted, Failed, extract_session, log_outcomes
+from konectom.workflows.process import Extracted, Failed, extract_session
 from konectom.workflows.raw import SealedFile, SealedUpload, sealed_upload
 from konectom.workflows.receipts import session_receipt
 from konectom.workflows.services import Services
@@ -65,6 +66,7 @@ class Upload:
     encoding: str | None
     media_type: str | None
     digest: str
+    held_since: datetime | None = None
 
 
 def ingest_session(
@@ -84,7 +86,9 @@ def ingest_session(
     :class:`DigestConflict` and :class:`SessionIdTaken` where the id stands for something else, :class:`NotFound`
     for a patient or device that does not exist; :class:`~konectom.errors.ConsentMissing`,
     :class:`~konectom.errors.ConsentWithdrawn` and :class:`~konectom.errors.PatientRestricted` where data of a type may
-    not be collected. What is stored already is answered by its receipt, whatever was decided since.
+    not be collected. What is stored already is answered by its receipt, whatever was decided since. The ``context`` of
+    an error that :data:`HOLDABLE` names tells as ``kept`` under which id the bytes are in quarantine, None if they are
+    not.
     """
     most = services.settings.max_body_bytes
     if len(body) > most:
@@ -98,18 +102,27 @@ def ingest_session(
         media_type=media_type,
         digest=hashlib.sha256(body).hexdigest(),
     )
+    try:
+        return receive(services, upload, body)
+    except HOLDABLE as error:
+        error.context["kept"] = hold(services, upload, body, error)
+        raise
+
+
+def receive(services: Services, upload: Upload, body: bytes) -> Ingested:
+    """Keep a session, or raise as :func:`ingest_session` does, and hold nothing."""
     agreed, receipt = stored_receipt(services, upload)
     if receipt is not None:
         return Ingested(False, receipt)
     later = services.settings.processing == "workers"
     understand = formats.outline if later else formats.read
-    session = understand(body, encoding=encoding, media_type=media_type, limits=services.settings.limits)
+    session = understand(body, encoding=upload.encoding, media_type=upload.media_type, limits=services.settings.limits)
     require_fit(upload, agreed, session)
-    outcomes = None if later else extract_session(session)
+    outcomes = None if later else _computed(session)
     if outcomes is not None:
         _refuse_if_nothing_usable(outcomes)
     with services.db.read() as db:
-        sealed = sealed_upload(patient_key(services, db, patient_id), body)
+        sealed = sealed_upload(patient_key(services, db, upload.patient_id), body)
     return store(services, upload, sealed, session, outcomes)
 
 
@@ -137,8 +150,17 @@ def store(
         sealed.keep(services.objects)
         return _keep(services, upload, sealed, session, outcomes)
     except BaseException:
-        _take_back(services, sealed)
+        take_back(services, sealed)
         raise
+
+
+def _computed(session: Session) -> Outcomes | None:
+    """Return what comes of a session; None where there is too little memory for it just now, so that it has to wait."""
+    try:
+        return extract_session(session)
+    except MemoryError:
+        log.error("session.postponed", reason="MemoryError")
+        return None
 
 
 def _id_at(form: str) -> str | None:
@@ -189,14 +211,6 @@ def _keep(
                 raise
     _tell(upload, session, outcomes)
     return Ingested(True, get_session(services, upload.session_id))
-
-
-def _take_back(services: Services, sealed: SealedUpload | SealedFile) -> None:
-    """Remove the object of an upload that failed, unless a session refers to it: another's, or this one after all."""
-    try:
-        remove_orphan(services, sealed.name)
-    except (KonectomError, SQLAlchemyError) as error:  # what failed before stands; the object is left for the sweep
-        log.warning("object.orphaned", reason=type(error).__name__)
 
 
 def _refuse_if_nothing_usable(outcomes: Sequence[Recording | Extracted | Rejected | Failed]) -> None:

@@ -15,10 +15,11 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
+from uuid import UUID
 
-from konectom.errors import StoreUnavailable
+from konectom.errors import NotFound, StoreUnavailable
 from konectom.security.sealing import Unsealed, seal, seal_pieces, unseal, unseal_pieces
-from konectom.storage.models import SessionRow
+from konectom.storage.models import QuarantineRow, SessionRow
 from konectom.storage.objects import ObjectStore
 from konectom.workflows.patient_keys import patient_key
 from konectom.workflows.services import Services
@@ -52,21 +53,40 @@ class SealedFile:
         objects.put_file(self.name, self.path)
 
 
+@dataclass(frozen=True, slots=True)
+class Raw:
+    """The bytes of an upload as they came, and how they were declared."""
+
+    body: bytes
+    media_type: str | None
+    encoding: str | None
+    digest: str
+    patient_id: UUID
+
+    @classmethod
+    def of(cls, services: Services, row: SessionRow | QuarantineRow) -> Raw:
+        """Return the upload of a row; raises as :func:`raw_bytes` does."""
+        return cls(raw_bytes(services, row), row.media_type, row.encoding, row.digest, row.patient_id)
+
+
 def sealed_upload(key: bytes, body: bytes) -> SealedUpload:
     """Return an upload sealed under its patient's key: the same bytes of the same patient are the same object."""
     data = seal(key, PURPOSE, body)
     return SealedUpload(hashlib.sha256(data).hexdigest(), data)
 
 
-def raw_bytes(services: Services, session: SessionRow) -> bytes:
-    """Return a session's bytes as they were uploaded, still compressed.
+def raw_bytes(services: Services, row: SessionRow | QuarantineRow) -> bytes:
+    """Return the bytes of an upload as they came, still compressed.
 
-    Raises :class:`~konectom.errors.KeyDestroyed` where the patient was erased,
+    Raises :class:`~konectom.errors.NotFound` for one in quarantine that is not held any more,
+    :class:`~konectom.errors.KeyDestroyed` where the patient was erased,
     :class:`~konectom.errors.StoreUnavailable` (its :class:`~konectom.errors.SealBroken`) where the bytes are damaged.
     """
+    if row.object is None:
+        raise NotFound("the bytes are not held any more")
     with services.db.read() as db:
-        key = patient_key(services, db, session.patient_id)
-    return unseal(key, PURPOSE, services.objects.get(session.object))
+        key = patient_key(services, db, row.patient_id)
+    return unseal(key, PURPOSE, services.objects.get(row.object))
 
 
 @contextmanager

@@ -23,7 +23,17 @@ from konectom.storage.models.access import (
 )
 from konectom.storage.models.audit import AuditHead, AuditRow
 from konectom.storage.models.base import NAMES, SECRET, Base, Json
-from konectom.storage.models.data import Blob, CatalogueRow, MeasureRow, RecordingRow, ResultRow, ScoreRow, SessionRow
+from konectom.storage.models.data import (
+    Arrival,
+    Blob,
+    CatalogueRow,
+    MeasureRow,
+    QuarantineRow,
+    RecordingRow,
+    ResultRow,
+    ScoreRow,
+    SessionRow,
+)
 from konectom.storage.models.following import Alert, NoiseRow, Observation, ObservedRow, Review, Schedule
 from konectom.storage.models.people import (
     Consent,
@@ -51,6 +61,7 @@ __all__ = [
     "NAMES",
     "SECRET",
     "Alert",
+    "Arrival",
     "AuditHead",
     "AuditRow",
     "Base",
@@ -77,6 +88,7 @@ __all__ = [
     "ObservedRow",
     "Patient",
     "PatientKey",
+    "QuarantineRow",
     "RecordingRow",
     "RecoveryCode",
     "Renewal",
