@@ -12,6 +12,7 @@ from konectom.workflows.large import compute_large_soon, large_waiting
 from konectom.workflows.left_behind import MOST, compute_or_log, waiting_sessions
 from konectom.workflows.services import Services
 from konectom.workflows.tries import give_back
+from konectom.workflows.uploads.clearing import sweep_uploads
 
 log = structlog.get_logger()
 
@@ -49,6 +50,7 @@ class Rounds:
                 return
 
     def _round(self) -> None:
+        sweep_uploads(self.services)
         apart = large_waiting(self.services)
         if apart:
             compute_large_soon(self.services)
