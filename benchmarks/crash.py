@@ -11,6 +11,8 @@ truncated. See benchmarks/README.md for what is checked afterwards. Exit status 
 from __future__ import annotations
 
 import argparse
+import gzip
+import http.client
 import os
 import random
 import sys
@@ -18,6 +20,7 @@ import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
+from datetime import date
 from pathlib import Path
 from time import monotonic, sleep
 from typing import Any
@@ -122,8 +125,6 @@ def stores(database: int, store: int) -> dict[str, str]:
 
 
 def make_bucket(port: int) -> None:
-    import http.client
-
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
     connection.request("PUT", "/konectom")
     status = connection.getresponse().status
@@ -134,11 +135,7 @@ def make_bucket(port: int) -> None:
 
 def documents(cohort: list[Patient]) -> list[dict[str, Any]]:
     """Return sittings with quick tests."""
-    import gzip
-
     quantities = tuple(each for each in QUANTITIES if each.assessment in QUICK)
-    from datetime import date
-
     made = [
         upload(patient, visit, quantities)
         for patient in cohort[:4]
