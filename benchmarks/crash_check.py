@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from crash_clients import Sent
 from sqlalchemy import func, select
+from sqlalchemy.orm import Session as DbSession
 
 from konectom import formats
 from konectom.assessments.base import Result
@@ -95,24 +96,29 @@ def _check_whole(services: Services, found: Found) -> None:
         for status, count in db.execute(select(SessionRow.status, func.count()).group_by(SessionRow.status)):
             found.count(f"status {status}", count)
             found.require(status in ("processed", "rejected", "failed"), f"{count} sessions are {status}")
-        referring = [
-            column.table.c[column.name]
-            for table in Base.metadata.tables.values()
-            for column in table.columns
-            if any(key.column.table.name == Blob.__tablename__ for key in column.foreign_keys)
-        ]
-        spoken_of: set[str] = set()
-        for column in referring:
-            spoken_of |= set(db.scalars(select(column).where(column.is_not(None))))
-        blobs = set(db.scalars(select(Blob.object)))
-        found.require(blobs == spoken_of, f"{len(blobs ^ spoken_of)} rows of blobs belong to nothing")
-        missing = [name for name in blobs if not services.objects.exists(name)]
-        found.require(not missing, f"{len(missing)} objects are missing")
-        found.count("objects", len(blobs))
-        lost = db.scalar(
-            select(func.count()).select_from(RecordingRow).where(RecordingRow.session_id.not_in(select(SessionRow.id)))
-        )
-        found.require(lost == 0, f"{lost} recordings belong to no session")
+        belonging(services, db, found)
     report = verify(services, rows=True)
     found.count("audit entries", report.entries)
     found.require(report.sound, f"the audit is not sound: {report.faults[:3]}")
+
+
+def belonging(services: Services, db: DbSession, found: Found) -> None:
+    """Require that each row and object belongs to something, and that none is missing."""
+    referring = [
+        column.table.c[column.name]
+        for table in Base.metadata.tables.values()
+        for column in table.columns
+        if any(key.column.table.name == Blob.__tablename__ for key in column.foreign_keys)
+    ]
+    spoken_of: set[str] = set()
+    for column in referring:
+        spoken_of |= set(db.scalars(select(column).where(column.is_not(None))))
+    blobs = set(db.scalars(select(Blob.object)))
+    found.require(blobs == spoken_of, f"{len(blobs ^ spoken_of)} rows of blobs belong to nothing")
+    missing = [name for name in blobs if not services.objects.exists(name)]
+    found.require(not missing, f"{len(missing)} objects are missing")
+    found.count("objects", len(blobs))
+    lost = db.scalar(
+        select(func.count()).select_from(RecordingRow).where(RecordingRow.session_id.not_in(select(SessionRow.id)))
+    )
+    found.require(lost == 0, f"{lost} recordings belong to no session")
