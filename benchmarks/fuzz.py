@@ -119,14 +119,18 @@ class Target:
     def left_behind(self) -> list[str]:
         """Return what belongs to nothing."""
         from crash_check import Found, belonging
+        from sqlalchemy import select
+
+        from konectom.storage.models import Blob
 
         found = Found()
         with self.services.db.read() as db:
             belonging(self.services, db, found)
-        root = self.services.settings.data_dir / "objects"
-        stray = [each for each in (root / "incoming").rglob("*") if each.is_file()]
-        if stray:
-            found.faults.append(f"{len(stray)} temporary objects were left")
+            known = set(db.scalars(select(Blob.object)))
+        files = {each.name for each in (self.services.settings.data_dir / "objects").rglob("*") if each.is_file()}
+        found.require(files == known, f"{len(files ^ known)} files of the object store belong to nothing")
+        temporary = self.services.settings.data_dir / "temporary"
+        found.require(not any(temporary.iterdir()), "temporary files were left")
         return found.faults
 
 

@@ -237,6 +237,7 @@ def bombs() -> dict[str, bytes]:
     if not _bombs:
         zeros = bytes(64 * 1024 * 1024)
         inner = gzip.compress(zeros, 9, mtime=0)
+        wide = b'{"schema":"konectom.session/1","x":[' + b"0," * 20_000_000
         _bombs.update(
             {
                 "gzip of zeros": inner,
