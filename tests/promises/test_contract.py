@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from datetime import timedelta
+from itertools import cycle
 from typing import Any
 
 import pytest
@@ -25,8 +26,9 @@ from konectom import logs
 from konectom.app import create_app
 from konectom.workflows.service_tokens import ALL, issue_service_token
 from tests.conftest import People
+from tests.world import user
 
-EXAMPLES = int(os.environ.get("KONECTOM_TEST_CONTRACT_EXAMPLES", "3"))
+EXAMPLES = int(os.environ.get("KONECTOM_TEST_CONTRACT_EXAMPLES", "4"))
 """How many requests are made up for an operation, beside those that follow from the document alone."""
 
 CONFIG = """
@@ -52,23 +54,24 @@ def described(installed: Any, tmp_path_factory: pytest.TempPathFactory) -> Itera
     token = issue_service_token(
         services, name="contract", permissions=[ALL], study_id=study, lifetime=timedelta(days=300)
     ).token
+    staff = [user(services, "administrator")[1], user(services, "study_manager", study=study)[1]]
     app = create_app(services=services)
     logs.configure("console", level=50)
     schema = schemathesis.openapi.from_wsgi("/openapi.json", app, config=SchemathesisConfig.from_str(CONFIG))
-    schema.config.headers = {"Authorization": f"Bearer {token}"}
-    yield schema
+    yield schema, cycle([token, *staff])
     structlog.reset_defaults()
     services.close()
 
 
 @pytest.mark.parametrize("mode", [GenerationMode.POSITIVE, GenerationMode.NEGATIVE], ids=["allowed", "forbidden"])
 def test_the_interface_is_what_its_document_says(described: Any, mode: GenerationMode) -> None:
+    document, tokens = described
     wrong: dict[str, str] = {}
-    operations = [each.ok() for each in described.get_all_operations()]
+    operations = [each.ok() for each in document.get_all_operations()]
     assert len(operations) > 100
     for operation in operations:
         try:
-            _try(operation, mode)
+            _try(operation, mode, tokens)
         except FailureGroup as failures:
             wrong[operation.label] = "; ".join(f"{each.title}: {each.message}" for each in failures.exceptions)
         except Unsatisfiable:  # there is nothing that its document forbids
@@ -76,13 +79,13 @@ def test_the_interface_is_what_its_document_says(described: Any, mode: Generatio
     assert wrong == {}
 
 
-def _try(operation: Any, mode: GenerationMode) -> None:
+def _try(operation: Any, mode: GenerationMode, tokens: Iterator[str]) -> None:
     @given(case=operation.as_strategy(generation_mode=mode))
     @settings(
         max_examples=EXAMPLES, deadline=None, derandomize=True, database=None, suppress_health_check=list(HealthCheck),
         phases=[Phase.explicit, Phase.generate],
     )  # fmt: skip
     def attempt(case: Any) -> None:
-        case.call_and_validate()
+        case.call_and_validate(headers={"Authorization": f"Bearer {next(tokens)}"})
 
     attempt()
