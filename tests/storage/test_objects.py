@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from konectom.errors import NotFound, SettingInvalid, StoreUnavailable
-from konectom.storage.objects import files as objects
 from konectom.storage.objects import FileObjectStore, open_store
+from konectom.storage.objects import files as objects
 
 DATA = b"what the phone sent"
 DIGEST = hashlib.sha256(DATA).hexdigest()
