@@ -84,11 +84,11 @@ def test_threads_that_send_different_bytes_under_one_id(services, patient, probe
     assert sum(isinstance(each, DigestConflict) for each in all_sent) == THREADS - 1
     assert [count(services, model) for model in (SessionRow, Blob, ResultRow)] == [1, 1, 1]
     # What was refused left nothing behind, and what was kept is whole.
-    (kept,) = [each for each in all_sent if not isinstance(each, DigestConflict)]
+    (accepted,) = [each for each in all_sent if not isinstance(each, DigestConflict)]
     with services.db.read() as db:
         row = db.get(SessionRow, session_id)
     assert [file.name for file in kept(services)] == [row.object]
-    assert f"sha256:{sha256(raw_bytes(services, row)).hexdigest()}" == kept.receipt["digest"]
+    assert f"sha256:{sha256(raw_bytes(services, row)).hexdigest()}" == accepted.receipt["digest"]
 
 
 def test_bytes_that_another_session_has_stay_when_they_lose_a_race(services, patient, probe, monkeypatch):
