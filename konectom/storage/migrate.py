@@ -61,6 +61,41 @@ def upgrade(url: str) -> None:
                 raise MigrationNeeded(f"the migration would break references, and was not made: {broken[:3]}")
 
 
+def downgrade(url: str, revision: str) -> None:
+    """Take the database back to an earlier schema (``base``: to none), in one transaction; what it alone held is lost.
+
+    Raises :class:`MigrationNeeded` where the revision is not an earlier one, or a migration refuses to be undone.
+    """
+    with _connection(url) as connection:
+        if connection.dialect.name == "postgresql":
+            connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": UPGRADE_LOCK})
+        current = MigrationContext.configure(connection).get_current_revision()
+        _refuse_later(current)
+        if revision != "base" and revision not in _earlier(current):
+            raise MigrationNeeded(f"the database is at {current or 'no revision'}; {revision} is no earlier one")
+        try:
+            command.downgrade(_config(connection), revision)
+        except CommandError as refused:
+            raise MigrationNeeded(str(refused)) from refused
+
+
+def _earlier(current: str | None) -> set[str]:
+    """Return the revisions that come before one."""
+    if current is None:
+        return set()
+    walked = ScriptDirectory.from_config(_config()).walk_revisions("base", current)
+    return {script.revision for script in walked} - {current}
+
+
+def rows_held(url: str) -> int:
+    """Return how many rows the tables hold, apart from what every installation has."""
+    with _connection(url) as connection:
+        tables = set(inspected(connection).get_table_names()) - {"alembic_version", AuditHead.__tablename__}
+        quote = connection.dialect.identifier_preparer.quote
+        asked = (f"SELECT count(*) FROM {quote(table)}" for table in sorted(tables))  # noqa: S608
+        return sum(connection.exec_driver_sql(each).scalar_one() for each in asked)
+
+
 def current_revision(url: str) -> str | None:
     """Return the revision that the database is at, None where it was never set up."""
     with _connection(url) as connection:
