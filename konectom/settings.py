@@ -125,6 +125,16 @@ def _text(help: str, *, secret: bool = False) -> Setting[str]:
     return Setting("text", parse, "", help, secret=secret)
 
 
+def _place(help: str) -> Setting[str]:
+    def parse(text: str) -> str:
+        found = re.fullmatch(r"(?:[A-Za-z0-9.-]+|\[[0-9A-Fa-f:.]+\]):([0-9]{1,5})", text)
+        if text and (found is None or int(found[1]) > 65535):
+            raise ValueError("must be HOST:PORT, such as 127.0.0.1:9464")
+        return text
+
+    return Setting("host and port", parse, "", help)
+
+
 def _origin(default: str, help: str) -> Setting[str]:
     def parse(text: str) -> str:
         if not re.fullmatch(r"https?://([A-Za-z0-9.-]+|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?/?", text):
@@ -192,6 +202,12 @@ class Settings:
     )
     processing_tries = _count("5", "How often a session is computed that ends the process before it is parked.")
     processing_time_limit = _duration("15 min", "After what time a session that is being computed is tried again.")
+    min_free_bytes = _count(
+        "536_870_912",
+        "How much room must be left, where the database is and in a store that is a directory, for uploads to be "
+        "accepted. What is left is for all else: to write what is under way, to log in, to erase.",
+        least=0,
+    )
     max_body_bytes = _count("33_554_432", "Largest request body, as it comes over the network.")
     max_inflated_bytes = _count("134_217_728", "Largest request body once decompressed.")
     max_inflation_ratio = _count("100", "How many times its size a compressed body may become.")
@@ -260,6 +276,10 @@ class Settings:
         "How many proxies stand before the server. So many entries at the end of X-Forwarded-For, -Proto and -Host are "
         "believed, and no more.",
         least=0,
+    )
+    metrics_address = _place(
+        "Where a `konectom worker` tells its figures to Prometheus, as HOST:PORT; they name nobody, and no token is "
+        "asked for. The server tells its own at `/metrics`, with a token. See operations.md."
     )
     log_format = _choice("console", "How the log is written: for people, or one JSON object a line.", "console", "json")
 

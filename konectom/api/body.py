@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from datetime import timedelta
 
-from flask import Flask, request
+from flask import Flask, g, request
 
 from konectom.api.deadlines import DEADLINES
 from konectom.api.errors import BodyIncomplete, BodyStalled
@@ -59,6 +59,7 @@ def received_body(max_bytes: int, within: timedelta = METADATA_WITHIN) -> bytes:
             if isinstance(error, MemoryError):
                 raise
             raise BodyIncomplete("the chunks of the body cannot be told apart; send it again") from error
+    g.received_bytes = len(body)
     if len(body) > max_bytes:
         raise _too_large(max_bytes)
     if declared is not None and len(body) < declared:

@@ -16,7 +16,7 @@ What HTTP itself refuses, before a workflow is asked, joins the tree of :mod:`ko
 from __future__ import annotations
 
 import structlog
-from flask import Flask, Response, current_app, request
+from flask import Flask, Response, current_app, g, request
 from werkzeug.exceptions import (
     BadRequest,
     ClientDisconnected,
@@ -29,11 +29,14 @@ from werkzeug.exceptions import NotFound as WerkzeugNotFound
 
 from konectom.api.json import encode
 from konectom.api.requests import request_id
-from konectom.errors import BodyTooLarge, KonectomError, NotAuthenticated, NotFound
+from konectom.errors import BodyTooLarge, KonectomError, NotAuthenticated, NotFound, StoreFull
 
 PROBLEM_TYPE = "application/problem+json"
 RETRY_AFTER_S = 10
 """How long a client should wait before it asks a server again whose storage is away."""
+
+RETRY_WHEN_FULL_S = 60
+"""The same of one that is full: somebody has to make room."""
 
 _LOG = structlog.get_logger("konectom.api")
 
@@ -99,10 +102,11 @@ def problem(error: KonectomError) -> Response:
     told |= {name: value for name, value in error.as_dict().items() if name not in told}
     if error.status == 500 or error.private:
         # What exactly failed is for the operator's log; the caller learns the kind of failure and the request's id.
-        told = {name: told[name] for name in ("type", "title", "status", "code")}
+        told = {name: told[name] for name in ("type", "title", "status", "code", "checks") if name in told}
         told["detail"] = (type(error).__doc__ or error.title).splitlines()[0]
     if error.status == 500:
         _LOG.error("request.failed", code=error.code, detail=error.detail, exc_info=error.__cause__ or error)
+    g.refusal = error.code
     told |= {"instance": request.path, "request_id": request_id()}
     response = current_app.response_class(encode(told), error.status, mimetype=PROBLEM_TYPE)
     if isinstance(error, NotAuthenticated):
@@ -112,7 +116,7 @@ def problem(error: KonectomError) -> Response:
     if error.status == 503:
         cause = getattr(error.__cause__, "orig", error.__cause__)
         _LOG.warning("request.unserved", code=error.code, detail=error.detail, cause=str(cause or ""))
-        response.headers["Retry-After"] = str(RETRY_AFTER_S)
+        response.headers["Retry-After"] = str(RETRY_WHEN_FULL_S if isinstance(error, StoreFull) else RETRY_AFTER_S)
     return response
 
 

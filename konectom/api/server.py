@@ -12,6 +12,8 @@ import threading
 from importlib import import_module
 from typing import Any
 
+from konectom.api import counting_together
+
 APPLICATION = "konectom.app:create_app()"
 
 bind = "127.0.0.1:8000"
@@ -47,10 +49,21 @@ errorlog = "-"
 
 
 def on_starting(_arbiter: Any) -> None:
-    """Keep to ourselves which server this is; the workers inherit it."""
+    """Keep to ourselves which server this is, and say where its processes count together; they inherit both."""
     from gunicorn.http import wsgi  # type: ignore[import-untyped]
 
     wsgi.SERVER = "konectom"
+    counting_together.begin()
+
+
+def child_exit(_arbiter: Any, worker: Any) -> None:
+    """Forget what a process that ended had in hand at the moment; what it counted stays."""
+    counting_together.forget(worker.pid)
+
+
+def on_exit(_arbiter: Any) -> None:
+    """Remove what the processes counted."""
+    counting_together.end()
 
 
 def post_worker_init(_worker: Any) -> None:

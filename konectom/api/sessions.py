@@ -30,8 +30,11 @@ from konectom.errors import (
     NotJson,
     PatientRestricted,
     SessionIdTaken,
+    StoreFull,
+    StoreUnavailable,
 )
 from konectom.workflows.ingest import ingest_session
+from konectom.workflows.room import require_room
 from konectom.workflows.sessions import get_session, list_sessions
 
 sessions = Resource("sessions", __name__, description="Sittings uploaded by phones.")
@@ -52,10 +55,12 @@ PLACE = DIGEST | {"Location": {"schema": {"type": "string"}, "description": "The
 @sessions.refuses(EncodingUnsupported, FormatUnknown)
 @sessions.refuses(ConsentMissing, ConsentWithdrawn, PatientRestricted)
 @sessions.refuses(FieldInvalid, LengthMismatch, NothingUsable)
+@sessions.refuses(StoreUnavailable, StoreFull)
 @sessions.doc(requestBody=upload.request_body())
 def put_session(session_id: UUID, patient: UUID | None = None, encoding: str | None = None) -> Any:
     """Hand over a session; safe to repeat until it is answered."""
     patient_id, device_id = uploader(patient)
+    require_room(services())  # before a byte of the body is taken
     settings = services().settings
     kept = ingest_session(
         services(),

@@ -27,7 +27,8 @@ from sqlalchemy.exc import DBAPIError, InternalError, OperationalError, Programm
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm import Session
 
-from konectom.errors import MigrationNeeded, StoreUnavailable, TooSlow
+from konectom.errors import MigrationNeeded, StoreFull, StoreUnavailable, TooSlow
+from konectom.metrics import CONNECTIONS
 from konectom.storage.audit import TRAIL, audit
 from konectom.storage.audit_trail import Trail
 from konectom.storage.guard import guard
@@ -51,6 +52,9 @@ WRITES = "konectom_writes"
 WITHIN = "konectom_within"
 CANCELLED = "57014"
 """What PostgreSQL says where a statement took too long."""
+
+FULL = ("53100", "SQLITE_FULL")
+"""What the databases say where there is no room to write."""
 
 READ_ONLY = "25006"
 """What PostgreSQL says where it is a replica or was told to keep still; it does not count that as operational."""
@@ -86,6 +90,7 @@ class Database:
                     if self._engine is not None:
                         self._engine.dispose(close=False)  # the parent still uses these connections
                     self._engine, self._pid = open_engine(self.url, within=self.within), os.getpid()
+                    _count_connections(self._engine)
         return self._engine
 
     @contextmanager
@@ -133,6 +138,8 @@ class Database:
                 raise TooSlow("the database was stopped at its limit of time; ask for less") from error
             if _schema_is_another(error):
                 raise MigrationNeeded("the database has another schema; run: konectom db upgrade") from error
+            if _is_full(error):
+                raise StoreFull("there is no room left for the database") from error
             if isinstance(error, OperationalError) or getattr(error.orig, "sqlstate", None) == READ_ONLY:
                 raise StoreUnavailable("the database cannot be used at present") from error
             raise
@@ -200,6 +207,12 @@ def open_engine(url: str, *, foreign_keys: bool = True, within: timedelta | None
     return engine
 
 
+def _count_connections(engine: Engine) -> None:
+    """Tell the metrics how many connections are at work."""
+    event.listen(engine, "checkout", lambda *_: CONNECTIONS.add(1))
+    event.listen(engine, "checkin", lambda *_: CONNECTIONS.add(-1))
+
+
 def _watch(engine: Engine) -> None:
     """Let SQLite stop a statement of a reading session when its time is over."""
 
@@ -245,6 +258,11 @@ def _was_stopped(error: DBAPIError) -> bool:
     return getattr(error.orig, "sqlstate", None) == CANCELLED or (
         getattr(error.orig, "sqlite_errorname", None) == "SQLITE_INTERRUPT"
     )
+
+
+def _is_full(error: DBAPIError) -> bool:
+    said = getattr(error.orig, "sqlstate", None) or getattr(error.orig, "sqlite_errorname", None)
+    return said in FULL
 
 
 def _dumps(value: Any) -> str:

@@ -20,9 +20,13 @@ from typing import Protocol
 
 import structlog
 
-from konectom.errors import NotFound, SettingInvalid, StoreUnavailable
+from konectom.errors import NotFound, SettingInvalid, StoreFull, StoreUnavailable
+from konectom.metrics import measured
 
 log = structlog.get_logger()
+
+NO_ROOM = {errno.ENOSPC, errno.EDQUOT}
+"""What a file system says that is full, or where the account's share of it is."""
 
 _NO_HARD_LINKS = {errno.EPERM, errno.ENOTSUP, errno.ENOSYS, errno.EMLINK}
 
@@ -51,6 +55,9 @@ class ObjectStore(Protocol):
     def ping(self) -> None:
         """Raise :class:`StoreUnavailable` unless objects can be written."""
 
+    def room(self) -> int | None:
+        """Return how many bytes are free, None where that is not to be known."""
+
 
 class FileObjectStore:
     """Objects as files ``sha256/ab/cd/<digest>`` below ``root``, readable by their owner only."""
@@ -58,6 +65,7 @@ class FileObjectStore:
     def __init__(self, root: Path) -> None:
         self.root = root
 
+    @measured("put")
     def put(self, digest: str, data: bytes) -> bool:
         """Keep ``data`` durably; tell whether it was new. An object of the wrong size is written again."""
         place = self._place(digest)
@@ -90,6 +98,7 @@ class FileObjectStore:
         _flush_directory(place.parent)
         return created
 
+    @measured("get")
     def get(self, digest: str) -> bytes:
         """Return the bytes, compared with their digest."""
         place = self._place(digest)
@@ -107,6 +116,7 @@ class FileObjectStore:
         """Tell whether the object is kept here."""
         return _size(self._place(digest)) is not None
 
+    @measured("delete")
     def delete(self, digest: str) -> None:
         """Remove the object, if it is here, and what writes of it that were cut off left; its directories stay."""
         place = self._place(digest)
@@ -137,11 +147,15 @@ class FileObjectStore:
         """Raise :class:`StoreUnavailable` unless the directory can be written and has room."""
         with _telling():
             _make_directory(self.root)
-            room = os.statvfs(self.root)
         if not os.access(self.root, os.W_OK | os.X_OK):
             raise StoreUnavailable("the object store cannot be written")
-        if room.f_bavail == 0:
-            raise StoreUnavailable("the object store is full")
+        if self.room() == 0:
+            raise StoreFull("the object store is full")
+
+    def room(self) -> int:
+        """Return how many bytes are free for this account."""
+        with _telling():
+            return free_bytes(self.root)
 
     def _place(self, digest: str) -> Path:
         if not re.fullmatch("[0-9a-f]{64}", digest):
@@ -155,6 +169,16 @@ def open_store(url: str) -> ObjectStore:
     if scheme != "file" or not rest.startswith("/"):
         raise SettingInvalid("the object store's address must be file:// and an absolute directory")
     return FileObjectStore(Path(rest))
+
+
+def free_bytes(path: Path) -> int:
+    """Return how many bytes are free for this account where ``path`` is, or will be once it is made."""
+    while True:
+        try:
+            room = os.statvfs(path)
+            return room.f_bavail * room.f_frsize
+        except FileNotFoundError:
+            path = path.parent
 
 
 def _name(temporary: Path, place: Path, *, replace: bool) -> bool:
@@ -235,4 +259,7 @@ def _telling() -> Iterator[None]:
     except FileNotFoundError:
         raise
     except OSError as error:
-        raise StoreUnavailable(f"the object store cannot be used: {error.strerror}") from error
+        told = f"the object store cannot be used: {error.strerror}"
+        if error.errno in NO_ROOM:
+            raise StoreFull(told) from error
+        raise StoreUnavailable(told) from error

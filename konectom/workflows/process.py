@@ -8,9 +8,10 @@ from typing import Any
 
 import structlog
 
-from konectom.assessments import get_assessment
+from konectom.assessments import every_assessment, get_assessment
 from konectom.assessments.base import Result
 from konectom.errors import DataError
+from konectom.metrics import EXTRACTION_SECONDS, RECORDINGS
 from konectom.recording import Recording, Rejected, Session
 
 log = structlog.get_logger()
@@ -38,7 +39,7 @@ class Failed:
 def extract_session(session: Session) -> list[Extracted | Rejected | Failed]:
     """Return what came of each recording, in their order. One that cannot be used never costs the others."""
     return [
-        each if isinstance(each, Rejected) else extract_recording(each, index)
+        _counted(each if isinstance(each, Rejected) else extract_recording(each, index))
         for index, each in enumerate(session.recordings)
     ]
 
@@ -46,7 +47,9 @@ def extract_session(session: Session) -> list[Extracted | Rejected | Failed]:
 def extract_recording(recording: Recording, index: int) -> Extracted | Rejected | Failed:
     """Return the result of the session's recording number ``index``, or why there is none."""
     try:
-        return Extracted(recording, get_assessment(recording.assessment).run(recording))
+        assessment = get_assessment(recording.assessment)
+        with EXTRACTION_SECONDS.timed(assessment=assessment.name):
+            return Extracted(recording, assessment.run(recording))
     except DataError as error:
         _complete_pointer(error, recording, index)
         return Rejected(recording.assessment, error.as_dict())
@@ -67,6 +70,13 @@ def log_outcomes(outcomes: Sequence[Extracted | Rejected | Failed]) -> None:
         elif isinstance(each, Failed):
             name = each.recording.assessment
             log.error("recording.failed", index=index, assessment=name, exc_info=each.fault)
+
+
+def _counted(outcome: Extracted | Rejected | Failed) -> Extracted | Rejected | Failed:
+    """Tell the metrics what came of a recording; of a test that there is not, no name that somebody chose."""
+    told = outcome.assessment if isinstance(outcome, Rejected) else outcome.recording.assessment
+    RECORDINGS.add(assessment=told if told in every_assessment() else "none", outcome=type(outcome).__name__.lower())
+    return outcome
 
 
 def _complete_pointer(error: DataError, recording: Recording, index: int) -> None:
