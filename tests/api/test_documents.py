@@ -194,6 +194,29 @@ def test_ready(anybody):
     assert anybody.get("/readyz").json["status"] == "ok"
 
 
+def test_each_thing_that_is_needed_is_told_of(anybody, services, monkeypatch):
+    told = anybody.get("/readyz").json
+    names = ["database", "schema", "objects", "keys", "catalogues", "room"]
+    assert told == {"status": "ok", "checks": [{"name": name, "status": "ok"} for name in names]}
+    monkeypatch.setattr("konectom.workflows.room.free_bytes", lambda path: 0)
+    limited = anybody.get("/readyz")
+    assert (limited.status_code, limited.json["status"]) == (200, "limited")
+    assert limited.json["checks"][-1] == {
+        "name": "room",
+        "status": "failed",
+        "code": "store_full",
+        "detail": "too little room is left to accept uploads; what is sent later is taken",
+    }
+    path = services.settings.data_dir / "keys.json"
+    path.unlink()
+    refused = anybody.get("/readyz")
+    checks = {each["name"]: each for each in refused.json["checks"]}
+    assert refused.status_code == 503
+    assert checks["keys"]["code"] == "keys_missing"
+    assert checks["database"] == {"name": "database", "status": "ok"}
+    assert str(path.parent) not in refused.text
+
+
 def test_not_ready_without_the_tables(anybody, services):
     with services.db.write() as db:
         db.connection().exec_driver_sql("DROP TABLE alembic_version")
