@@ -57,7 +57,7 @@ def create_app(settings: Settings | None = None, *, services: Services | None = 
     app.extensions["konectom"] = services
     settings = services.settings
 
-    logs.configure(settings.log_format)
+    logs.configure(settings.log_format, texts=settings.mode == "development")
     metrics.turn_on()
     require_safe(settings)
     if settings.mode == "development":

@@ -153,6 +153,6 @@ def _translated(raised: HTTPException) -> KonectomError:
 
 def problem_of_bug(raised: Exception) -> Response:
     """Return what nobody foresaw as a failure of the server."""
-    failure = InternalError(f"{type(raised).__name__}: {raised}")
+    failure = InternalError(type(raised).__name__)  # what it says may quote what was sent
     failure.__cause__ = raised
     return problem(failure)

@@ -46,6 +46,7 @@ limit_request_field_size = 8190
 # The application logs each request itself, without addresses and ids of people.
 accesslog = None
 errorlog = "-"
+logger_class = "konectom.api.server_log.Log"
 
 
 def on_starting(_arbiter: Any) -> None:

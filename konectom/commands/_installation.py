@@ -50,7 +50,8 @@ def installation(*, changes: bool = False) -> Iterator[Services]:
     from konectom.workflows.services import Services
 
     settings = load_settings()
-    logs.configure(settings.log_format, level=logging.WARNING)  # what succeeds, the command itself tells
+    # What succeeds, the command itself tells.
+    logs.configure(settings.log_format, level=logging.WARNING, texts=settings.mode == "development")
     services, run, given = Services.open(settings), *_run()
     token = _RUN.set(run if not changes else None)
     try:

@@ -11,13 +11,16 @@ depends_on = None
 
 INSTANT = sa.DateTime(timezone=True)
 WAITING = sa.text("status = 'received'")
+PARKED = sa.text("status = 'parked'")
 
 
 def upgrade() -> None:
     _add_statuses()
+    _index_parked()
 
 
 def downgrade() -> None:
+    _drop_index_of_parked()
     _drop_statuses()
 
 
@@ -48,3 +51,11 @@ def _drop_statuses() -> None:
         session.drop_column("fault")
         session.drop_column("tried_at")
         session.drop_column("tries")
+
+
+def _index_parked() -> None:
+    op.create_index("ix_session_parked", "session", ["received_at"], sqlite_where=PARKED, postgresql_where=PARKED)
+
+
+def _drop_index_of_parked() -> None:
+    op.drop_index("ix_session_parked", "session")

@@ -15,6 +15,9 @@ from konectom.storage.types import Microseconds
 WAITING = text("status = 'received'")
 """Sessions that are not computed yet: few, whatever is stored."""
 
+PARKED = text("status = 'parked'")
+"""Sessions that were given up: fewer still, and somebody has to look at them."""
+
 
 class Blob(Base):
     """A sealed upload in the object store: the sha256 (hexadecimal) of the sealed bytes is its name there.
@@ -45,6 +48,7 @@ class SessionRow(Base):
         Index(None, "patient_id", "received_at", "id"),
         Index(None, "received_at", "id"),
         Index("ix_session_waiting", "received_at", sqlite_where=WAITING, postgresql_where=WAITING),
+        Index("ix_session_parked", "received_at", sqlite_where=PARKED, postgresql_where=PARKED),
     )
     UNAUDITED_COLUMNS = frozenset({"status", "tries", "tried_at", "fault"})  # they follow from the bytes and the code
 
