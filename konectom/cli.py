@@ -23,6 +23,7 @@ COMMANDS = (
     "demo",
     "serve",
     "db",
+    "doctor",
     "keys",
     "study",
     "site",

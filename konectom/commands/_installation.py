@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from konectom.workflows.services import Services
 
 
-OF_NO_PATIENT = ("audit", "db", "demo", "keys", "retention", "serve", "site", "study", "token", "user")
+OF_NO_PATIENT = ("audit", "db", "demo", "doctor", "keys", "retention", "serve", "site", "study", "token", "user")
 """Commands that show nothing of patients. Of all others the audit is told before they show anything."""
 
 
