@@ -1,18 +1,23 @@
 """What the server counts of itself, for Prometheus. No label names a person, a session, or anything that was sent.
 
 Counting begins with :func:`turn_on`. Before, as in a command that works offline, nothing is counted and nothing is
-imported for it. The processes of one server count into files of one directory (``PROMETHEUS_MULTIPROC_DIR``, which
-:mod:`konectom.api.server` makes), from which whichever is asked adds them up.
+imported for it. The processes of one server, or one worker, count into files of one private directory (the multiprocess
+mode of prometheus_client), from which whichever is asked adds them up. Who starts them makes the directory
+(:func:`begin_together`) and removes it; one that a server which was killed left behind is removed by the next one.
 """
 
 from __future__ import annotations
 
 import os
+import re
+import shutil
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache, wraps
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, ParamSpec, TypeVar
 
 if TYPE_CHECKING:
@@ -27,7 +32,9 @@ DIRECTORY = "PROMETHEUS_MULTIPROC_DIR"
 FAST = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 SLOW = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)
 
-_on = False
+_NAME = "konectom-metrics-"
+
+_on = bool(os.environ.get(DIRECTORY))  # one of several processes, that were started to count together
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +116,49 @@ def turn_on() -> None:
     _on = True
     for each in EVERY:
         _made(each)
+
+
+def begin_together() -> None:
+    """Make the directory, for our own account only, and name it to the processes that follow.
+
+    Before anything is counted here: prometheus_client decides when it is imported how it counts.
+    """
+    _remove_left_behind()
+    os.environ[DIRECTORY] = tempfile.mkdtemp(prefix=f"{_NAME}{os.getpid()}-")
+
+
+def forget(pid: int) -> None:
+    """Remove what a process that ended told of the moment: what it has in hand is nothing any more."""
+    directory = os.environ.get(DIRECTORY)
+    if directory:
+        for file in Path(directory).glob(f"gauge_live*_{pid}.db"):
+            file.unlink(missing_ok=True)
+
+
+def end_together() -> None:
+    """Remove the directory of this process, if it is its own."""
+    directory = Path(os.environ.get(DIRECTORY, ""))
+    if directory.name.startswith(f"{_NAME}{os.getpid()}-"):
+        shutil.rmtree(directory, ignore_errors=True)
+        del os.environ[DIRECTORY]
+
+
+def _remove_left_behind() -> None:
+    for left in Path(tempfile.gettempdir()).glob(f"{_NAME}*"):
+        found = re.match(rf"{_NAME}([0-9]+)-", left.name)
+        # Whose account it is, is asked of the entry itself: somebody may have laid a link there.
+        if found and left.lstat().st_uid == os.getuid() and not left.is_symlink() and not _lives(int(found[1])):
+            shutil.rmtree(left, ignore_errors=True)
+
+
+def _lives(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:  # somebody else's
+        return True
+    return True
 
 
 def measured(operation: str) -> Callable[[Callable[P, T]], Callable[P, T]]:

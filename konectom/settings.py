@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from konectom.formats.observations import ObservationLimits
 
 PREFIX = "KONECTOM_"
+IN_FILE = "_FILE"
+"""What follows a secret's variable where that names a file that holds it."""
 T = TypeVar("T")
 
 
@@ -338,6 +340,7 @@ def load_settings(environ: Mapping[str, str] | None = None, **overrides: Any) ->
     An empty variable counts as not set. Raises :class:`SettingInvalid`, which names the variable.
     """
     environ = os.environ if environ is None else environ
+    environ = _with_secrets_of_files(environ)
     known = {each.variable for each in SETTINGS}
     for variable in sorted(environ):
         if variable.startswith(PREFIX) and variable not in known:
@@ -357,6 +360,22 @@ def load_settings(environ: Mapping[str, str] | None = None, **overrides: Any) ->
         raise SettingInvalid(f"{PREFIX}PAGE_SIZE must not exceed {PREFIX}PAGE_SIZE_MAX", setting="page_size")
     _check_provider(values)
     return Settings(values)
+
+
+def _with_secrets_of_files(environ: Mapping[str, str]) -> dict[str, str]:
+    """Return the environment with the secrets of which it tells the file, in place of the files."""
+    told = dict(environ)
+    for each in SETTINGS:
+        file = told.pop(f"{each.variable}{IN_FILE}", "") if each.secret else ""
+        if not file:
+            continue
+        if told.get(each.variable):
+            raise SettingInvalid(f"{each.variable} and {each.variable}{IN_FILE} are both set", setting=each.name)
+        try:
+            told[each.variable] = Path(file).read_text(encoding="utf-8").strip()
+        except (OSError, UnicodeDecodeError) as error:
+            raise SettingInvalid(f"{each.variable}{IN_FILE}: {file} cannot be read", setting=each.name) from error
+    return told
 
 
 def _check_provider(values: Mapping[str, Any]) -> None:
@@ -423,7 +442,9 @@ def _page_row(row: Mapping[str, Any]) -> str:
 _PAGE_HEAD = """# Settings
 
 Each is an environment variable. An empty one counts as not set. A variable that begins with `KONECTOM_` and
-is none of these is refused, so that a misspelt one cannot go unnoticed. The values of secrets are never shown.
+is none of these is refused, so that a misspelt one cannot go unnoticed. The values of secrets are never shown. A secret
+may stand in a file instead, which the variable with `_FILE` behind it names:
+`KONECTOM_DATABASE_URL_FILE=/run/secrets/database`.
 
 | variable | type | default | meaning |
 |---|---|---|---|

@@ -12,7 +12,7 @@ import threading
 from importlib import import_module
 from typing import Any
 
-from konectom.api import counting_together
+from konectom import metrics
 
 APPLICATION = "konectom.app:create_app()"
 
@@ -54,17 +54,17 @@ def on_starting(_arbiter: Any) -> None:
     from gunicorn.http import wsgi  # type: ignore[import-untyped]
 
     wsgi.SERVER = "konectom"
-    counting_together.begin()
+    metrics.begin_together()
 
 
 def child_exit(_arbiter: Any, worker: Any) -> None:
     """Forget what a process that ended had in hand at the moment; what it counted stays."""
-    counting_together.forget(worker.pid)
+    metrics.forget(worker.pid)
 
 
 def on_exit(_arbiter: Any) -> None:
     """Remove what the processes counted."""
-    counting_together.end()
+    metrics.end_together()
 
 
 def post_worker_init(_worker: Any) -> None:

@@ -6,7 +6,6 @@ What gunicorn tells of a request that it could not read begins with who sent it;
 from __future__ import annotations
 
 import logging
-import os
 import re
 from typing import Any
 
@@ -14,6 +13,8 @@ import structlog
 from gunicorn.glogging import Logger  # type: ignore[import-untyped]
 
 from konectom import logs
+from konectom.errors import SettingInvalid
+from konectom.settings import load_settings
 
 _ADDRESS = re.compile(r" from ip=\S*?(?=:? |:?$)")
 
@@ -24,7 +25,11 @@ class Log(Logger):  # type: ignore[misc]
     def setup(self, cfg: Any) -> None:
         """Write through :mod:`konectom.logs`, whatever gunicorn would write to."""
         super().setup(cfg)
-        logs.configure(os.environ.get("KONECTOM_LOG_FORMAT") or "console")
+        try:
+            log_format = load_settings().log_format
+        except SettingInvalid:  # the processes that follow say so, and end
+            log_format = "console"
+        logs.configure(log_format)
         self.error_log.handlers = [Handler()]
 
     def reopen_files(self) -> None:

@@ -57,12 +57,14 @@ def exposition(services: Services) -> bytes:
 def told_at(services: Services, address: str) -> Iterator[int | None]:
     """Tell the figures of this process at ``HOST:PORT`` as long as the block runs; yield the port.
 
-    For a worker, which has no other address. No token is asked for, so that it must be one that only the monitoring
-    reaches; nothing of patients is told. Without an address nothing is opened.
+    For a worker, which has no other address, and all processes that it starts in the block. No token is asked for, so
+    that it must be one that only the monitoring reaches; nothing of patients is told. Without an address nothing is
+    opened.
     """
     if not address:
         yield None
         return
+    metrics.begin_together()
     from prometheus_client import start_http_server
 
     metrics.turn_on()
@@ -74,6 +76,7 @@ def told_at(services: Services, address: str) -> Iterator[int | None]:
         server.shutdown()
         server.server_close()
         thread.join()
+        metrics.end_together()
 
 
 def _together(services: Services) -> CollectorRegistry:

@@ -10,7 +10,8 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 from sqlalchemy import event
 
-from konectom.api import counting_together, server
+from konectom import metrics
+from konectom.api import server
 from konectom.metrics import DIRECTORY
 from konectom.settings import load_settings
 from konectom.storage.models import SessionRow
@@ -166,21 +167,21 @@ def directories_of(pid):
 
 @pytest.fixture
 def alone(monkeypatch, tmp_path):
-    monkeypatch.setattr(counting_together.tempfile, "tempdir", str(tmp_path))
+    monkeypatch.setattr(metrics.tempfile, "tempdir", str(tmp_path))
     monkeypatch.delenv(DIRECTORY, raising=False)
     yield tmp_path
     os.environ.pop(DIRECTORY, None)
 
 
 def test_what_a_killed_server_left_is_removed_by_the_next(alone):
-    ended = next(pid for pid in range(2**22, 2, -1) if not counting_together._lives(pid))
+    ended = next(pid for pid in range(2**22, 2, -1) if not metrics._lives(pid))
     (alone / f"konectom-metrics-{ended}-abc").mkdir()
     (alone / f"konectom-metrics-{os.getppid()}-abc").mkdir()
     (alone / "konectom-metrics-notes").mkdir()
     elsewhere = alone / "elsewhere"
     elsewhere.mkdir()
     (alone / f"konectom-metrics-{ended}-link").symlink_to(elsewhere)
-    counting_together.begin()
+    metrics.begin_together()
     own = Path(os.environ[DIRECTORY])
     left = {each.name for each in alone.iterdir()}
     assert left == {
@@ -200,7 +201,7 @@ def test_only_the_process_that_made_the_directory_removes_it(alone):
     other = alone / "konectom-metrics-1-abc"
     other.mkdir()
     os.environ[DIRECTORY] = str(other)
-    counting_together.end()
+    metrics.end_together()
     assert other.exists()
 
 

@@ -1,30 +1,46 @@
 """The figures of a worker, at an address of its own."""
 
-import http.client
-import threading
+import subprocess
+import sys
 
 from konectom.settings import load_settings
 from konectom.workflows.exposition import exposition, told_at
 
+WORKER = """
+import os, sys, threading, urllib.request
+from pathlib import Path
+from konectom.settings import load_settings
+from konectom.workflows.exposition import told_at
+from konectom.workflows.services import Services
 
-def ask(port):
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
-    connection.request("GET", "/metrics")
-    answer = connection.getresponse()
-    text = answer.read().decode()
-    connection.close()
-    return answer.status, text
+services = Services.open(load_settings({}, mode="development", data_dir=sys.argv[1]))
+with told_at(services, "127.0.0.1:0") as port:
+    directory = Path(os.environ["PROMETHEUS_MULTIPROC_DIR"])
+    for fork in (True, False):
+        child = "from konectom.metrics import RECORDINGS; RECORDINGS.add(2, assessment='tap', outcome='extracted')"
+        if not fork:
+            import subprocess
+            subprocess.run([sys.executable, "-c", child], check=True)
+        elif os.fork() == 0:
+            exec(child)
+            os._exit(0)
+        else:
+            os.wait()
+    print(urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics").read().decode())
+services.close()
+print("left:", directory.exists(), threading.active_count())
+"""
 
 
-def test_a_worker_tells_at_its_own_address(services):
-    before = threading.active_count()
-    with told_at(services, "127.0.0.1:0") as port:
-        status, text = ask(port)
-    assert status == 200
-    assert "konectom_database_up 1.0" in text
-    assert 'konectom_sessions{status="received"} 0.0' in text
-    assert "# TYPE konectom_recordings_total counter" in text
-    assert threading.active_count() == before
+def test_a_worker_tells_what_its_processes_counted_forked_or_started(services):
+    """In a process of its own: how it counts is settled when it begins."""
+    run = [sys.executable, "-W", "ignore", "-c", WORKER, str(services.settings.data_dir)]
+    done = subprocess.run(run, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "konectom_database_up 1.0" in done.stdout
+    assert 'konectom_sessions{status="received"} 0.0' in done.stdout
+    assert 'konectom_recordings_total{assessment="tap",outcome="extracted"} 4.0' in done.stdout
+    assert "left: False 1" in done.stdout
 
 
 def test_without_an_address_nothing_is_opened(services):
