@@ -14,14 +14,11 @@ from uuid import uuid4
 import structlog
 from flask import Flask, Response, g, request
 
-from konectom.metrics import REQUEST_SECONDS, REQUESTS, UPLOAD_BYTES, UPLOADS
+from konectom.metrics import REQUEST_SECONDS, REQUESTS
 
 REQUEST_ID_HEADER = "X-Request-Id"
 METHODS = frozenset({"GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE"})
 CLIENT_ID_HEADER = "X-Client-Request-Id"
-
-UPLOADS_AT = frozenset({"sessions.put_session"})
-"""Endpoints whose answers are counted as what came of an upload."""
 
 _TRACE = re.compile(r"(?!ff)[0-9a-f]{2}-(?!0{32})([0-9a-f]{32})-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}(-.*)?")
 _FOREIGN_ID = re.compile(r"[A-Za-z0-9._-]{8,64}")
@@ -88,8 +85,3 @@ def _count(rule: str, response: Response, took_s: float) -> None:
     method = request.method if request.method in METHODS else "other"
     REQUESTS.add(method=method, route=rule, status=str(response.status_code))
     REQUEST_SECONDS.observe(took_s, method=method, route=rule)
-    if request.endpoint in UPLOADS_AT and request.method == "PUT":
-        kept = {201: "created", 202: "received", 200: "repeated"}.get(response.status_code)
-        UPLOADS.add(outcome=kept or g.get("refusal", "other"))
-        if response.status_code in (201, 202):
-            UPLOAD_BYTES.add(g.get("received_bytes", 0))

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy import make_url
 
 from konectom.errors import StoreFull, StoreUnavailable
-from konectom.storage.objects import free_bytes
+from konectom.storage.objects.files import free_bytes
 
 if TYPE_CHECKING:
     from konectom.workflows.services import Services
