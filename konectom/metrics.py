@@ -77,7 +77,7 @@ REQUEST_SECONDS = Metric(
     SLOW,
 )  # fmt: skip
 UPLOADS = Metric("counter", "konectom_uploads", "Sessions handed over, by what they were answered.", ("outcome",))
-REFUSALS = Metric("counter", "konectom_refusals", "What was answered with an error, by its code.", ("code",))
+REFUSALS = Metric("counter", "konectom_refusals", "What was answered with an error, by its code.", ("error",))
 UPLOAD_BYTES = Metric("counter", "konectom_upload_bytes", "Bytes of sessions that were kept, as they came.")
 RECORDINGS = Metric(
     "counter", "konectom_recordings", "Recordings that were looked at, by what came of them.", ("assessment", "outcome")

@@ -126,7 +126,7 @@ def document_of(error: KonectomError, instance: str) -> dict[str, Any]:
         # What exactly failed is for the operator's log; the caller learns the kind of failure and the request's id.
         told = {name: told[name] for name in ("type", "title", "status", "code", "checks") if name in told}
         told["detail"] = (type(error).__doc__ or error.title).splitlines()[0]
-    REFUSALS.add(code=error.code)
+    REFUSALS.add(error=error.code)
     if error.status == 500:
         _LOG.error("request.failed", code=error.code, detail=error.detail, exc_info=error.__cause__ or error)
     if error.status == 503:

@@ -12,7 +12,7 @@ from sqlalchemy import func, select
 
 from konectom.app import create_app
 from konectom.settings import load_settings
-from konectom.storage import objects
+from konectom.storage.objects import files as objects
 from konectom.storage.models import Blob, RecordingRow, ResultRow, ScoreRow, SessionRow
 from konectom.workflows import room
 from konectom.workflows.enrolments import enrol_device
