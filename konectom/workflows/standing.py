@@ -12,7 +12,7 @@ from sqlalchemy import func, literal_column, select
 from sqlalchemy.orm import Session
 
 from konectom.errors import KonectomError
-from konectom.storage.models import AuditHead, Residue, SessionRow
+from konectom.storage.models import AuditHead, QuarantineRow, Residue, SessionRow
 from konectom.workflows.room import rooms
 from konectom.workflows.services import Services
 
@@ -63,6 +63,8 @@ def _of_database(services: Services, db: Session) -> Iterator[Figure]:
         yield Figure("konectom_sessions", "Sessions that wait, or were given up.", count, labels)
         yield Figure("konectom_session_oldest_seconds", "How long the oldest of them has been here.", age_s, labels)
     entries = db.scalar(select(func.max(AuditHead.seq)))
+    held = db.scalar(select(func.count()).where(QuarantineRow.state == "held"))
+    yield Figure("konectom_quarantine", "Uploads that were refused and are kept.", held or 0)
     left = db.scalar(select(func.count()).select_from(Residue))
     yield Figure("konectom_erasures_left", "What erasures still have to remove outside of the rows.", left or 0)
     yield Figure("konectom_audit_entries", "Entries of the audit: its head.", entries or 0)

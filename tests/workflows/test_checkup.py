@@ -11,6 +11,7 @@ from uuid import uuid4
 import pytest
 from sqlalchemy import select, text
 
+from konectom.errors import NotJson
 from konectom.storage.models import Erasure, Residue
 from konectom.workflows.checkup import CHECKS, FINDINGS, check_up, database, kept, machine
 from konectom.workflows.checkup.machine import file_system_of
@@ -247,6 +248,12 @@ def test_sessions_that_nobody_computes(services, found, stored, clock):
     assert found() == ["sessions_waiting"]
     change(services, "UPDATE session SET status = 'parked'")
     assert found() == ["sessions_parked"]
+
+
+def test_uploads_in_quarantine(services, found, people):
+    with pytest.raises(NotJson):
+        ingest_session(services, session_id=uuid4(), patient_id=people.patient(), body=b"{")
+    assert found() == ["uploads_quarantined"]
 
 
 def test_an_erasure_that_is_not_finished(services, found, people):

@@ -62,6 +62,7 @@ _DECLARED = (
     _error("audit_broken", "Run konectom audit verify, and find out who changed the database (docs/audit.md)."),
     _warning("sessions_waiting", "See that konectom worker runs, and its log; the sweep takes up what was left."),
     _warning("sessions_parked", "See why in the sessions' receipts; once mended: konectom reprocess."),
+    _warning("uploads_quarantined", "See why they were refused: konectom quarantine list; release or discard them."),
     _warning("erasure_unfinished", "See the log for erasure.unfinished: what an erasure has to remove is still there."),
 )
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from sqlalchemy import func, literal_column, select
 
 from konectom.errors import AuditBroken, KeysInvalid, KeysMissing, NotFound, StoreUnavailable
-from konectom.storage.models import Blob, Residue, SessionRow
+from konectom.storage.models import Blob, QuarantineRow, Residue, SessionRow
 from konectom.workflows.audit_check import anchor_of
 from konectom.workflows.checkup.findings import Finding
 from konectom.workflows.services import Services
@@ -103,6 +103,14 @@ def sessions(services: Services) -> Iterator[Finding]:
         yield Finding("sessions_waiting", f"{count} sessions wait for more than {WAITED.seconds // 60} minutes")
     if parked:
         yield Finding("sessions_parked", f"{parked} sessions were given up")
+
+
+def quarantine(services: Services) -> Iterator[Finding]:
+    """Find uploads that were refused, and are kept until somebody decides."""
+    with services.db.read() as db:
+        count = db.scalar(select(func.count()).where(QuarantineRow.state == "held")) or 0
+    if count:
+        yield Finding("uploads_quarantined", f"{count} uploads are in quarantine")
 
 
 def erasures(services: Services) -> Iterator[Finding]:

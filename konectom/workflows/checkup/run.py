@@ -50,6 +50,7 @@ CHECKS = (
     Check("objects", lambda services, plan: kept.objects(services, plan.sample), "store_unusable"),
     Check("orphans", lambda services, plan: kept.orphans(services, plan.quick), "store_unusable"),
     Check("sessions", lambda services, _: kept.sessions(services), "database_unusable"),
+    Check("quarantine", lambda services, _: kept.quarantine(services), "database_unusable"),
     Check("erasures", lambda services, _: kept.erasures(services), "database_unusable"),
 )
 """In the order in which one lack explains the next."""
