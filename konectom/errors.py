@@ -70,7 +70,8 @@
         ├── KeysInvalid            503  keys_invalid
         ├── KeyInUse               409  key_in_use
         ├── StoreUnavailable       503  store_unavailable
-        │   └── SealBroken              seal_broken
+        │   ├── SealBroken              seal_broken
+        │   └── StoreFull               store_full
         ├── ProcessingParked       500  processing_parked
         ├── TooSlow                503  too_slow
         └── TooBusy                503  too_busy
@@ -512,7 +513,7 @@ class KeyInUse(OperationError):
 
 
 class StoreUnavailable(OperationError):
-    """The database or the object store cannot be reached or is full."""
+    """The database or the object store cannot be used at present."""
 
     code, status, title = "store_unavailable", 503, "Storage not available"
 
@@ -521,6 +522,12 @@ class SealBroken(StoreUnavailable):
     """Something that is stored sealed was changed or damaged, or belongs elsewhere."""
 
     code, title = "seal_broken", "Stored data damaged"
+
+
+class StoreFull(StoreUnavailable):
+    """Too little room is left, so that nothing is accepted that could not be kept."""
+
+    code, title = "store_full", "Storage full"
 
 
 class ProcessingParked(OperationError):

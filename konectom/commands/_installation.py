@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from konectom.workflows.services import Services
 
 
-OF_NO_PATIENT = ("audit", "db", "demo", "keys", "retention", "serve", "site", "study", "token", "user")
+OF_NO_PATIENT = ("audit", "db", "demo", "doctor", "keys", "retention", "serve", "site", "study", "token", "user")
 """Commands that show nothing of patients. Of all others the audit is told before they show anything."""
 
 OF_NO_PATIENT_THEMSELVES = ("worker",)
@@ -53,7 +53,8 @@ def installation(*, changes: bool = False) -> Iterator[Services]:
     from konectom.workflows.services import Services
 
     settings = load_settings()
-    logs.configure(settings.log_format, level=logging.WARNING)  # what succeeds, the command itself tells
+    # What succeeds, the command itself tells.
+    logs.configure(settings.log_format, level=logging.WARNING, texts=settings.mode == "development")
     services, run, given = Services.open(settings), *_run()
     token = _RUN.set(run if not changes else None)
     try:
