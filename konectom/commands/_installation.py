@@ -18,8 +18,12 @@ if TYPE_CHECKING:
     from konectom.workflows.services import Services
 
 
-OF_NO_PATIENT = ("audit", "db", "demo", "keys", "retention", "serve", "site", "study", "token", "user")
-"""Commands that show nothing of patients. Of all others the audit is told before they show anything."""
+OF_NO_PATIENT = (
+    *("audit", "db", "demo", "keys", "migrate-store", "restore", "retention", "serve", "site", "study", "token"),
+    "user",
+)
+"""Commands that show nothing of patients, or tell the audit themselves. Of all others it is told before they show
+anything."""
 
 
 @dataclass(slots=True)

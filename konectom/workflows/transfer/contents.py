@@ -59,7 +59,7 @@ def contents_of(connection: Connection, tell: Tell = silent) -> dict[str, Conten
             summed.add(said)
             done += len(some)
             tell("comparing rows", done, max(total, done))
-        found[table.name] = summed.content
+        found[plan.name] = summed.content
     return found
 
 

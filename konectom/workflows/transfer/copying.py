@@ -37,7 +37,7 @@ def copy_tables(source: Connection, target: Target, tell: Tell = silent) -> dict
         with target.write() as connection:
             remember(connection, _name(table), ALL)
         if whole:
-            found[table.name] = summed.content
+            found[plan.name] = summed.content
     return found
 
 

@@ -23,7 +23,7 @@ from konectom.storage import migrate
 from konectom.storage.audit_head import genuine, read_head
 from konectom.storage.database import WRITES, Database, open_engine
 from konectom.storage.objects import ObjectStore, open_store
-from konectom.workflows.audit import EVERYBODY, note_read
+from konectom.workflows.audit import note_read
 from konectom.workflows.audit_check import check_chain
 from konectom.workflows.audit_report import Report
 from konectom.workflows.services import Services
@@ -149,9 +149,7 @@ def _require_same_source(target: Target, what: dict[str, str], restart: bool) ->
         )
 
 
-def _already_there(
-    services: Services, target: Target, to_store: ObjectStore | None, tell: Tell
-) -> Moved | None:
+def _already_there(services: Services, target: Target, to_store: ObjectStore | None, tell: Tell) -> Moved | None:
     """Return what both databases hold where it is the same in both, else None. Nothing is written."""
     with _nobody_writes(services.settings.database_url) as source:
         with target.engine.connect() as connection:
@@ -213,7 +211,7 @@ def _checked(services: Services, to_database: str) -> str:
 def _note(services: Services, to_database: str | None, to_objects: str | None) -> None:
     moved = [name for name, to in (("database", to_database), ("objects", to_objects)) if to is not None]
     with acting_as(replace(acting(), action=ACTION)):
-        note_read(services, entity="command", entity_id=ACTION, patients=EVERYBODY, detail={"moved": moved})
+        note_read(services, entity="command", entity_id=ACTION, patients="all", detail={"moved": moved})
 
 
 def _verified(services: Services, target: Target, anchor: Anchor) -> Report:

@@ -55,7 +55,7 @@ Row = tuple[Any, ...]
 
 def every_table() -> list[Table]:
     """Return all tables of the models, each after those to which it refers, as far as there is such an order."""
-    ordered = sort_tables_and_constraints(Base.metadata.tables.values())
+    ordered = sort_tables_and_constraints(Base.metadata.tables.values())  # type: ignore[no-untyped-call]
     return [each for each, _ in ordered if each is not None]
 
 
@@ -108,7 +108,7 @@ class Plan:
 @cache
 def plan_for(of: Table, dialect: str) -> Plan:
     """Return how the rows of a table are carried from or to a database of this kind."""
-    types = {each.name: _stored(each.type) for each in of.columns}
+    types = {str(each.name): _stored(each.type) for each in of.columns}
     light = table(of.name, *(column(name, type_) for name, type_ in types.items()))
     names = tuple(types)
     key = tuple(names.index(each.name) for each in of.primary_key.columns)
@@ -116,7 +116,7 @@ def plan_for(of: Table, dialect: str) -> Plan:
         raise TypeError(f"the table {of.name} has no primary key: its rows cannot be told apart")
     kinds = [types[name] for name in names]
     return Plan(
-        name=of.name,
+        name=str(of.name),
         columns=names,
         reading=select(*(_to_read(light.c[each.name], each, dialect).label(each.name) for each in of.columns)),
         writing=insert(light).values({each.name: _to_write(each, types[each.name], dialect) for each in of.columns}),

@@ -1,10 +1,10 @@
 """A database that is being filled: nobody serves it before it is whole, and filling it may be broken off at any point.
 
 While it is filled its schema is marked as unfinished where the server looks for its revision
-(:data:`~konectom.storage.migrate.UNFINISHED`), so that no server starts on it. A table that no model knows holds what is
-being copied and how far that is; it moves on in the transaction that writes the rows, so that no row is written twice
-and none left out. Foreign keys are off meanwhile, so that tables may refer to themselves and to each other in any way;
-at the end all of them are checked, the schema is compared with the models, and mark and table go together.
+(:data:`~konectom.storage.migrate.UNFINISHED`), so that no server starts on it. A table that no model knows holds what
+is being copied and how far that is; it moves on in the transaction that writes the rows, so that no row is written
+twice and none left out. Foreign keys are off meanwhile, so that tables may refer to themselves and to each other in any
+way; at the end all of them are checked, the schema is compared with the models, and mark and table go together.
 """
 
 from __future__ import annotations
@@ -127,7 +127,9 @@ class Target:
             if connection.dialect.name == "sqlite":
                 broken = connection.exec_driver_sql("PRAGMA foreign_key_check").fetchall()
                 if broken:
-                    raise TransferBroken(f"rows of {sorted({row[0] for row in broken})} refer to rows that are not there")
+                    raise TransferBroken(
+                        f"rows of {sorted({row[0] for row in broken})} refer to rows that are not there"
+                    )
             else:
                 try:
                     _refer_again(connection)
@@ -204,9 +206,7 @@ def _free_of_references(connection: Connection) -> None:
     quote = connection.dialect.identifier_preparer.quote
     for table in every_table():
         for key in inspect(connection).get_foreign_keys(table.name):
-            connection.execute(
-                text(f"ALTER TABLE {quote(table.name)} DROP CONSTRAINT {quote(str(key['name']))}")
-            )
+            connection.execute(text(f"ALTER TABLE {quote(table.name)} DROP CONSTRAINT {quote(str(key['name']))}"))
 
 
 def _refer_again(connection: Connection) -> None:
@@ -234,5 +234,4 @@ def _count_on(connection: Connection) -> None:
 
 
 def _is_ours(difference: Any) -> bool:
-    return difference[0] == "remove_table" and difference[1].name == PROGRESS.name
-
+    return bool(difference[0] == "remove_table" and difference[1].name == PROGRESS.name)
