@@ -8,10 +8,10 @@ anything on purpose is for the audit and for the seal of a backup's manifest.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, Table, func, select
 
 from konectom.workflows.transfer.progress import Tell, silent
 from konectom.workflows.transfer.rows import batches, every_table, plan_for
@@ -54,13 +54,22 @@ def contents_of(connection: Connection, tell: Tell = silent) -> dict[str, Conten
     found: dict[str, Content] = {}
     total, done = count_rows(connection), 0
     for table in every_table():
-        plan, summed = plan_for(table, connection.dialect.name), Sum()
-        for some, said in batches(plan.read(connection), plan):
-            summed.add(said)
-            done += len(some)
-            tell("comparing rows", done, max(total, done))
-        found[plan.name] = summed.content
+
+        def told(read: int, before: int = done) -> None:
+            tell("comparing rows", before + read, total)
+
+        found[str(table.name)] = content_of(connection, table, told)
+        done += found[str(table.name)].rows
     return found
+
+
+def content_of(connection: Connection, table: Table, tell: Callable[[int], None] = lambda _: None) -> Content:
+    """Read a table and return what it holds; ``tell`` takes how many rows were read."""
+    plan, summed = plan_for(table, connection.dialect.name), Sum()
+    for _, said in batches(plan.read(connection), plan):
+        summed.add(said)
+        tell(summed.content.rows)
+    return summed.content
 
 
 def count_rows(connection: Connection) -> int:
