@@ -1,7 +1,8 @@
 """Rows of any table as they are stored, read from one kind of database so that another keeps the very same.
 
-What the models would make of a value is passed over where that could lose something: a JSON text is carried as the
-text that it is, a vector as its bytes. Nothing here names a table: all follows from the models' metadata.
+What the models would make of a value is passed over where that could lose something or takes long: a JSON text is
+carried as the text that it is, a vector as its bytes, an id as its digits. Nothing here names a table: all follows from
+the models' metadata.
 """
 
 from __future__ import annotations
@@ -12,12 +13,11 @@ from datetime import date, datetime
 from functools import cache
 from math import isfinite
 from typing import Any
-from uuid import UUID
 
 import orjson
 from sqlalchemy import (
     JSON,
-    Column,
+    BindParameter,
     ColumnElement,
     Connection,
     Date,
@@ -33,6 +33,7 @@ from sqlalchemy import (
     bindparam,
     cast,
     column,
+    func,
     insert,
     select,
     table,
@@ -64,6 +65,7 @@ class Plan:
     """How the rows of one table are read and written on one kind of database, and written down for their digest."""
 
     name: str
+    dialect: str
     columns: tuple[str, ...]
     reading: Select[Any]
     writing: Insert
@@ -77,8 +79,9 @@ class Plan:
         """Yield the rows in the order of their keys, as they come; only those ``after`` a key where one is given."""
         statement = self.reading
         if after is not None:
-            bound = tuple_(*(bindparam(None, value, type_) for value, type_ in zip(after, self.key_types, strict=True)))
-            statement = statement.where(tuple_(*self.key_columns) > bound)
+            marks = [BindParameter[Any](f"after_{at}", value) for at, value in enumerate(after)]
+            bound = (_bound(mark, type_, self.dialect) for mark, type_ in zip(marks, self.key_types, strict=True))
+            statement = statement.where(tuple_(*self.key_columns) > tuple_(*bound))
         ordered = statement.order_by(*self.key_columns).execution_options(yield_per=FETCHED)
         found = connection.execute(ordered)
         for some in found.partitions(FETCHED):
@@ -109,7 +112,7 @@ class Plan:
 def plan_for(of: Table, dialect: str) -> Plan:
     """Return how the rows of a table are carried from or to a database of this kind."""
     types = {str(each.name): _stored(each.type) for each in of.columns}
-    light = table(of.name, *(column(name, type_) for name, type_ in types.items()))
+    light = table(of.name, *(column(name, _carried(type_)) for name, type_ in types.items()))
     names = tuple(types)
     key = tuple(names.index(each.name) for each in of.primary_key.columns)
     if not key:
@@ -117,9 +120,14 @@ def plan_for(of: Table, dialect: str) -> Plan:
     kinds = [types[name] for name in names]
     return Plan(
         name=str(of.name),
+        dialect=dialect,
         columns=names,
-        reading=select(*(_to_read(light.c[each.name], each, dialect).label(each.name) for each in of.columns)),
-        writing=insert(light).values({each.name: _to_write(each, types[each.name], dialect) for each in of.columns}),
+        reading=select(
+            *(_to_read(light.c[each.name], types[each.name], dialect).label(each.name) for each in of.columns)
+        ),
+        writing=insert(light).values(
+            {each.name: _bound(bindparam(each.name), types[each.name], dialect) for each in of.columns}
+        ),
         key=key,
         key_columns=tuple(light.c[names[at]] for at in key),
         key_types=tuple(kinds[at] for at in key),
@@ -145,20 +153,27 @@ def batches(rows: Iterator[Row], plan: Plan) -> Iterator[tuple[list[Row], list[b
 
 
 def _stored(type_: TypeEngine[Any]) -> TypeEngine[Any]:
-    """Return the type as which a column's values are carried."""
-    if isinstance(type_, TypeDecorator) and not isinstance(type_.impl_instance, DateTime):
-        type_ = type_.impl_instance  # of times, only our own type knows that SQLite's are UTC
-    return Text() if isinstance(type_, JSON) else type_
+    """Return the type that a database keeps; of times, only our own type knows that SQLite's are UTC."""
+    wrapped = isinstance(type_, TypeDecorator) and not isinstance(type_.impl_instance, DateTime)
+    return type_.impl_instance if wrapped else type_  # type: ignore[attr-defined]
 
 
-def _to_read(light: ColumnElement[Any], of: Column[Any], dialect: str) -> ColumnElement[Any]:
-    # PostgreSQL keeps a JSON text as it was written, and would hand it over taken apart.
-    return cast(light, Text) if isinstance(of.type, JSON) and dialect != "sqlite" else light
+def _carried(type_: TypeEngine[Any]) -> TypeEngine[Any]:
+    """Return the type as which values travel."""
+    return Text() if isinstance(type_, JSON | Uuid) else type_
 
 
-def _to_write(of: Column[Any], type_: TypeEngine[Any], dialect: str) -> ColumnElement[Any]:
-    given = bindparam(of.name, type_=type_)
-    return cast(given, of.type) if isinstance(of.type, JSON) and dialect != "sqlite" else given
+def _to_read(light: ColumnElement[Any], type_: TypeEngine[Any], dialect: str) -> ColumnElement[Any]:
+    if dialect == "sqlite" or not isinstance(type_, JSON | Uuid):
+        return light
+    said = cast(light, Text)  # PostgreSQL keeps a JSON text as it was written, and would hand it over taken apart
+    return func.replace(said, "-", "") if isinstance(type_, Uuid) else said
+
+
+def _bound(mark: BindParameter[Any], type_: TypeEngine[Any], dialect: str) -> ColumnElement[Any]:
+    """Return how a value that travels is handed to a database that keeps it as ``type_``."""
+    given = bindparam(mark.key, mark.value, _carried(type_), required=mark.required)
+    return cast(given, type_) if isinstance(type_, JSON | Uuid) and dialect != "sqlite" else given
 
 
 def _plain(value: Any) -> Any:
@@ -166,8 +181,6 @@ def _plain(value: Any) -> Any:
 
 
 def _value(told: Any, type_: TypeEngine[Any]) -> Any:
-    if isinstance(type_, Uuid):
-        return UUID(told)
     if isinstance(type_, LargeBinary):
         return bytes.fromhex(told)
     if isinstance(type_, Date):

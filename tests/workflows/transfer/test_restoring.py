@@ -77,14 +77,10 @@ def test_the_audit_tells_of_it(services, persons, directory, elsewhere):
     assert entry["detail"] == {"anchor": str(made.anchor), "taken_at": made.taken_at.isoformat(), "erased_again": 0}
 
 
-def test_a_backup_of_an_older_schema_is_brought_to_the_present_one(
-    services, persons, directory, elsewhere, monkeypatch
-):
+def test_a_backup_of_an_older_schema_is_brought_up(services, persons, directory, elsewhere, monkeypatch):
     """The revision is told to be an older one; bringing it up is what the migrations do."""
-    told, brought = read_manifest(directory), []
-    replace(told, revision="0001").write(directory, services.keys)
-    monkeypatch.setattr(restoring.migrate, "upgrade", lambda url: brought.append(url) or upgrade(url))
-    upgrade = migrate.upgrade
+    upgrade, brought = migrate.upgrade, []
+    replace(read_manifest(directory), revision="0001").write(directory, services.keys)
     there = elsewhere()
     monkeypatch.setattr(restoring.migrate, "upgrade", lambda url: brought.append(url) or upgrade(url))
     restore(there, directory)
