@@ -94,6 +94,12 @@ def require_head(connection: Connection) -> None:
         raise MigrationNeeded(f"{detail}; run: konectom db upgrade")
 
 
+def refuse_unfinished(connection: Connection) -> None:
+    """Raise :class:`MigrationNeeded` where the database is being filled and not complete."""
+    if MigrationContext.configure(connection).get_current_revision() == UNFINISHED:
+        raise MigrationNeeded(UNFINISHED_TOLD)
+
+
 def _refuse_later(current: str | None) -> None:
     """Raise :class:`MigrationNeeded` where a later version of konectom set the database up."""
     if current == UNFINISHED:

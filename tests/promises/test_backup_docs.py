@@ -31,7 +31,8 @@ def run(script, tmp_path, **environ):
         script = script.replace(place, f"{tmp_path}/{Path(place).name}")
     konectom = f'konectom() {{ "{sys.executable}" -m konectom.cli "$@"; }}\n'
     ran = subprocess.run(
-        ["bash", "-euo", "pipefail", "-c", konectom + script], cwd=tmp_path, capture_output=True, text=True, check=False,
+        ["bash", "-euo", "pipefail", "-c", konectom + script],
+        cwd=tmp_path, capture_output=True, text=True, check=False,
         env=os.environ | {"PYTHONPATH": str(ROOT), "KONECTOM_MODE": "development"} | environ,
     )  # fmt: skip
     assert ran.returncode == 0, ran.stderr
