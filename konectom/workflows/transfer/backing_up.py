@@ -35,7 +35,7 @@ from konectom.workflows.transfer import erased
 from konectom.workflows.transfer import manifest as manifests
 from konectom.workflows.transfer.contents import Content, different
 from konectom.workflows.transfer.copying import copy_tables
-from konectom.workflows.transfer.files import INCOMING, File, flush_directory, held, open_copy, put_in_place
+from konectom.workflows.transfer.files import INCOMING, LOCK, File, flush_directory, held, open_copy, put_in_place
 from konectom.workflows.transfer.keeping import keep_objects
 from konectom.workflows.transfer.manifest import OBJECTS, Manifest, read_manifest
 from konectom.workflows.transfer.objects import AT_ONCE
@@ -48,7 +48,7 @@ ATTEMPTS = 3
 EVER = timedelta(days=36_500)
 """After which every object was written before."""
 
-KNOWN = (manifests.NAME, erased.NAME, OBJECTS, "database-", "objects-", INCOMING, "lost+found")
+KNOWN = (manifests.NAME, erased.NAME, OBJECTS, LOCK, "database-", "objects-", INCOMING, "lost+found")
 """How the names begin of all that a backup's directory may hold."""
 
 

@@ -17,6 +17,7 @@ from sqlalchemy import Engine, NullPool, create_engine
 from konectom.errors import BackupInvalid
 
 PIECE_BYTES = 1024 * 1024
+LOCK = "lock"
 INCOMING = "incoming-"
 """How the names of files begin that are not whole yet."""
 
@@ -90,7 +91,12 @@ def held(directory: Path, *, to_write: bool) -> Iterator[None]:
     """Hold a backup's directory: many may read it, or one write. Raises :class:`BackupInvalid` where it is in use."""
     if not directory.is_dir():
         raise BackupInvalid(f"there is no directory {directory}")
-    handle = os.open(directory, os.O_RDONLY)
+    path = directory / LOCK
+    if not to_write and not path.exists():  # a copy on a medium that nobody writes
+        yield
+        return
+    # Not the directory itself: a network's file system locks only what is open for writing.
+    handle = os.open(path, os.O_RDWR | os.O_CREAT if to_write else os.O_RDONLY, 0o600)
     try:
         try:
             fcntl.flock(handle, (fcntl.LOCK_EX if to_write else fcntl.LOCK_SH) | fcntl.LOCK_NB)

@@ -118,7 +118,7 @@ def test_objects_of_who_was_erased_leave_with_the_next_backup(services, persons,
     assert len(objects_in(directory)) == 6
     assert not (directory / first.database.name).exists()
     assert sorted(path.name.split("-")[0] for path in directory.iterdir()) == [
-        "database", "erased.json", "manifest.json", "objects", "objects",
+        "database", "erased.json", "lock", "manifest.json", "objects", "objects",
     ]  # fmt: skip
     for needle in persons[1].needles:
         if not needle.identifier:
@@ -243,7 +243,7 @@ def test_who_is_erased_while_objects_are_copied_is_not_in_it(services, persons, 
 
 
 def every_file(directory):
-    return sorted(path for path in directory.rglob("*") if path.is_file())
+    return sorted(path for path in directory.rglob("*") if path.is_file() and path.name != "lock")
 
 
 @pytest.fixture
