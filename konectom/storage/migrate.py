@@ -29,6 +29,14 @@ from konectom.storage.models import AuditHead, Base
 UPGRADE_LOCK = 0x6B6F6E65
 """Number of PostgreSQL's advisory lock under which one process upgrades while others wait."""
 
+REVISIONS = "alembic_version"
+"""The table in which Alembic keeps the revision of a database."""
+
+UNFINISHED = "unfinished"
+"""Stands in place of the revision of a database that is being filled (:mod:`konectom.workflows.transfer`)."""
+
+UNFINISHED_TOLD = "the database is being filled and not complete; run again: konectom migrate-store, or restore"
+
 
 def _is_ours(name: str | None, kind: str, _parents: Any) -> bool:
     """Tell whether a name in the database is compared with the models: tables of jobs are Procrastinate's."""
@@ -128,8 +136,16 @@ def require_head(connection: Connection) -> None:
         raise MigrationNeeded(f"{detail}; run: konectom db upgrade")
 
 
+def refuse_unfinished(connection: Connection) -> None:
+    """Raise :class:`MigrationNeeded` where the database is being filled and not complete."""
+    if MigrationContext.configure(connection).get_current_revision() == UNFINISHED:
+        raise MigrationNeeded(UNFINISHED_TOLD)
+
+
 def _refuse_later(current: str | None) -> None:
     """Raise :class:`MigrationNeeded` where a later version of konectom set the database up."""
+    if current == UNFINISHED:
+        raise MigrationNeeded(UNFINISHED_TOLD)
     known = {script.revision for script in ScriptDirectory.from_config(_config()).walk_revisions()}
     if current is not None and current not in known:
         raise MigrationNeeded(
