@@ -69,6 +69,10 @@
         ├── KeysMissing            503  keys_missing
         ├── KeysInvalid            503  keys_invalid
         ├── KeyInUse               409  key_in_use
+        ├── TargetInUse            409  target_in_use
+        ├── SourceChanged          409  source_changed
+        ├── TransferBroken         409  transfer_broken
+        ├── BackupInvalid          409  backup_invalid
         ├── StoreUnavailable       503  store_unavailable
         │   ├── SealBroken              seal_broken
         │   └── StoreFull               store_full
@@ -510,6 +514,30 @@ class KeyInUse(OperationError):
     """A key cannot be retired: something is still sealed under it."""
 
     code, status, title = "key_in_use", 409, "Key in use"
+
+
+class TargetInUse(OperationError):
+    """What was to be filled holds something already."""
+
+    code, status, title = "target_in_use", 409, "Target in use"
+
+
+class SourceChanged(OperationError):
+    """What was being copied was changed meanwhile."""
+
+    code, status, title = "source_changed", 409, "Source changed meanwhile"
+
+
+class TransferBroken(OperationError):
+    """A copy cannot be gone on with, or did not become what was copied."""
+
+    code, status, title = "transfer_broken", 409, "Copy not whole"
+
+
+class BackupInvalid(OperationError):
+    """A backup is not whole, was damaged, or is of another installation."""
+
+    code, status, title = "backup_invalid", 409, "Backup not usable"
 
 
 class StoreUnavailable(OperationError):

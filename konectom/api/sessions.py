@@ -28,6 +28,7 @@ from konectom.api.schemas.sessions import (
 from konectom.errors import (
     BatchInvalid,
     BatchTooLong,
+    BodyDamaged,
     BodyTooLarge,
     CompressionCorrupt,
     ConsentMissing,
@@ -71,7 +72,7 @@ ASK_AGAIN_AFTER_S = 5
 @sessions.headers(UploadHeaders)
 @sessions.answers(201, Receipt, headers=PLACE, description="Stored durably, and computed unless it is `received`.")
 @sessions.also_answers(200, Receipt, headers=PLACE, description="The very same bytes were already there.")
-@sessions.refuses(NotJson, CompressionCorrupt, BodyIncomplete)
+@sessions.refuses(NotJson, BodyDamaged, CompressionCorrupt, BodyIncomplete)
 @sessions.refuses(NotFound, BodyStalled, DigestConflict, SessionIdTaken)
 @sessions.refuses(BodyTooLarge, InflatedTooLarge, InflationRatioExceeded)
 @sessions.refuses(EncodingUnsupported, FormatUnknown)

@@ -12,8 +12,8 @@ from sqlalchemy import func, select
 
 from konectom.app import create_app
 from konectom.settings import load_settings
-from konectom.storage.objects import files as objects
 from konectom.storage.models import Blob, RecordingRow, ResultRow, ScoreRow, SessionRow
+from konectom.storage.objects import files as objects
 from konectom.workflows import room
 from konectom.workflows.enrolments import enrol_device
 from konectom.workflows.people import create_patient, create_study
