@@ -9,6 +9,7 @@ those of the demonstration: five tests a week, and two questionnaires now and th
 from __future__ import annotations
 
 import argparse
+import logging
 import os
 import platform
 import sys
@@ -25,6 +26,7 @@ from uuid import UUID
 
 from sqlalchemy import event, text
 
+from konectom import logs
 from konectom.commands._demo_data import make_people, settings_of
 from konectom.settings import load_settings
 from konectom.simulate.cohort import QUANTITIES, simulate_cohort
@@ -184,6 +186,7 @@ def main() -> int:
         for visit in visits(patient, QUANTITIES, start=date(2020, 1, 6), weeks=weeks)
     ]
     made.sort(key=lambda each: each.visit.week)
+    logs.configure("console", level=logging.WARNING)
     with tempfile.TemporaryDirectory() as directory:
         told = settings_of(Path(directory)) | ({"KONECTOM_DATABASE_URL": asked.database} if asked.database else {})
         settings = load_settings(told)

@@ -17,8 +17,8 @@ from konectom.workflows.checkup.machine import NETWORK, file_system_of
 from konectom.workflows.services import Services
 
 DURABLE = ("fsync", "synchronous_commit", "full_page_writes")
-OLDEST = 140_000
-"""PostgreSQL's version number 14.0."""
+OLDEST = 150_000
+"""PostgreSQL's version number 15.0: older ones are no longer mended (postgresql.org, "Versioning Policy", 2026)."""
 
 SKEW = timedelta(seconds=5)
 WITHIN = timedelta(hours=6)

@@ -47,7 +47,7 @@ _DECLARED = (
     _error("database_on_network", "Move SQLite's file to a local disk, or use PostgreSQL."),
     _error("database_not_durable", "Turn the named parameter on: what was acknowledged can be lost in a power cut."),
     _error("database_encoding", "Move to a database with the encoding UTF8."),
-    _warning("database_old", "Upgrade PostgreSQL: 14 is the oldest that konectom is tested with."),
+    _warning("database_old", "Upgrade PostgreSQL: its makers no longer mend this version."),
     _warning("database_time_zone", "Nothing is kept wrong by it; set the server's TimeZone to UTC all the same."),
     _error("clock_skew", "Let both machines keep their time by NTP: tokens end by the clock."),
     # What is kept.
