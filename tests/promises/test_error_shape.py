@@ -1,6 +1,7 @@
 """Whatever goes wrong looks like this, and nothing that is sent makes the server fail."""
 
 import copy
+import hashlib
 import re
 from itertools import pairwise
 from pathlib import Path
@@ -25,6 +26,7 @@ CANONICAL = {
     "code": "unit_missing",
     "detail": "the unit of this acceleration is missing; say one of: m/s2, g",
     "at": "/recordings/0/streams/accelerometer/unit",
+    "kept": "…",
     "instance": "/api/v1/sessions/6f1ed002-ab58-4b22-b9c6-7a5ab8cd9c11",
     "request_id": "…",
 }
@@ -39,13 +41,12 @@ def without_unit():
 
 
 def test_the_canonical_error(probe, phone):
-    answer = phone.put(
-        session_body(without_unit()),
-        "6f1ed002-ab58-4b22-b9c6-7a5ab8cd9c11",
-    )
+    sent = session_body(without_unit())
+    answer = phone.put(sent, "6f1ed002-ab58-4b22-b9c6-7a5ab8cd9c11")
     assert answer.status_code == 422
     assert answer.mimetype == "application/problem+json"
-    assert answer.json == CANONICAL | {"request_id": answer.headers["X-Request-Id"]}
+    kept = {"id": answer.json["kept"]["id"], "digest": f"sha256:{hashlib.sha256(sent).hexdigest()}"}
+    assert answer.json == CANONICAL | {"kept": kept, "request_id": answer.headers["X-Request-Id"]}
     assert list(answer.json) == list(CANONICAL)
 
 

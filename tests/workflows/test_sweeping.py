@@ -110,7 +110,7 @@ def test_what_no_row_speaks_of_goes_after_a_day(services, patient, clock):
 
 
 def test_an_erasure_removes_what_a_crash_had_left(services, patient, clock, monkeypatch):
-    monkeypatch.setattr(ingest, "_take_back", lambda *what: None)
+    monkeypatch.setattr(ingest, "take_back", lambda *what: None)
     monkeypatch.setattr(ingest, "keep_session", lambda *rows: 1 / 0)
     with pytest.raises(ZeroDivisionError):
         send(services, patient)
