@@ -24,7 +24,7 @@ from tests.world import Both, Place, Who, World, build
 
 ROOT = Path(__file__).resolve().parents[2]
 METHODS = ("get", "head", "put", "post", "patch", "delete")
-OF_A_PATIENT = {"session_id"}
+OF_A_PATIENT = {"session_id", "quarantine_id"}
 """Names in addresses that belong to a patient, beside ``patient_id`` itself."""
 OF_A_STUDYS_PATIENT = {"alert_id", "schedule_id"}
 OF_A_STUDY = {"form_id", "team_id", "erasure_id", "site_id"}
