@@ -35,12 +35,10 @@ def counts(services):
 
 def receipt_of(answer, session):
     """The receipt in an answer to ``PUT`` or to a batch; None where the session is not told as stored."""
-    if answer.status_code in (200, 201):
-        told = answer.json
-        if "sessions" not in told:
-            return told
-        return next((each["receipt"] for each in told["sessions"] if each["id"] == str(session)), None)
-    return None
+    if answer.status_code not in (200, 201):
+        return None
+    told = [each["receipt"] for each in answer.json["sessions"]] if "sessions" in answer.json else [answer.json]
+    return next((each for each in told if each["id"] == str(session)), None)
 
 
 BODIES = st.lists(
@@ -56,7 +54,7 @@ STEPS = st.lists(
     min_size=1,
     max_size=8,
 )
-"""What is sent, in which order: by which way, the how-manieth session (a batch: from that one on), and where it is cut."""
+"""What is sent, in order: by which way, the how-manieth session (a batch: from that one on), and where it is cut."""
 
 
 def packed(number, how):
