@@ -10,16 +10,20 @@ from contextlib import contextmanager, suppress
 from datetime import timedelta
 from typing import Any, TypeVar
 
-from flask import Flask, current_app, request
+from flask import Flask, current_app, g, request
 
 from konectom.api.deadlines import DEADLINES
 from konectom.api.errors import BodyIncomplete, BodyStalled
-from konectom.errors import BodyTooLarge
+from konectom.errors import BodyTooLarge, KonectomError
 
 View = TypeVar("View", bound=Callable[..., Any])
 
 STALLED_AFTER_S = 30.0
 """How long no byte may come: a phone that left the network must not hold a thread for ever."""
+
+STEP_WITHIN = timedelta(seconds=30)
+"""How long each :data:`STEP_BYTES` of a long body may take: one that trickles in must not hold a thread all the time
+that a long body is given."""
 
 METADATA_WITHIN = timedelta(seconds=60)
 """How long the body of any request but an upload may take to come."""
@@ -60,6 +64,7 @@ def received_pieces(max_bytes: int, within: timedelta = METADATA_WITHIN) -> Iter
             if not piece:
                 break
             length += len(piece)
+            _count(piece)
             if length > max_bytes:
                 raise _too_large(max_bytes)
             yield piece
@@ -71,6 +76,67 @@ def streams_body(view: View) -> View:
     """Declare that the view reads the body itself, whatever its type: it is no form of a page."""
     view.streams_body = True  # type: ignore[attr-defined]
     return view
+
+
+def arriving_body(most_bytes: int, within: timedelta) -> Iterator[bytes]:
+    """Yield the body as it comes, in steps; where it is cut off, raise once all that came was yielded.
+
+    Raises :class:`BodyTooLarge` at once for a declared length; else as :func:`received_body`, and :class:`BodyStalled`
+    for a step that takes longer than :data:`STEP_WITHIN`.
+    """
+    declared = request.content_length
+    if declared is not None and declared > most_bytes:
+        raise _too_large(most_bytes)
+    if declared is None and "wsgi.input_terminated" not in request.environ:
+        return iter(())
+    return _arriving(declared, most_bytes, within)
+
+
+def _arriving(declared: int | None, most_bytes: int, within: timedelta) -> Iterator[bytes]:
+    came, most = 0, most_bytes + 1 if declared is None else declared
+    with _deadline(within) as passed:
+        while came < most:
+            piece, fault = _step(min(STEP_BYTES, most - came))
+            came += len(piece)
+            _count(piece)
+            if came > most_bytes:
+                raise _too_large(most_bytes)
+            if piece:
+                yield piece
+            if passed.is_set():
+                raise _late(within)
+            if fault is not None:
+                raise fault
+            if not piece:
+                break
+    if declared is not None and came < declared:
+        raise BodyIncomplete(f"{came} of {declared} bytes came")
+
+
+def _count(piece: bytes) -> None:
+    """Keep in mind for the log how much came."""
+    g.received_bytes = g.get("received_bytes", 0) + len(piece)
+
+
+def _step(size: int) -> tuple[bytes, KonectomError | None]:
+    """Return what came of the next step, and why nothing more comes."""
+    with _deadline(STEP_WITHIN) as stalled:
+        # The deadline ends the wait, and what came until then is handed out. Were it a wait alone that is bounded, that
+        # would be lost.
+        connection = request.environ.get("gunicorn.socket")
+        if isinstance(connection, socket.socket):
+            connection.settimeout(2 * STEP_WITHIN.total_seconds())
+        try:
+            piece = request.environ["wsgi.input"].read(size)
+        except MemoryError:
+            raise
+        except OSError:
+            return b"", BodyIncomplete("the connection ended before the whole body had come")
+        except Exception:
+            return b"", BodyIncomplete("the chunks of the body cannot be told apart; send it again")
+    if stalled.is_set():
+        return piece, BodyStalled(f"less than {size} bytes came in {STEP_WITHIN.total_seconds():.0f} seconds")
+    return piece, None
 
 
 @contextmanager

@@ -29,6 +29,7 @@ from konectom.api.schemas.sessions import (
 from konectom.errors import (
     BatchInvalid,
     BatchTooLong,
+    BodyDamaged,
     BodyTooLarge,
     CompressionCorrupt,
     ConsentMissing,
@@ -46,6 +47,8 @@ from konectom.errors import (
     NotJson,
     PatientRestricted,
     SessionIdTaken,
+    StoreFull,
+    StoreUnavailable,
 )
 from konectom.workflows.ingest import Ingested, ingest_session
 from konectom.workflows.known import Asked, known_sessions
@@ -54,7 +57,14 @@ from konectom.workflows.sessions import find_session, get_session, list_sessions
 sessions = Resource("sessions", __name__, description="Sittings uploaded by phones.")
 
 DIGEST = {"ETag": {"schema": {"type": "string"}, "description": "The digest of the stored bytes, in quotes."}}
-PLACE = DIGEST | {"Location": {"schema": {"type": "string"}, "description": "The session's address."}}
+PLACE = DIGEST | {
+    "Location": {"schema": {"type": "string"}, "description": "The session's address."},
+    "Retry-After": {
+        "schema": {"type": "integer"},
+        "description": "Where it is `received`: after how many seconds its address may tell what came of it.",
+    },
+}
+ASK_AGAIN_AFTER_S = 5
 
 
 @sessions.route("/sessions/<uuid:session_id>", methods=["PUT"])
@@ -62,14 +72,15 @@ PLACE = DIGEST | {"Location": {"schema": {"type": "string"}, "description": "The
 @streams_body
 @sessions.query(UploadQuery)
 @sessions.headers(UploadHeaders)
-@sessions.answers(201, Receipt, headers=PLACE, description="Stored durably, and computed.")
+@sessions.answers(201, Receipt, headers=PLACE, description="Stored durably, and computed unless it is `received`.")
 @sessions.also_answers(200, Receipt, headers=PLACE, description="The very same bytes were already there.")
-@sessions.refuses(NotJson, CompressionCorrupt, BodyIncomplete)
+@sessions.refuses(NotJson, BodyDamaged, CompressionCorrupt, BodyIncomplete)
 @sessions.refuses(NotFound, BodyStalled, DigestConflict, SessionIdTaken)
 @sessions.refuses(BodyTooLarge, InflatedTooLarge, InflationRatioExceeded)
 @sessions.refuses(EncodingUnsupported, FormatUnknown)
 @sessions.refuses(ConsentMissing, ConsentWithdrawn, PatientRestricted)
 @sessions.refuses(FieldInvalid, LengthMismatch, NothingUsable)
+@sessions.refuses(StoreUnavailable, StoreFull)
 @sessions.doc(requestBody=upload.request_body())
 def put_session(session_id: UUID, patient: UUID | None = None, encoding: str | None = None) -> Any:
     """Hand over a session; safe to repeat until it is answered."""
@@ -86,6 +97,8 @@ def put_session(session_id: UUID, patient: UUID | None = None, encoding: str | N
     )
     address = url_for(".get_session_by_id", session_id=session_id)
     headers = {"Location": address, "ETag": f'"{kept.receipt["digest"]}"'}
+    if kept.receipt["status"] == "received":
+        headers["Retry-After"] = str(ASK_AGAIN_AFTER_S)
     return kept.receipt, 201 if kept.created else 200, headers
 
 
@@ -130,7 +143,7 @@ def get_session_content(session_id: UUID) -> Response:
 @sessions.answers(200, Batch, description="What came of each session.")
 @sessions.refuses(BatchInvalid, BodyIncomplete)
 @sessions.refuses(NotFound, BodyStalled, BodyTooLarge, BatchTooLong, MediaTypeUnsupported)
-@sessions.refuses(PatientRestricted)
+@sessions.refuses(PatientRestricted, StoreFull)
 @sessions.doc(requestBody=upload.batch_body())
 def post_sessions_batch(patient: UUID | None = None) -> Any:
     """Hand over several sessions at once; each is kept as soon as its part is whole, whatever becomes of the others."""

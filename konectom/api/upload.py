@@ -6,7 +6,8 @@ from typing import Any
 
 from apispec import APISpec
 
-from konectom.formats import FORMATS, session1
+from konectom.formats import FORMATS
+from konectom.formats import _session1_schemas as session1
 from konectom.formats._streams import KINDS, Kind
 from konectom.formats._units import UNITS
 
@@ -68,8 +69,11 @@ def request_body() -> dict[str, Any]:
     """Return the OpenAPI request body of an upload: every format under its media types."""
     content: dict[str, Any] = {}
     for known in FORMATS:
-        ours = known.name == session1.NAME
-        about = {"schema": _ref("UploadedSession"), "example": EXAMPLE} if ours else {"schema": {"type": "object"}}
+        about: dict[str, Any] = {"schema": {"type": "object"}}
+        if known.magic:
+            about = {"schema": {"type": "string", "format": "binary", "description": known.title}}
+        elif known.name == session1.NAME:
+            about = {"schema": _ref("UploadedSession"), "example": EXAMPLE}
         content |= dict.fromkeys(known.media_types, about)
     names = "; ".join(f"`{known.name}` ({known.title})" for known in FORMATS)
     told = f"One of: {names}. Under `application/json` the document itself tells which it is."

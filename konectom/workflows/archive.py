@@ -60,6 +60,8 @@ HELD: Mapping[str, str] = {
 NOT_HELD: Mapping[str, str] = {
     "patient_key": "a secret of the installation, under which the uploads are sealed: here they are not",
     "renewal": "digests of secrets that are no longer used",
+    "upload": "a session that is not whole yet: the phone has all of it",
+    "upload_piece": "a session that is not whole yet: the phone has all of it",
     "review": "only says when the server last looked through the scores",
 }
 """What is left out, and why."""
@@ -95,6 +97,16 @@ Times are ISO 8601; units are UCUM. Left out:
 {left_out}
 """
 
+
+ENDINGS = {
+    "application/vnd.apache.arrow.file": ".arrow",
+    "application/vnd.apache.arrow.stream": ".arrows",
+    "application/vnd.apache.parquet": ".parquet",
+    "application/vnd.konectom.session.v1+zip": ".zip",
+    "application/zip": ".zip",
+    "text/csv": ".csv",
+}
+"""How the name of a file of this type ends."""
 
 DAMAGED = """\
 What the phone sent cannot be given: {why}
@@ -232,7 +244,7 @@ def _audit(services: Services, patient_id: UUID) -> Iterator[bytes]:
 def _ending(row: SessionRow | QuarantineRow) -> str:
     """Return how the name of an upload ends, as far as its declared types tell."""
     media = (row.media_type or "").partition(";")[0].strip().lower()
-    ending = ".json" if media.endswith("json") else {"application/zip": ".zip", "text/csv": ".csv"}.get(media, "")
+    ending = ".json" if media.endswith("json") else ENDINGS.get(media, "")
     return ending + {"gzip": ".gz", "zstd": ".zst"}.get(row.encoding or "", "")
 
 

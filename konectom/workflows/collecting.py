@@ -13,7 +13,7 @@ from konectom.errors import ConsentMissing, ConsentWithdrawn, KonectomError, Not
 from konectom.recording import Session as Sitting
 from konectom.storage.models import Consent, Patient, Study
 from konectom.workflows.consents import ELSEWHERE, REFUSED, WITHDRAWN
-from konectom.workflows.data_types import CLINICAL, OTHER, data_types_of
+from konectom.workflows.data_types import CLINICAL, OTHER, data_types_of, every_data_type
 from konectom.workflows.withheld import RESTRICTED, Withheld, refusal
 
 
@@ -53,6 +53,14 @@ class Agreed:
             faulty = set(error.context["data_types"])
             error.at = f"/recordings/{next(index for index, types in enumerate(carried) if types & faulty)}"
             raise error
+
+    def require_any(self) -> None:
+        """Raise as :meth:`require` does where data of no type that a session can carry may be collected."""
+        types = frozenset(every_data_type()) - {CLINICAL}
+        if self.all_restricted or all(self.fault(frozenset({name})) is not None for name in types):
+            error = self.fault(types)
+            if error is not None:
+                raise error
 
     def require_type(self, data_type: str) -> None:
         """Raise as :meth:`require` does, for one type of data."""

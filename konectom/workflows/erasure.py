@@ -18,11 +18,12 @@ from typing import Any, TypeVar
 from uuid import UUID, uuid4
 
 import structlog
-from sqlalchemy import delete, func, select
+from sqlalchemy import delete, func, make_url, select
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
 from konectom.errors import FieldInvalid, MigrationNeeded, NotFound, StoreUnavailable
+from konectom.storage import jobs
 from konectom.storage.audit import note
 from konectom.storage.belonging import rows_of, tables_of_patients
 from konectom.storage.compaction import compact
@@ -37,6 +38,8 @@ from konectom.storage.models import (
     QuarantineRow,
     Residue,
     SessionRow,
+    Upload,
+    UploadPiece,
 )
 from konectom.workflows.blobs import is_unused
 from konectom.workflows.certificates import Removed, certified, digest_of, show_certificate
@@ -164,6 +167,9 @@ class _RowsRemoved:
 def _remove_rows(db: Session, patient_id: UUID, study_id: UUID) -> _RowsRemoved:
     key = db.scalar(select(PatientKey.key).where(PatientKey.patient_id == patient_id))
     objects = _objects_of(db, patient_id)
+    jobs.forget(db, db.scalars(select(SessionRow.id).where(SessionRow.patient_id == patient_id)).all())
+    unfinished = select(UploadPiece.object, UploadPiece.length).join(Upload).where(Upload.patient_id == patient_id)
+    pieces = {row.object: row.length for row in db.execute(unfinished)}
     counts: dict[str, int] = {}
     tables = sorted(tables_of_patients(), key=lambda table: table is not PatientKey.__table__)
     for table in tables:
@@ -181,6 +187,7 @@ def _remove_rows(db: Session, patient_id: UUID, study_id: UUID) -> _RowsRemoved:
         db.delete(row)
     db.flush()
     counts[str(NoiseRow.__tablename__)] = len(noise)
+    sizes |= pieces
     return _RowsRemoved(Removed(counts, len(sizes), sum(sizes.values()), key), tuple(sizes))
 
 
@@ -204,6 +211,8 @@ def _remove_objects(services: Services, left: Iterable[tuple[UUID, str]]) -> Ite
 
 def _compact(services: Services) -> bool:
     tables = [*tables_of_patients(), Blob.__table__, Residue.__table__]
+    if make_url(services.db.url).get_backend_name() == "postgresql":
+        tables += jobs.TABLES
     try:
         clean = compact(services.db.url, tables)  # type: ignore[arg-type]
     except OperationalError as error:

@@ -38,22 +38,22 @@ HOLDABLE = (BodyError, DataError, DigestConflict, SessionIdTaken, ExtraMissing)
 HELD, RELEASED, DISCARDED = STATES = ("held", "released", "discarded")
 
 
-def hold(services: Services, upload: Upload, error: KonectomError) -> dict[str, Any] | None:
+def hold(services: Services, upload: Upload, body: bytes, error: KonectomError) -> dict[str, Any] | None:
     """Hold what was refused and return how the sender is told, None where it is not held.
 
     The same bytes under the same id are held once. Raises :class:`~konectom.errors.StoreUnavailable` where they cannot
     be written, so that the sender comes again, and :class:`~konectom.errors.NotFound` where the patient is gone.
     """
-    if not upload.body:
+    if not body:
         return None
-    sitting = _outlined(services, upload)
+    sitting = _outlined(services, upload, body)
     with services.db.read() as db:
         known = _known(db, upload)
         if known is not None:
             return told_as_kept(known)
         if not _lets_hold(services, db, upload, sitting):
             return None
-        sealed = sealed_upload(patient_key(services, db, upload.patient_id), upload.body)
+        sealed = sealed_upload(patient_key(services, db, upload.patient_id), body)
     try:
         services.objects.put(sealed.name, sealed.data)
         kept = _write(services, upload, error, sealed, sitting)
@@ -85,7 +85,7 @@ def _write(
             return told_as_kept(known)
         if not _lets_hold(services, db, upload, sitting):
             return None
-        keep_blob(services, db, sealed, len(upload.body), now)
+        keep_blob(services, db, sealed, upload.size_bytes, now)
         row = QuarantineRow(
             id=uuid4(),
             patient_id=upload.patient_id,
@@ -93,7 +93,7 @@ def _write(
             session_id=upload.session_id,
             digest=upload.digest,
             object=sealed.name,
-            size_bytes=len(upload.body),
+            size_bytes=upload.size_bytes,
             media_type=plain_text(upload.media_type),
             encoding=plain_text(upload.encoding),
             received_at=now,
@@ -105,7 +105,7 @@ def _write(
         db.add(row)
         row.arrival = next_arrival(db)
         kept = told_as_kept(row)
-    log.info("upload.held", code=error.code, size_bytes=len(upload.body))
+    log.info("upload.held", code=error.code, size_bytes=upload.size_bytes)
     return kept
 
 
@@ -124,17 +124,17 @@ def _has_room(services: Services, db: DbSession, upload: Upload) -> bool:
         QuarantineRow.patient_id == upload.patient_id, QuarantineRow.state == HELD
     )
     count, size_bytes = db.execute(held).one()
-    size_bytes += len(upload.body)
+    size_bytes += upload.size_bytes
     if count < settings.quarantine_max_count and size_bytes <= settings.quarantine_max_bytes:
         return True
     log.warning("quarantine.full", held=count, size_bytes=size_bytes)
     return False
 
 
-def _outlined(services: Services, upload: Upload) -> Session | None:
+def _outlined(services: Services, upload: Upload, body: bytes) -> Session | None:
     """Return what can be told of the session without its samples; None where nothing can."""
     how = {"encoding": upload.encoding, "media_type": upload.media_type}
     try:
-        return formats.outline(upload.body, limits=services.settings.limits, **how)
+        return formats.outline(body, limits=services.settings.limits, **how)
     except HOLDABLE:
         return None

@@ -24,19 +24,21 @@ from konectom import formats
 from konectom.errors import (
     BodyTooLarge,
     DigestConflict,
+    KonectomError,
     NotFound,
     NothingUsable,
     SessionIdTaken,
     error_class,
 )
+from konectom.metrics import UPLOAD_BYTES, UPLOADS
 from konectom.recording import Recording, Rejected, Session
 from konectom.storage.models import Device, SessionRow
 from konectom.workflows.collecting import Agreed
 from konectom.workflows.holding import HOLDABLE, hold
-from konectom.workflows.keep import Outcomes, keep_session, take_back, times_of
+from konectom.workflows.keep import Outcomes, keep_session, log_outcomes, take_back, times_of
 from konectom.workflows.patient_keys import patient_key
-from konectom.workflows.process import Extracted, Failed, extract_session, log_outcomes
-from konectom.workflows.raw import SealedUpload, sealed_upload
+from konectom.workflows.process import Extracted, Failed, extract_session
+from konectom.workflows.raw import SealedFile, SealedUpload, sealed_upload
 from konectom.workflows.receipts import session_receipt
 from konectom.workflows.services import Services
 from konectom.workflows.sessions import get_session
@@ -62,7 +64,7 @@ class Upload:
     session_id: UUID
     patient_id: UUID
     device_id: UUID | None
-    body: bytes
+    size_bytes: int
     encoding: str | None
     media_type: str | None
     digest: str
@@ -97,44 +99,75 @@ def ingest_session(
         session_id=session_id,
         patient_id=patient_id,
         device_id=device_id,
-        body=body,
+        size_bytes=len(body),
         encoding=encoding,
         media_type=media_type,
         digest=hashlib.sha256(body).hexdigest(),
     )
     try:
-        return receive(services, upload)
-    except HOLDABLE as error:
-        error.context["kept"] = hold(services, upload, error)
+        kept = receive(services, upload, body)
+    except KonectomError as error:
+        UPLOADS.add(outcome=error.code)
+        if isinstance(error, HOLDABLE):
+            error.context["kept"] = hold(services, upload, body, error)
         raise
+    if not kept.created:
+        UPLOADS.add(outcome="repeated")
+    return kept
 
 
-def receive(services: Services, upload: Upload) -> Ingested:
+def receive(services: Services, upload: Upload, body: bytes) -> Ingested:
     """Keep a session, or raise as :func:`ingest_session` does, and hold nothing."""
-    agreed, receipt = _stored_receipt(services, upload)
+    agreed, receipt = stored_receipt(services, upload)
     if receipt is not None:
         return Ingested(False, receipt)
     later = services.settings.processing == "workers"
     understand = formats.outline if later else formats.read
-    session = understand(
-        upload.body, encoding=upload.encoding, media_type=upload.media_type, limits=services.settings.limits
-    )
+    session = understand(body, encoding=upload.encoding, media_type=upload.media_type, limits=services.settings.limits)
+    require_fit(upload, agreed, session)
+    outcomes = None if later else _computed(session)
+    if outcomes is not None:
+        _refuse_if_nothing_usable(outcomes)
+    with services.db.read() as db:
+        sealed = sealed_upload(patient_key(services, db, upload.patient_id), body)
+    return store(services, upload, sealed, session, outcomes)
+
+
+def require_fit(upload: Upload, agreed: Agreed, session: Session) -> None:
+    """Raise where what was read does not go under this id, or may not be collected, or is of no time that there is."""
     if session.id not in (None, upload.session_id):
         raise SessionIdTaken(
             f"the body carries the session id {session.id}; send it under that id", at=_id_at(session.format)
         )
     agreed.require(session)
-    outcomes = None if later else extract_session(session)
-    _refuse_if_nothing_usable(session.recordings if outcomes is None else outcomes)
     times_of(session)  # refuses what no calendar holds, while nothing is kept yet
-    with services.db.read() as db:
-        sealed = sealed_upload(patient_key(services, db, upload.patient_id), upload.body)
+
+
+def store(
+    services: Services,
+    upload: Upload,
+    sealed: SealedUpload | SealedFile,
+    session: Session,
+    outcomes: Outcomes | None,
+) -> Ingested:
+    """Keep a session that may be kept; without ``outcomes`` it waits to be computed, and what is known is outlined."""
+    if outcomes is None:
+        _refuse_if_nothing_usable(session.recordings)
     try:
-        services.objects.put(sealed.name, sealed.data)
+        sealed.keep(services.objects)
         return _keep(services, upload, sealed, session, outcomes)
     except BaseException:
         take_back(services, sealed)
         raise
+
+
+def _computed(session: Session) -> Outcomes | None:
+    """Return what comes of a session; None where there is too little memory for it just now, so that it has to wait."""
+    try:
+        return extract_session(session)
+    except MemoryError:
+        log.error("session.postponed", reason="MemoryError")
+        return None
 
 
 def _id_at(form: str) -> str | None:
@@ -142,7 +175,7 @@ def _id_at(form: str) -> str | None:
     return {"konectom2": "/header/id", "ads": "/uuid"}.get(form.partition("/")[0])
 
 
-def _stored_receipt(services: Services, upload: Upload) -> tuple[Agreed, dict[str, Any] | None]:
+def stored_receipt(services: Services, upload: Upload) -> tuple[Agreed, dict[str, Any] | None]:
     """Return what the patient agreed to, and the session's receipt if it is stored; raises where its id is taken."""
     with services.db.read() as db:
         agreed = Agreed.of(db, upload.patient_id)
@@ -168,7 +201,7 @@ def _stored_receipt(services: Services, upload: Upload) -> tuple[Agreed, dict[st
 def _keep(
     services: Services,
     upload: Upload,
-    sealed: SealedUpload,
+    sealed: SealedUpload | SealedFile,
     session: Session,
     outcomes: Outcomes | None,
 ) -> Ingested:
@@ -178,7 +211,7 @@ def _keep(
             break
         except IntegrityError:
             # Another request kept the same session first, or a row that both needed (a blob, a measure).
-            _, receipt = _stored_receipt(services, upload)
+            _, receipt = stored_receipt(services, upload)
             if receipt is not None:
                 return Ingested(False, receipt)
             if attempt == ATTEMPTS - 1:
@@ -201,6 +234,8 @@ def _refuse_if_nothing_usable(outcomes: Sequence[Recording | Extracted | Rejecte
 
 def _tell(upload: Upload, session: Session, outcomes: Outcomes | None) -> None:
     # Without the session's id: the log outlives an erasure. The request's leads to it, by the audit.
-    log.info("session.stored", format=session.format, recordings=len(session.recordings), size_bytes=len(upload.body))
+    UPLOADS.add(outcome="created")
+    UPLOAD_BYTES.add(upload.size_bytes)
+    log.info("session.stored", format=session.format, recordings=len(session.recordings), size_bytes=upload.size_bytes)
     if outcomes is not None:
         log_outcomes(outcomes)

@@ -111,8 +111,9 @@ def retry(services: Services, quarantine_id: UUID, *, session_id: UUID | None = 
     if restricted:
         return Retried(row.id, None, refusal().as_dict())
     try:
-        upload = _upload(services, row, session_id or row.session_id)
-        receive(services, upload)
+        body = raw_bytes(services, row)
+        upload = _upload(row, session_id or row.session_id)
+        receive(services, upload, body)
     except StoreUnavailable:
         raise
     except KonectomError as error:
@@ -174,12 +175,12 @@ def _next(
         return db.execute(chosen.order_by(QuarantineRow.arrival).limit(100)).all()
 
 
-def _upload(services: Services, row: QuarantineRow, session_id: UUID) -> Upload:
+def _upload(row: QuarantineRow, session_id: UUID) -> Upload:
     return Upload(
         session_id=session_id,
         patient_id=row.patient_id,
         device_id=row.device_id,
-        body=raw_bytes(services, row),
+        size_bytes=row.size_bytes,
         encoding=row.encoding,
         media_type=row.media_type,
         digest=row.digest,

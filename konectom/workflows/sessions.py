@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import func, select
+from sqlalchemy import ColumnElement, func, select
 from sqlalchemy.orm import Session
 
 from konectom.errors import NotFound
@@ -17,6 +17,7 @@ from konectom.workflows.pages import Asked, by_arrival, page
 from konectom.workflows.raw import Raw
 from konectom.workflows.receipts import session_line, session_receipt
 from konectom.workflows.services import Services
+from konectom.workflows.tries import PARKED, is_parked
 from konectom.workflows.withheld import Withheld, patient_is_shown, refusal, shown_patient
 
 
@@ -60,6 +61,7 @@ def list_sessions(
     scope: Scope = EVERYTHING,
     since: datetime | None = None,
     patient_id: UUID | None = None,
+    status: str | None = None,
     cursor: str | None = None,
     limit: int | None = None,
 ) -> dict[str, Any]:
@@ -68,7 +70,8 @@ def list_sessions(
     ``since`` leaves out those before the first that was received then or later, so that of two that were received at
     the same time, and kept one after the other, the second is not missed.
 
-    Those of patients who are restricted are left out; where only such a patient is asked about,
+    ``status`` asks for those of which it is told; a session is told of as parked where one of its recordings is. Those
+    of patients who are restricted are left out; where only such a patient is asked about,
     :class:`~konectom.errors.PatientRestricted` is raised.
     """
     statement = select(SessionRow).where(patient_is_shown(SessionRow.patient_id))
@@ -83,6 +86,8 @@ def list_sessions(
         if whose is not None:
             first = first.where(SessionRow.patient_id == whose)
         statement = statement.where(SessionRow.arrival >= first.scalar_subquery())
+    if status is not None:
+        statement = statement.where(_has(status))
     with services.db.read() as db:
         if whose is not None:
             shown_patient(db, whose)
@@ -100,3 +105,9 @@ def _find(services: Services, db: Session, session_id: UUID, scope: Scope) -> tu
     if found is None:
         raise NotFound("there is no such session")
     return found[0], found[1]
+
+
+def _has(status: str) -> ColumnElement[bool]:
+    if status == PARKED:
+        return is_parked()
+    return SessionRow.status == status

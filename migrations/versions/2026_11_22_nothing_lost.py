@@ -1,5 +1,8 @@
 """Sessions are received first and computed after."""
 
+from importlib import resources
+from importlib.util import find_spec
+
 import sqlalchemy as sa
 from alembic import op
 from alembic.util import CommandError
@@ -11,15 +14,22 @@ depends_on = None
 
 INSTANT = sa.DateTime(timezone=True)
 WAITING = sa.text("status = 'received'")
+PARKED = sa.text("status = 'parked'")
+LAST_OF_JOBS = "03.04.00_50_post_add_retry_failed_job_procedure.sql"
+"""Procrastinate's migration up to which its tables are made, whichever later version of it is installed."""
 
 
 def upgrade() -> None:
     _add_statuses()
     _add_arrivals()
     _add_quarantine()
+    _add_uploads()
+    _make_tables_of_jobs()
 
 
 def downgrade() -> None:
+    _drop_tables_of_jobs()
+    _drop_uploads()
     _drop_quarantine()
     _drop_arrivals()
     _drop_statuses()
@@ -33,10 +43,12 @@ def _add_statuses() -> None:
     with op.batch_alter_table("session") as session:
         session.alter_column("tries", server_default=None)
     op.create_index("ix_session_waiting", "session", ["received_at"], sqlite_where=WAITING, postgresql_where=WAITING)
+    op.create_index("ix_session_parked", "session", ["received_at"], sqlite_where=PARKED, postgresql_where=PARKED)
     with op.batch_alter_table("recording") as recording:
         recording.add_column(sa.Column("tries", sa.Integer(), nullable=False, server_default="0"))
     with op.batch_alter_table("recording") as recording:
         recording.alter_column("tries", server_default=None)
+    op.create_index("ix_recording_parked", "recording", ["session_id"], sqlite_where=PARKED, postgresql_where=PARKED)
 
 
 def _drop_statuses() -> None:
@@ -45,6 +57,8 @@ def _drop_statuses() -> None:
     )
     if unknown_before.scalar():
         raise CommandError("there are sessions that wait to be computed, or were given up: compute or erase them first")
+    op.drop_index("ix_recording_parked", "recording")
+    op.drop_index("ix_session_parked", "session")
     op.drop_index("ix_session_waiting", "session")
     with op.batch_alter_table("recording") as recording:
         recording.drop_column("tries")
@@ -52,6 +66,51 @@ def _drop_statuses() -> None:
         session.drop_column("fault")
         session.drop_column("tried_at")
         session.drop_column("tries")
+
+
+def _add_uploads() -> None:
+    op.create_table(
+        "upload",
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("patient_id", sa.Uuid(), nullable=False),
+        sa.Column("device_id", sa.Uuid()),
+        sa.Column("session_id", sa.Uuid(), nullable=False),
+        sa.Column("told", sa.String(), nullable=False),
+        sa.Column("media_type", sa.String()),
+        sa.Column("encoding", sa.String()),
+        sa.Column("digest", sa.String()),
+        sa.Column("length", sa.BigInteger(), nullable=False),
+        sa.Column("offset", sa.BigInteger(), nullable=False),
+        sa.Column("created_at", INSTANT, nullable=False),
+        sa.Column("expires_at", INSTANT, nullable=False),
+        sa.Column("status", sa.String(), nullable=False),
+        sa.Column("fault", sa.JSON()),
+        sa.Column("writer", sa.Uuid()),
+        sa.Column("claimed_until", INSTANT),
+        sa.ForeignKeyConstraint(["device_id"], ["device.id"], name="fk_upload_device_id_device"),
+        sa.ForeignKeyConstraint(["patient_id"], ["patient.id"], name="fk_upload_patient_id_patient"),
+        sa.PrimaryKeyConstraint("id", name="pk_upload"),
+    )
+    op.create_index("ix_upload_device_id", "upload", ["device_id"])
+    op.create_index("ix_upload_patient_id_status", "upload", ["patient_id", "status"])
+    op.create_index("ix_upload_expires_at_status", "upload", ["expires_at", "status"])
+    op.create_table(
+        "upload_piece",
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("upload_id", sa.Uuid(), nullable=False),
+        sa.Column("start", sa.BigInteger(), nullable=False),
+        sa.Column("length", sa.BigInteger(), nullable=False),
+        sa.Column("object", sa.String(), nullable=False),
+        sa.ForeignKeyConstraint(["upload_id"], ["upload.id"], name="fk_upload_piece_upload_id_upload"),
+        sa.PrimaryKeyConstraint("id", name="pk_upload_piece"),
+    )
+    op.create_index("ix_upload_piece_upload_id_start", "upload_piece", ["upload_id", "start"], unique=True)
+    op.create_index("ix_upload_piece_object", "upload_piece", ["object"])
+
+
+def _drop_uploads() -> None:
+    op.drop_table("upload_piece")  # the objects go when they are a day old: no row speaks of them any more
+    op.drop_table("upload")
 
 
 def _add_arrivals() -> None:
@@ -127,3 +186,34 @@ def _drop_quarantine() -> None:
     if held.scalar():
         raise CommandError("there are uploads in quarantine: release or discard them first")
     op.drop_table("quarantine")
+
+
+def _make_tables_of_jobs() -> None:
+    """Make the tables of Procrastinate, by its own migrations; they are of PostgreSQL, and so is it."""
+    connection = op.get_bind()
+    if connection.dialect.name != "postgresql":
+        return
+    if find_spec("procrastinate") is None:
+        raise CommandError("PostgreSQL needs the extra: pip install 'konectom[postgres]'")
+    scripts = sorted((resources.files("procrastinate.sql") / "migrations").iterdir(), key=lambda script: script.name)
+    # Past SQLAlchemy, and in its transaction: a script is many statements, and holds what look like parameters.
+    with connection.connection.cursor() as cursor:
+        for script in scripts:
+            if script.name.endswith(".sql") and script.name <= LAST_OF_JOBS:
+                cursor.execute(script.read_text(encoding="utf-8"))
+
+
+def _drop_tables_of_jobs() -> None:
+    connection = op.get_bind()
+    if connection.dialect.name != "postgresql":
+        return
+    for name in ("events", "periodic_defers", "jobs", "workers"):
+        op.execute(sa.text(f"DROP TABLE IF EXISTS procrastinate_{name} CASCADE"))
+    functions = sa.text(
+        "SELECT CAST(oid AS regprocedure)::text FROM pg_proc "
+        "WHERE proname LIKE 'procrastinate\\_%' AND pronamespace = CAST(current_schema() AS regnamespace)"
+    )
+    for name in connection.scalars(functions).all():
+        op.execute(sa.text(f"DROP FUNCTION {name} CASCADE"))
+    for name in ("job_to_defer_v1", "job_event_type", "job_status"):
+        op.execute(sa.text(f"DROP TYPE IF EXISTS procrastinate_{name}"))

@@ -57,6 +57,10 @@ class SessionsQuery(PageQuery):
     since = Instant(
         metadata={"description": "Only from the first session on that was received at or after this instant."},
     )
+    status = fields.String(
+        validate=validate.OneOf(SESSION_STATUSES),
+        metadata={"description": "Only those of this status; `parked` also where one of their recordings is."},
+    )
 
 
 class Flag(Described):

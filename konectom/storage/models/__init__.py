@@ -1,7 +1,8 @@
 """The tables.
 
-``people`` are studies, patients and phones, ``access`` who may come in, ``data`` uploads and what was computed from
-them, ``following`` what serves the following of scores over years, ``audit`` who did or saw what.
+``people`` are studies, patients and phones, ``access`` who may come in, ``data`` sessions and what was computed from
+them, ``uploads`` those that are still coming, ``following`` what serves the following of scores over years, ``audit``
+who did or saw what.
 Rows of :data:`IMMUTABLE` tables are written once (:mod:`konectom.storage.guard`); a newer version adds rows.
 """
 
@@ -46,6 +47,7 @@ from konectom.storage.models.people import (
     Site,
     Study,
 )
+from konectom.storage.models.uploads import Upload, UploadPiece
 
 IMMUTABLE = (AuditRow, Blob, CatalogueRow, Erasure, ResultRow, MeasureRow, ScoreRow, NoiseRow)
 """Rows of these are written once and never changed."""
@@ -99,5 +101,7 @@ __all__ = [
     "SessionRow",
     "Site",
     "Study",
+    "Upload",
+    "UploadPiece",
     "User",
 ]

@@ -15,6 +15,9 @@ from konectom.storage.types import Microseconds
 WAITING = text("status = 'received'")
 """Sessions that are not computed yet: few, whatever is stored."""
 
+PARKED = text("status = 'parked'")
+"""Sessions and recordings that were given up: fewer still."""
+
 
 class Blob(Base):
     """A sealed upload in the object store: the sha256 (hexadecimal) of the sealed bytes is its name there.
@@ -50,6 +53,7 @@ class SessionRow(Base):
         Index(None, "patient_id", "arrival"),
         Index(None, "arrival"),
         Index("ix_session_waiting", "received_at", sqlite_where=WAITING, postgresql_where=WAITING),
+        Index("ix_session_parked", "received_at", sqlite_where=PARKED, postgresql_where=PARKED),
     )
     # They follow from the bytes and the code, from the order of the audit's own entries, and from the quarantine's row.
     UNAUDITED_COLUMNS = frozenset({"status", "tries", "tried_at", "fault", "arrival", "held_since"})
@@ -130,12 +134,15 @@ class Arrival(Base):
 class RecordingRow(Base):
     """One performed test, ``received`` as long as it is not computed.
 
-    Then ``processed``, ``rejected`` (its data are wrong), ``failed`` (our computation is) or ``parked``: given up after
-    ``tries`` that ended the process which computed it.
+    Then ``processed``, ``rejected`` (its data are wrong), ``failed`` (our computation is) or ``parked``: given up.
+    ``tries`` are those in which it was computed by itself and that did not come to an end.
     """
 
     __tablename__ = "recording"
-    __table_args__ = (Index(None, "session_id", "index", unique=True),)
+    __table_args__ = (
+        Index(None, "session_id", "index", unique=True),
+        Index("ix_recording_parked", "session_id", sqlite_where=PARKED, postgresql_where=PARKED),
+    )
     AUDITED = False  # the session is
 
     id: Mapped[UUID] = mapped_column(primary_key=True)
