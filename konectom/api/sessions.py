@@ -9,10 +9,11 @@ from flask import Response, after_this_request, request, url_for
 
 from konectom.api import upload
 from konectom.api.access import permits, scope, services, uploader
-from konectom.api.batches import Part, receive_batch
+from konectom.api.batches import receive_batch
 from konectom.api.body import received_body, streams_body
 from konectom.api.contract import Resource
 from konectom.api.errors import BodyIncomplete, BodyStalled, MediaTypeUnsupported
+from konectom.api.multipart import Part
 from konectom.api.raw import BYTES, HEADERS, MEDIA_TYPE, raw_download
 from konectom.api.schemas.sessions import (
     Batch,
@@ -68,6 +69,7 @@ ASK_AGAIN_AFTER_S = 5
 
 @sessions.route("/sessions/<uuid:session_id>", methods=["PUT"])
 @permits("session.upload")
+@streams_body
 @sessions.query(UploadQuery)
 @sessions.headers(UploadHeaders)
 @sessions.answers(201, Receipt, headers=PLACE, description="Stored durably, and computed unless it is `received`.")
@@ -174,4 +176,5 @@ def post_sessions_known(sessions: list[dict[str, Any]]) -> Any:
 
 def _without_length(response: Response) -> Response:
     response.automatically_set_content_length = False
+    del response.headers["Content-Length"]
     return response

@@ -102,6 +102,7 @@ def test_no_answer_forbids_new_fields(document):
         *("NewLogin", "NewPassword", "OwnPassword", "OwnProof", "Confirmation"),
         *("NewSite", "NewTeam", "NewBreakGlass"),
     }
+    sent |= {"HeldSession", "HeldSessions", "Discarding"}
     sent |= {"Exchange", "Renew", "DeviceFacts", "NewErasure", "StudyChange"}
     assert closed == (sent | {"Fault", "UploadedEvent", "RecordingError", "Problem"}) & closed
     assert sent <= closed
