@@ -100,6 +100,7 @@ class Person:
     bodies: list[bytes]
     ids: dict[str, UUID]
     needles: list[Needle] = field(default_factory=list)
+    unfinished_bytes: int = 0
 
 
 def word(what: str) -> str:
@@ -164,7 +165,7 @@ def _hand_over(services: Services, person: Person) -> None:
     )  # fmt: skip
     upload_id = UUID(open_upload(services, wanted)["id"])
     receive(services, upload_id, lambda most: iter([body]), offset=0)
-    person.ids["upload"] = upload_id
+    person.ids["upload"], person.unfinished_bytes = upload_id, len(body)
     person.needles += [
         identifier("session that is not whole", session_id),
         identifier("upload", upload_id),
