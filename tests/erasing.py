@@ -104,6 +104,7 @@ class Person:
     ids: dict[str, UUID]
     refused: list[bytes] = field(default_factory=list)
     needles: list[Needle] = field(default_factory=list)
+    unfinished_bytes: int = 0
 
 
 def word(what: str) -> str:
@@ -187,7 +188,7 @@ def _hand_over(services: Services, person: Person) -> None:
     )  # fmt: skip
     upload_id = UUID(open_upload(services, wanted)["id"])
     receive(services, upload_id, lambda most: iter([body]), offset=0)
-    person.ids["upload"] = upload_id
+    person.ids["upload"], person.unfinished_bytes = upload_id, len(body)
     person.needles += [
         identifier("session that is not whole", session_id),
         identifier("upload", upload_id),

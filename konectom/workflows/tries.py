@@ -83,6 +83,8 @@ def begin(services: Services, session_id: UUID) -> tuple[str | None, Try | None]
             return row.status, None
         waiting = {each.index: each.tries for each in recordings_of(db, row) if each.status == WAITING}
         row.tries, row.tried_at, row.fault = row.tries + 1, now, None
+        db.flush()
+        db.expunge(row)  # it is read when this transaction is over
         return WAITING, Try(row, waiting, suspect or any(waiting.values()), agreed.restricted)
 
 
