@@ -16,9 +16,10 @@ from konectom.commands._output import Refusal, format_option, show_rows
     type=click.IntRange(min=1),
     help="Processes that compute, one session each at a time. [default: one per processor]",
 )
+@click.option("--until-done", is_flag=True, help="Stop when nothing waits any more, also for another try.")
 @click.option("--check", is_flag=True, help="Only tell whether a worker of this host is alive; exit status 1 if none.")
 @click.pass_context
-def command(ctx: click.Context, concurrency: int | None, check: bool) -> None:
+def command(ctx: click.Context, concurrency: int | None, until_done: bool, check: bool) -> None:
     """Compute sessions that servers receive, until told to stop; on as many hosts as you like.
 
     Servers and workers need KONECTOM_PROCESSING=workers. SIGTERM and SIGINT let what is under way end
@@ -42,7 +43,7 @@ def command(ctx: click.Context, concurrency: int | None, check: bool) -> None:
             services.ping()
         except StoreUnavailable as error:  # it may come back; until then the worker waits
             click.echo(f"konectom: {error.detail}", err=True)
-        work(services, processes=concurrency or os.cpu_count() or 1)
+        work(services, processes=concurrency or os.cpu_count() or 1, until_done=until_done)
 
 
 def _check() -> None:

@@ -56,6 +56,17 @@ def waiting_sessions(services: Services, *, most: int, without_job: bool = False
         return [*new, *(row.id for row in due)][:most]
 
 
+def any_waits(services: Services) -> bool:
+    """Tell whether any session waits to be computed, of patients the use of whose data is not restricted."""
+    waiting = (
+        select(SessionRow.id)
+        .join(Patient, Patient.id == SessionRow.patient_id)
+        .where(SessionRow.status == WAITING, Patient.restricted_at.is_(None))
+    )
+    with services.db.read() as db:
+        return db.scalar(waiting.limit(1)) is not None
+
+
 def sweep_sessions(services: Services, *, most: int = MOST) -> int:
     """See to sessions that were left behind; return how many.
 

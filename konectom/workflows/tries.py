@@ -2,8 +2,9 @@
 
 A try is written down before it begins, so that one which ends the process (out of memory, a fault in a library) counts.
 While one is under way the session's ``tried_at`` is set and its ``fault`` is not; a fault is how the last one ended. A
-session whose last try ended the process is *suspect*: from then on its recordings are computed one after the other,
-each marked before, so that the one at fault is known, and given up alone after ``processing_tries``.
+session whose last try ended the process, or for which there was no memory, is *suspect*: from then on its recordings
+are computed one after the other, each marked before, so that the one at fault is known, and given up alone after
+``processing_tries``.
 """
 
 from __future__ import annotations
@@ -35,7 +36,8 @@ Fault = Mapping[str, Any]
 PROCESS_ENDED: Fault = {"code": "process_ended", "detail": "the process that computed it ended"}
 OUT_OF_TIME: Fault = {"code": "out_of_time", "detail": "it took too long to compute"}
 FAILED = "processing_failed"
-SUSPECT = frozenset({PROCESS_ENDED["code"], OUT_OF_TIME["code"]})
+NO_MEMORY: Fault = {"code": FAILED, "detail": MemoryError.__name__}
+SUSPECT = (PROCESS_ENDED, OUT_OF_TIME, NO_MEMORY)
 
 GRACE = timedelta(minutes=1)
 """How much longer than a try may take it is waited for, where nobody told how it ended."""
@@ -77,12 +79,14 @@ def begin(services: Services, session_id: UUID) -> tuple[str | None, Try | None]
             return row.status, None
         if row.tried_at is not None and row.fault is None:
             row.fault = dict(PROCESS_ENDED)
-        suspect = row.tries > 0 and row.fault is not None and row.fault["code"] in SUSPECT
+        suspect = row.tries > 0 and row.fault in SUSPECT
         give_up(db, row, settings)
         if row.status != WAITING:
             return row.status, None
         waiting = {each.index: each.tries for each in recordings_of(db, row) if each.status == WAITING}
         row.tries, row.tried_at, row.fault = row.tries + 1, now, None
+        db.flush()
+        db.expunge(row)  # it is read when this transaction is over
         return WAITING, Try(row, waiting, suspect or any(waiting.values()), agreed.restricted)
 
 
