@@ -24,6 +24,7 @@ COMMANDS = (
     "serve",
     "worker",
     "db",
+    "doctor",
     "keys",
     "study",
     "site",
@@ -38,8 +39,12 @@ COMMANDS = (
     "export",
     "alerts",
     "reliability",
+    "quarantine",
     "retention",
     "audit",
+    "backup",
+    "restore",
+    "migrate-store",
     "simulate",
     "reference",
 )
@@ -60,7 +65,7 @@ class Commands(click.Group):
         if cmd_name not in COMMANDS:
             return None
         # A module cannot be called "import".
-        module = import_module(f"konectom.commands.{cmd_name}{'_' if cmd_name == 'import' else ''}")
+        module = import_module(f"konectom.commands.{cmd_name.replace('-', '_')}{'_' if cmd_name == 'import' else ''}")
         command: click.Command = module.command
         return command
 

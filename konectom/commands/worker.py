@@ -35,6 +35,7 @@ def command(ctx: click.Context, concurrency: int | None, until_done: bool, check
     from konectom.errors import StoreUnavailable
     from konectom.settings import require_safe
     from konectom.workers.work import work
+    from konectom.workflows.exposition import told_at
 
     with installation() as services:
         require_safe(services.settings)
@@ -43,7 +44,8 @@ def command(ctx: click.Context, concurrency: int | None, until_done: bool, check
             services.ping()
         except StoreUnavailable as error:  # it may come back; until then the worker waits
             click.echo(f"konectom: {error.detail}", err=True)
-        work(services, processes=concurrency or os.cpu_count() or 1, until_done=until_done)
+        with told_at(services, services.settings.metrics_address):
+            work(services, processes=concurrency or os.cpu_count() or 1, until_done=until_done)
 
 
 def _check() -> None:

@@ -14,7 +14,6 @@ from uuid import UUID
 import structlog
 from sqlalchemy.exc import IntegrityError
 
-from konectom import formats
 from konectom.errors import (
     BodyError,
     DataError,
@@ -25,14 +24,12 @@ from konectom.errors import (
     SealBroken,
     StoreUnavailable,
 )
-from konectom.recording import Rejected, Session
-from konectom.storage.models import SessionRow
+from konectom.recording import Session
 from konectom.workflows.collecting import Agreed
 from konectom.workflows.data_types import data_types_of
 from konectom.workflows.due import void_reviews
 from konectom.workflows.keep import ATTEMPTS, Outcome, keep_outcome, log_outcomes
-from konectom.workflows.process import extract_recording
-from konectom.workflows.raw import raw_bytes
+from konectom.workflows.reading import Readable, read_session
 from konectom.workflows.services import Services
 from konectom.workflows.tries import (
     FAILED,
@@ -68,7 +65,8 @@ def compute_session(services: Services, session_id: UUID, *, begun: Begun = lamb
         return status
     begun(None)
     try:
-        session = _read(services, mine.row)
+        with read_session(services, session_id) as readable:
+            return _compute(services, mine, readable, begun)
     except (BodyError, DataError) as error:
         return _reject(services, session_id, error)
     except KeyDestroyed:  # erased meanwhile
@@ -82,39 +80,32 @@ def compute_session(services: Services, session_id: UUID, *, begun: Begun = lamb
     except Exception as fault:
         end(services, session_id, _failed(fault))
         raise
-    try:
-        compute = _compute_each_alone if mine.suspect else _compute_all
-        return compute(services, mine, session, begun)
-    except StoreUnavailable as error:
-        give_back(services, session_id, fault={"code": error.code, "detail": error.title})
-        raise
-    except Exception as fault:
-        end(services, session_id, _failed(fault))
-        raise
 
 
-def _read(services: Services, row: SessionRow) -> Session:
-    body = raw_bytes(services, row)
-    return formats.read(body, encoding=row.encoding, media_type=row.media_type, limits=services.settings.limits)
+def _compute(services: Services, mine: Try, readable: Readable, begun: Begun) -> str | None:
+    compute = _compute_each_alone if mine.suspect else _compute_all
+    return compute(services, mine, readable, begun)
 
 
-def _compute_all(services: Services, mine: Try, session: Session, begun: Begun) -> str | None:
-    outcomes = {index: _outcome(session, index) for index in mine.waiting if not _restricted(session, index, mine)}
+def _compute_all(services: Services, mine: Try, readable: Readable, begun: Begun) -> str | None:
+    session = readable.session
+    outcomes = {index: readable.outcome(index) for index in mine.waiting if not _restricted(session, index, mine)}
     try:
         return _keep(services, mine.row.id, session, outcomes)
     finally:
         log_outcomes(list(outcomes.values()))
 
 
-def _compute_each_alone(services: Services, mine: Try, session: Session, begun: Begun) -> str | None:
+def _compute_each_alone(services: Services, mine: Try, readable: Readable, begun: Begun) -> str | None:
     """Compute and keep one recording after the other, the one that was tried least often first."""
+    session = readable.session
     fault: dict[str, Any] | None = None
     for index in sorted(mine.waiting, key=lambda index: (mine.waiting[index], index)):
         if _restricted(session, index, mine) or not begin_recording(services, mine.row.id, index):
             continue
         begun(index)
         try:
-            outcome = _outcome(session, index)
+            outcome = readable.outcome(index)
         except MemoryError as error:
             fault = _failed(error)
             continue
@@ -124,11 +115,6 @@ def _compute_each_alone(services: Services, mine: Try, session: Session, begun: 
     if fault is not None:
         return end(services, mine.row.id, fault)
     return _keep(services, mine.row.id, session, {})
-
-
-def _outcome(session: Session, index: int) -> Outcome:
-    recording = session.recordings[index]
-    return recording if isinstance(recording, Rejected) else extract_recording(recording, index)
 
 
 def _restricted(session: Session, index: int, mine: Try) -> bool:

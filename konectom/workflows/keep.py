@@ -10,19 +10,20 @@ from uuid import UUID, uuid5
 
 import structlog
 from sqlalchemy import insert
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 from sqlalchemy.orm import Session as DbSession
 
 from konectom.assessments.base import Result
-from konectom.errors import FieldInvalid
+from konectom.errors import FieldInvalid, KonectomError
 from konectom.recording import Recording, Rejected, Session
 from konectom.storage import jobs
 from konectom.storage.models import Blob, RecordingRow, ResultRow, ScoreRow, SessionRow
+from konectom.workflows.arrivals import next_arrival
 from konectom.workflows.collecting import Agreed
 from konectom.workflows.entries import catalogue_id, measure_ids
 from konectom.workflows.people import find_patient
 from konectom.workflows.process import Extracted, Failed
-from konectom.workflows.raw import SealedUpload
+from konectom.workflows.raw import SealedFile, SealedUpload
 from konectom.workflows.receipts import absent_in_runs
 from konectom.workflows.services import Services
 
@@ -52,7 +53,7 @@ def times_of(session: Session) -> list[datetime]:
 
 
 def keep_session(
-    services: Services, upload: Upload, sealed: SealedUpload, session: Session, outcomes: Outcomes | None
+    services: Services, upload: Upload, sealed: SealedUpload | SealedFile, session: Session, outcomes: Outcomes | None
 ) -> None:
     """Write all rows of a session that is new; without ``outcomes`` it waits to be computed, and workers are told.
 
@@ -66,12 +67,7 @@ def keep_session(
         # Whoever erases or restricts the patient, or withdraws consent, has done so, or waits until this is kept.
         find_patient(db, upload.patient_id, lock=True)
         Agreed.of(db, upload.patient_id).require(session)
-        if db.get(Blob, sealed.name) is None:
-            db.add(Blob(object=sealed.name, size_bytes=len(upload.body), stored_at=now))
-            db.flush()
-            # From here on nobody takes the object for one that nothing refers to (see :func:`remove_orphan`); whoever
-            # did so a moment ago has removed it.
-            services.objects.put(sealed.name, sealed.data)
+        keep_blob(services, db, sealed, upload.size_bytes, now)
         row = _session_row(upload, sealed, session, now)
         db.add(row)
         db.flush()
@@ -81,6 +77,7 @@ def keep_session(
                 jobs.defer(db, row.id)
         else:
             keep_outcomes(db, row, session, outcomes, now)
+        row.arrival = next_arrival(db)
 
 
 def keep_outcomes(db: DbSession, row: SessionRow, session: Session, outcomes: Outcomes, now: datetime) -> None:
@@ -131,7 +128,7 @@ def log_outcomes(outcomes: Outcomes) -> None:
 
 
 def remove_orphan(services: Services, name: str) -> None:
-    """Remove the object of an upload that was refused, unless a session refers to it or is about to.
+    """Remove the object of an upload that was refused, unless a row refers to it or is about to.
 
     The row of the blob is claimed meanwhile and given up again: whoever else brings the same bytes of the same patient
     has either claimed it before, and the object stays, or waits until it is gone and puts it back before it commits.
@@ -144,6 +141,26 @@ def remove_orphan(services: Services, name: str) -> None:
             db.rollback()
     except IntegrityError:
         return
+
+
+def take_back(services: Services, sealed: SealedUpload | SealedFile) -> None:
+    """Remove the object of an upload that failed, unless a row refers to it: another's, or this one's after all."""
+    try:
+        remove_orphan(services, sealed.name)
+    except (KonectomError, SQLAlchemyError) as error:  # what failed before stands; the object is left for the sweep
+        log.warning("object.orphaned", reason=type(error).__name__)
+
+
+def keep_blob(
+    services: Services, db: DbSession, sealed: SealedUpload | SealedFile, size_bytes: int, now: datetime
+) -> None:
+    """Write the row of an object that was put, unless it has one."""
+    if db.get(Blob, sealed.name) is None:
+        db.add(Blob(object=sealed.name, size_bytes=size_bytes, stored_at=now))
+        db.flush()
+        # From here on nobody takes the object for one that nothing refers to (see :func:`remove_orphan`); whoever
+        # did so a moment ago has removed it.
+        sealed.keep(services.objects)
 
 
 def keep_result(
@@ -181,7 +198,7 @@ def keep_result(
     db.execute(insert(ScoreRow), [same | {"measure_id": ids[entry.key], "value": value} for entry, value in scores])
 
 
-def _session_row(upload: Upload, sealed: SealedUpload, session: Session, now: datetime) -> SessionRow:
+def _session_row(upload: Upload, sealed: SealedUpload | SealedFile, session: Session, now: datetime) -> SessionRow:
     offset = session.started_at.utcoffset()
     return SessionRow(
         id=upload.session_id,
@@ -189,16 +206,17 @@ def _session_row(upload: Upload, sealed: SealedUpload, session: Session, now: da
         device_id=upload.device_id,
         digest=upload.digest,
         object=sealed.name,
-        media_type=_plain_text(upload.media_type),
-        encoding=_plain_text(upload.encoding),
+        media_type=plain_text(upload.media_type),
+        encoding=plain_text(upload.encoding),
         format=session.format,
         started_at=session.started_at,
         utc_offset_s=round((offset or timedelta()).total_seconds()),
         time_zone=session.time_zone,
-        setting=_plain_text(session.setting),
+        setting=plain_text(session.setting),
         supervised=session.supervised,
         phone=asdict(session.device),
         received_at=now,
+        held_since=upload.held_since,
         status="received",
     )
 
@@ -218,7 +236,7 @@ def _tell(row: RecordingRow, outcome: Outcome) -> None:
 
 
 def _describe(row: RecordingRow, recording: Recording | Rejected) -> None:
-    row.assessment = _plain_text(recording.assessment)
+    row.assessment = plain_text(recording.assessment)
     if isinstance(recording, Rejected):
         row.condition, row.offset_s, row.duration_s = {}, 0.0, None
         return
@@ -232,6 +250,6 @@ def _status(outcome: Outcome) -> str:
     return "processed" if isinstance(outcome, Extracted) else "failed"
 
 
-def _plain_text(text: str | None) -> str | None:
+def plain_text(text: str | None) -> str | None:
     """Return what the sender wrote, as far as a database column holds it."""
     return None if text is None else text.replace("\0", "")[:MOST_TEXT]

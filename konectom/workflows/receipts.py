@@ -48,6 +48,7 @@ def session_receipt(db: Session, row: SessionRow, withheld: Withheld, *, measure
 
 def session_line(row: SessionRow) -> dict[str, Any]:
     """Return a session as it stands in a list."""
+    held = {} if row.held_since is None else {"held_since": told(row.held_since)}
     return {
         "id": str(row.id),
         "digest": f"sha256:{row.digest}",
@@ -57,7 +58,7 @@ def session_line(row: SessionRow) -> dict[str, Any]:
         "time_zone": row.time_zone,
         "received_at": told(row.received_at),
         "format": row.format,
-    }
+    } | held
 
 
 def _recording(
