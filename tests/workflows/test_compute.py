@@ -10,7 +10,7 @@ from sqlalchemy import func, select
 from konectom.errors import StoreUnavailable
 from konectom.settings import load_settings
 from konectom.storage.models import RecordingRow, ResultRow, Review, ScoreRow, SessionRow
-from konectom.workflows import compute, ingest
+from konectom.workflows import compute, ingest, reading
 from konectom.workflows.compute import compute_session
 from konectom.workflows.due import count_due
 from konectom.workflows.erasure import erase_patient
@@ -147,7 +147,7 @@ def test_between_tries_it_rests_longer_and_longer(later, send, clock):
 
 def test_a_fault_of_ours_is_tried_again_and_then_told(later, send, clock, monkeypatch):
     session = send(probe_recording())
-    monkeypatch.setattr(compute, "_read", lambda *_: 1 / 0)
+    monkeypatch.setattr(compute, "read_session", lambda *_: 1 / 0)
     for _ in range(2):
         with pytest.raises(ZeroDivisionError):
             compute_session(later, session)
@@ -173,7 +173,7 @@ def test_bytes_that_cannot_be_read_after_all_are_rejected(later, send, monkeypat
     def refuse(*_, **__):
         raise NotJson("this is no JSON")
 
-    monkeypatch.setattr(compute.formats, "read", refuse)
+    monkeypatch.setattr(reading.formats, "read", refuse)
     assert compute_session(later, session) == "rejected"
     told = get_session(later, session)
     assert (told["status"], told["error"]["code"], statuses(later, session)) == ("rejected", "not_json", ["rejected"])
@@ -221,9 +221,9 @@ def test_after_the_process_ended_each_is_kept_by_itself(later, send, clock, monk
             raise SystemExit  # the process ends here
         return extract_recording(recording, index)
 
-    extract_recording = compute.extract_recording
+    extract_recording = reading.extract_recording
     with monkeypatch.context() as patched:
-        patched.setattr(compute, "extract_recording", extract)
+        patched.setattr(reading, "extract_recording", extract)
         with pytest.raises(SystemExit):
             compute_session(later, session, begun=begun.append)
     assert begun == [None, 0, 1]
@@ -268,14 +268,14 @@ def test_where_no_recording_is_to_blame_all_are_given_up(later, send, clock):
 
 def test_a_lack_of_memory_is_a_try_of_one_recording(later, send, clock, monkeypatch):
     session = send(probe_recording(), probe_recording())
-    extract_recording = compute.extract_recording
+    extract_recording = reading.extract_recording
 
     def hungry(recording, index):
         if index == 0:
             raise MemoryError
         return extract_recording(recording, index)
 
-    monkeypatch.setattr(compute, "extract_recording", hungry)
+    monkeypatch.setattr(reading, "extract_recording", hungry)
     for _ in range(5):
         if row(later, session).status == "received":
             compute_or_log(later, session)
@@ -329,7 +329,7 @@ def test_a_restricted_patients_session_waits(later, send, patient, clock):
 
 def test_of_a_restricted_type_nothing_is_kept(later, send, patient, clock, monkeypatch):
     session = send(probe_recording())
-    extract = compute.extract_recording
+    extract = reading.extract_recording
 
     def restricted_meanwhile(*args):
         restrict_patient(later, patient, reason="asked for", data_types=["none"])
@@ -338,7 +338,7 @@ def test_of_a_restricted_type_nothing_is_kept(later, send, patient, clock, monke
     monkeypatch.setattr(compute, "data_types_of", lambda _recording: frozenset({"none"}))
     monkeypatch.setattr("konectom.workflows.restrictions.checked_types", list)
     with monkeypatch.context() as patched:
-        patched.setattr(compute, "extract_recording", restricted_meanwhile)
+        patched.setattr(reading, "extract_recording", restricted_meanwhile)
         assert compute_session(later, session) == "received"
     assert (count(later, ResultRow), row(later, session).tries, statuses(later, session)) == (0, 0, ["received"])
     clock.forward(minutes=20)
@@ -349,13 +349,13 @@ def test_of_a_restricted_type_nothing_is_kept(later, send, patient, clock, monke
 
 def test_an_erased_patients_session_comes_to_nothing(later, send, patient, monkeypatch):
     session = send(probe_recording())
-    extract = compute.extract_recording
+    extract = reading.extract_recording
 
     def erased_meanwhile(*args):
         erase_patient(later, patient, reason="asked_by_patient")
         return extract(*args)
 
-    monkeypatch.setattr(compute, "extract_recording", erased_meanwhile)
+    monkeypatch.setattr(reading, "extract_recording", erased_meanwhile)
     assert compute_session(later, session) is None
     assert (count(later, ResultRow), count(later, SessionRow), count(later, ScoreRow)) == (0, 0, 0)
     assert compute_session(later, session) is None
