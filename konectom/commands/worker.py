@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from uuid import UUID
 
 import click
 
@@ -66,9 +67,20 @@ def _check() -> None:
 def parked(form: str) -> None:
     """List the sessions that were given up, with the reason, and those of which a recording was.
 
-    They are kept. ``konectom reprocess --parked`` takes them up again.
+    They are kept. ``konectom worker retry`` takes them up again.
     """
     from konectom.workflows.left_behind import list_parked
 
     with installation() as services:
         show_rows(list_parked(services), ("session", "index", "assessment", "tries", "last", "received_at"), form)
+
+
+@command.command("retry")
+@click.option("--session", "sessions", multiple=True, type=click.UUID, help="Only this session; may be repeated.")
+def retry(sessions: tuple[UUID, ...]) -> None:
+    """Let what was given up wait for new tries, when its cause is mended. What was computed stays as it is."""
+    from konectom.workflows.left_behind import retry_parked
+
+    with installation(changes=True) as services:
+        again = retry_parked(services, sessions=sessions or None)
+    click.echo(f"{len(again)} sessions wait again")

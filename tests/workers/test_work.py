@@ -63,7 +63,7 @@ def test_one_that_takes_too_long_is_ended(make_ward):
 
 
 def test_a_session_of_which_nothing_can_be_computed_is_parked_and_taken_up_again(ward):
-    from konectom.workflows.left_behind import list_parked, retry_parked
+    from konectom.workflows.left_behind import list_parked
 
     session = ward.send(recording(ENDS))
     ward.work()
@@ -78,7 +78,9 @@ def test_a_session_of_which_nothing_can_be_computed_is_parked_and_taken_up_again
     out, said = listed.communicate(timeout=PATIENCE_S)
     assert listed.returncode == 0, said
     assert [each["session"] for each in orjson.loads(out)] == [str(session)]
-    assert retry_parked(ward.services) == [session]
+    again = ward.command("worker", "retry", "--session", str(session))
+    out, said = again.communicate(timeout=PATIENCE_S)
+    assert (again.returncode, out) == (0, "1 sessions wait again\n"), said
     assert (ward.row(session).status, ward.statuses(session)) == ("received", ["received"])
     ward.work()
     assert ward.row(session).status == "parked"
