@@ -35,7 +35,7 @@ from konectom.recording import Recording, Rejected, Session
 from konectom.storage.models import Device, SessionRow
 from konectom.workflows.collecting import Agreed
 from konectom.workflows.holding import HOLDABLE, hold
-from konectom.workflows.keep import Outcomes, keep_session, log_outcomes, take_back, times_of
+from konectom.workflows.keep import ATTEMPTS, Outcomes, keep_session, log_outcomes, take_back, times_of
 from konectom.workflows.patient_keys import patient_key
 from konectom.workflows.process import Extracted, Failed, extract_session
 from konectom.workflows.raw import SealedFile, SealedUpload, sealed_upload
@@ -44,9 +44,6 @@ from konectom.workflows.services import Services
 from konectom.workflows.sessions import get_session
 
 log = structlog.get_logger()
-
-ATTEMPTS = 8
-"""How often a write is tried that others, at the same instant, made impossible by writing the same first."""
 
 
 @dataclass(frozen=True, slots=True)
