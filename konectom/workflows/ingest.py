@@ -27,10 +27,12 @@ from konectom.errors import (
     NotFound,
     NothingUsable,
     SessionIdTaken,
+    StoreUnavailable,
     error_class,
 )
 from konectom.recording import Rejected, Session
 from konectom.storage.models import Device, SessionRow
+from konectom.storage.postgres import gave_way
 from konectom.workflows.collecting import Agreed
 from konectom.workflows.keep import keep_session, remove_orphan, times_of
 from konectom.workflows.patient_keys import patient_key
@@ -159,7 +161,9 @@ def _keep(
         try:
             keep_session(services, upload, sealed, session, outcomes)
             break
-        except IntegrityError:
+        except (IntegrityError, StoreUnavailable) as error:
+            if not isinstance(error, IntegrityError) and not gave_way(error):
+                raise
             # Another request kept the same session first, or a row that both needed (a blob, a measure).
             _, receipt = _stored_receipt(services, upload)
             if receipt is not None:
