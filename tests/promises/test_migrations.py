@@ -137,6 +137,7 @@ FIRST_SCHEMA = {
     "patient": {"id": PATIENT, "study_id": STUDY, "code": "P", "created_at": "2026-01-01"},
     "measure": {"id": 1, "key": "tap.valid_taps"},
     "catalogue": {"id": 7, "assessment": "tap", "version": 1, "digest": "d", "entries": "[]"},
+    "blob": {"digest": "d", "size_bytes": 1, "stored_at": "2026-01-01"},
     "session": {
         "id": SESSION, "patient_id": PATIENT, "digest": "d", "format": "f", "started_at": "2026-01-01",
         "utc_offset_s": 3600, "phone": "{}", "received_at": "2026-01-01", "status": "processed",
