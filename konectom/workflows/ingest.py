@@ -28,11 +28,13 @@ from konectom.errors import (
     NotFound,
     NothingUsable,
     SessionIdTaken,
+    StoreUnavailable,
     error_class,
 )
 from konectom.metrics import UPLOAD_BYTES, UPLOADS
 from konectom.recording import Recording, Rejected, Session
 from konectom.storage.models import Device, SessionRow
+from konectom.storage.postgres import gave_way
 from konectom.workflows.collecting import Agreed
 from konectom.workflows.holding import HOLDABLE, hold
 from konectom.workflows.keep import ATTEMPTS, Outcomes, keep_session, log_outcomes, take_back, times_of
@@ -206,7 +208,9 @@ def _keep(
         try:
             keep_session(services, upload, sealed, session, outcomes)
             break
-        except IntegrityError:
+        except (IntegrityError, StoreUnavailable) as error:
+            if not isinstance(error, IntegrityError) and not gave_way(error):
+                raise
             # Another request kept the same session first, or a row that both needed (a blob, a measure).
             _, receipt = stored_receipt(services, upload)
             if receipt is not None:
