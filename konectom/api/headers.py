@@ -59,7 +59,7 @@ def init_app(app: Flask, settings: Settings) -> None:
 
     def refuse() -> None:
         if request.method == "TRACE":  # it echoes what came, tokens too (RFC 9110 section 9.3.8)
-            raise MethodNotAllowed("TRACE is not possible here.")
+            raise request.routing_exception or MethodNotAllowed("TRACE is not possible here.")
         if hosts is not None and request.blueprint not in ANY_HOST and request.host.lower() not in hosts:
             raise RequestInvalid("The request names another host than this server's.")
 

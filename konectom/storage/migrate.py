@@ -22,6 +22,7 @@ from sqlalchemy import Connection, text
 from sqlalchemy import inspect as inspected
 
 from konectom.errors import MigrationNeeded
+from konectom.storage import jobs
 from konectom.storage.database import WRITES, open_engine
 from konectom.storage.models import AuditHead, Base
 
@@ -36,7 +37,13 @@ UNFINISHED = "unfinished"
 
 UNFINISHED_TOLD = "the database is being filled and not complete; run again: konectom migrate-store, or restore"
 
-CONTEXT = {"compare_type": True, "compare_server_default": True}
+
+def _is_ours(name: str | None, kind: str, _parents: Any) -> bool:
+    """Tell whether a name in the database is compared with the models: tables of jobs are Procrastinate's."""
+    return not (kind == "table" and name is not None and name.startswith("procrastinate_"))
+
+
+CONTEXT = {"compare_type": True, "compare_server_default": True, "include_name": _is_ours}
 """How the schema is compared with the models."""
 
 
@@ -60,6 +67,41 @@ def upgrade(url: str) -> None:
             broken = connection.exec_driver_sql("PRAGMA foreign_key_check").fetchall()
             if broken:
                 raise MigrationNeeded(f"the migration would break references, and was not made: {broken[:3]}")
+
+
+def downgrade(url: str, revision: str) -> None:
+    """Take the database back to an earlier schema (``base``: to none), in one transaction; what it alone held is lost.
+
+    Raises :class:`MigrationNeeded` where the revision is not an earlier one, or a migration refuses to be undone.
+    """
+    with _connection(url) as connection:
+        if connection.dialect.name == "postgresql":
+            connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": UPGRADE_LOCK})
+        current = MigrationContext.configure(connection).get_current_revision()
+        _refuse_later(current)
+        if revision != "base" and revision not in _earlier(current):
+            raise MigrationNeeded(f"the database is at {current or 'no revision'}; {revision} is no earlier one")
+        try:
+            command.downgrade(_config(connection), revision)
+        except CommandError as refused:
+            raise MigrationNeeded(str(refused)) from refused
+
+
+def _earlier(current: str | None) -> set[str]:
+    """Return the revisions that come before one."""
+    if current is None:
+        return set()
+    walked = ScriptDirectory.from_config(_config()).walk_revisions("base", current)
+    return {script.revision for script in walked} - {current}
+
+
+def rows_held(url: str) -> int:
+    """Return how many rows the tables hold, apart from what every installation has."""
+    with _connection(url) as connection:
+        tables = set(inspected(connection).get_table_names()) - {"alembic_version", AuditHead.__tablename__}
+        quote = connection.dialect.identifier_preparer.quote
+        asked = (f"SELECT count(*) FROM {quote(table)}" for table in sorted(tables))  # noqa: S608
+        return sum(connection.exec_driver_sql(each).scalar_one() for each in asked)
 
 
 def current_revision(url: str) -> str | None:
@@ -119,9 +161,12 @@ def differences(url: str) -> list[Any]:
 
 
 def check(url: str) -> None:
-    """Raise :class:`MigrationNeeded` unless the database is at the newest revision and equals the models."""
+    """Raise :class:`MigrationNeeded` unless the database is at the newest revision, equals the models, and has jobs."""
     with _connection(url) as connection:
         require_head(connection)
+        fault = jobs.fault_of_tables(connection)
+    if fault is not None:
+        raise MigrationNeeded(fault)
     found = differences(url)
     if found:
         raise MigrationNeeded(f"the database differs from the models: {found}")

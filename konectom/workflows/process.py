@@ -40,9 +40,14 @@ def extract_session(session: Session) -> list[Extracted | Rejected | Failed]:
 
 
 def extract_recording(recording: Recording, index: int) -> Extracted | Rejected | Failed:
-    """Return the result of the session's recording number ``index``, or why there is none."""
+    """Return the result of the session's recording number ``index``, or why there is none.
+
+    Raises MemoryError, which tells more of the machine at that time than of the recording.
+    """
     try:
         return Extracted(recording, get_assessment(recording.assessment).run(recording))
+    except MemoryError:
+        raise
     except DataError as error:
         _complete_pointer(error, recording, index)
         return Rejected(recording.assessment, error.as_dict())

@@ -132,7 +132,7 @@ class Broken(Exception):
     """Stands for the end of the process."""
 
 
-STEPS = ("_copy", "keep_objects", "_were_erased", "put_in_place", "_prune")
+STEPS = ("_copy", "keep_objects", "_without_rows", "put_in_place", "_prune")
 
 
 @pytest.mark.parametrize("step", STEPS)
@@ -145,7 +145,7 @@ def test_broken_off_it_is_the_backup_of_before_or_none(services, persons, direct
 
     real = getattr(backing_up, step)
     whole = step == "_prune"
-    if step == "_were_erased":  # it is asked where objects are missing
+    if step == "_without_rows":  # it is asked where objects are missing
         with services.db.read() as db:
             services.objects.delete(db.query(Blob).first().object)
     with monkeypatch.context() as patched:
@@ -157,7 +157,7 @@ def test_broken_off_it_is_the_backup_of_before_or_none(services, persons, direct
                 check_backup(directory, services.keys)
     before = back_up(services, directory).manifest
     ingest_session(services, session_id=uuid4(), patient_id=persons[0].id, body=session_body())
-    if step == "_were_erased":
+    if step == "_without_rows":
         return
     with monkeypatch.context() as patched:
         patched.setattr(backing_up, step, breaking)
