@@ -26,7 +26,7 @@ from konectom.storage.objects import ObjectStore, open_store
 from konectom.workflows.audit import note_read
 from konectom.workflows.audit_check import check_chain
 from konectom.workflows.audit_report import Report
-from konectom.workflows.services import Services
+from konectom.workflows.services import Services, store_access
 from konectom.workflows.transfer.contents import Contents, contents_of, different
 from konectom.workflows.transfer.copying import copy_tables
 from konectom.workflows.transfer.objects import (
@@ -79,7 +79,7 @@ def migrate_store(
     try:
         with reaching("a database"):
             services.keys.check()
-            to_store = None if to_objects is None else open_store(to_objects)
+            to_store = None if to_objects is None else open_store(to_objects, store_access(services.settings))
             if to_store is not None:
                 to_store.ping()
             if target is not None and not target.is_unfinished():
