@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
@@ -19,7 +19,7 @@ from konectom.storage.models import Blob, RecordingRow, ResultRow, ScoreRow, Ses
 from konectom.workflows.collecting import Agreed
 from konectom.workflows.entries import catalogue_id, measure_ids
 from konectom.workflows.people import find_patient
-from konectom.workflows.process import Extracted, Failed
+from konectom.workflows.process import Extracted, Failed, status_of
 from konectom.workflows.raw import SealedUpload
 from konectom.workflows.receipts import absent_in_runs
 from konectom.workflows.services import Services
@@ -89,14 +89,6 @@ def keep_outcomes(db: DbSession, row: SessionRow, session: Session, outcomes: Ou
     for recording, each, at in zip(recordings, outcomes, times_of(session), strict=True):
         if isinstance(each, Extracted):
             keep_result(db, row, recording, at, each.result, now)
-
-
-def status_of(statuses: Collection[str]) -> str:
-    """Return what is told of a session whose recordings have these."""
-    for status in ("processed", "parked", "failed"):
-        if status in statuses:
-            return status
-    return "rejected"
 
 
 def recording_id(session_id: UUID, index: int) -> UUID:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -57,6 +57,14 @@ def extract_recording(recording: Recording, index: int) -> Extracted | Rejected 
             "at": f"/recordings/{index}",
         }
         return Failed(recording, error_told, fault)
+
+
+def status_of(statuses: Collection[str]) -> str:
+    """Return what is told of a session whose recordings have these."""
+    for status in ("processed", "parked", "failed"):
+        if status in statuses:
+            return status
+    return "rejected"
 
 
 def log_outcomes(outcomes: Sequence[Extracted | Rejected | Failed]) -> None:

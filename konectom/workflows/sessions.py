@@ -12,6 +12,7 @@ from konectom.errors import NotFound
 from konectom.security.principal import EVERYTHING, Scope
 from konectom.storage.models import Patient, SessionRow
 from konectom.storage.scopes import patients_in
+from konectom.workflows.as_of import checked_instant
 from konectom.workflows.pages import BY_TIME_AND_ID, Asked, page
 from konectom.workflows.receipts import session_line, session_receipt
 from konectom.workflows.services import Services
@@ -19,23 +20,32 @@ from konectom.workflows.withheld import Withheld, patient_is_shown, shown_patien
 
 
 def get_session(
-    services: Services, session_id: UUID, *, scope: Scope = EVERYTHING, measures: bool = False
+    services: Services,
+    session_id: UUID,
+    *,
+    scope: Scope = EVERYTHING,
+    measures: bool = False,
+    as_of: datetime | None = None,
 ) -> dict[str, Any]:
-    """Return a session's receipt; what lies outside of ``scope`` is not found.
+    """Return a session's receipt; what lies outside of ``scope`` is not found, nor what came after ``as_of``.
 
-    Raises :class:`~konectom.errors.PatientRestricted` where the use of what is kept of the patient is restricted.
+    Raises :class:`~konectom.errors.FieldInvalid` at ``/query/as_of`` for an instant that is still to come,
+    :class:`~konectom.errors.PatientRestricted` where the use of what is kept of the patient is restricted.
     """
+    checked_instant(as_of, services.clock())
     within = (
         select(SessionRow, Patient)
         .join(Patient, Patient.id == SessionRow.patient_id)
         .where(SessionRow.id == session_id, patients_in(scope, services.clock()))
     )
+    if as_of is not None:
+        within = within.where(SessionRow.received_at <= as_of)
     with services.db.read() as db:
         found = db.execute(within).one_or_none()
         if found is None:
             raise NotFound("there is no such session")
         row, patient = found
-        return session_receipt(db, row, Withheld.of(db, patient), measures=measures)
+        return session_receipt(db, row, Withheld.of(db, patient), measures=measures, as_of=as_of)
 
 
 def list_sessions(
