@@ -8,20 +8,21 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 from uuid import UUID, uuid5
 
+import numpy as np
 from sqlalchemy import insert, inspect, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session as DbSession
 
-from konectom.assessments.base import Result
+from konectom.assessments.base import Catalogue, Result
 from konectom.errors import FieldInvalid
 from konectom.recording import Recording, Rejected, Session
 from konectom.storage.models import Blob, RecordingRow, ResultRow, ScoreRow, SessionRow
 from konectom.workflows.collecting import Agreed
 from konectom.workflows.entries import catalogue_id, measure_ids
 from konectom.workflows.people import find_patient
+from konectom.workflows.plain_results import Values, values_of
 from konectom.workflows.process import Extracted, Failed, status_of
 from konectom.workflows.raw import SealedUpload
-from konectom.workflows.receipts import absent_in_runs
 from konectom.workflows.services import Services
 
 if TYPE_CHECKING:
@@ -116,24 +117,35 @@ def keep_result(
     db: DbSession, session: SessionRow, recording: RecordingRow, at: datetime, result: Result, now: datetime
 ) -> None:
     """Add a result and its scores; ``at`` is when the recording began."""
-    catalogue = result.catalogue
+    keep_values(db, session, recording, at, result.catalogue, values_of(result), now)
+
+
+def keep_values(
+    db: DbSession,
+    session: SessionRow,
+    recording: RecordingRow,
+    at: datetime,
+    catalogue: Catalogue,
+    values: Values,
+    now: datetime,
+) -> None:
+    """Add a result and its scores, as :func:`keep_result` does."""
     row = ResultRow(
-        # Derived, so that the same recording has the same ids wherever it is computed again.
-        id=uuid5(recording.id, f"{catalogue.assessment}/{catalogue.version}"),
+        id=result_id(recording.id, catalogue),
         recording_id=recording.id,
         catalogue_id=catalogue_id(db, catalogue),
         created_at=now,
-        verdict=result.quality.verdict,
-        flags=[flag.as_dict() for flag in result.quality.flags],
-        absent=absent_in_runs(catalogue, result.absent),
-        features=result.features,
+        verdict=values.verdict,
+        flags=values.flags,
+        absent=values.absent,
+        features=values.features,
     )
     db.add(row)
     db.flush()
-    scores = list(result.scores())
+    scores = [entry for entry in catalogue.scores if np.isfinite(values.features[entry.index])]
     if not scores:
         return
-    ids = measure_ids(db, (entry.key for entry, _ in scores))
+    ids = measure_ids(db, (entry.key for entry in scores))
     same = {
         "patient_id": session.patient_id,
         "at": at,
@@ -142,9 +154,15 @@ def keep_result(
         "catalogue_id": row.catalogue_id,
         "utc_offset_s": session.utc_offset_s,
         "verdict": row.verdict,
-        "flags": " ".join(flag.code for flag in result.quality.flags),
+        "flags": " ".join(flag["code"] for flag in values.flags),
     }
-    db.execute(insert(ScoreRow), [same | {"measure_id": ids[entry.key], "value": value} for entry, value in scores])
+    told = [same | {"measure_id": ids[entry.key], "value": float(values.features[entry.index])} for entry in scores]
+    db.execute(insert(ScoreRow), told)
+
+
+def result_id(recording: UUID, catalogue: Catalogue) -> UUID:
+    """Return the id of a recording's result: derived, so that it has the same one wherever it is computed again."""
+    return uuid5(recording, f"{catalogue.assessment}/{catalogue.version}")
 
 
 def _session_row(upload: Upload, sealed: SealedUpload, session: Session, now: datetime) -> SessionRow:
