@@ -36,6 +36,7 @@ COMMANDS = (
     "observe",
     "export",
     "alerts",
+    "reprocess",
     "reliability",
     "retention",
     "audit",

@@ -2,13 +2,15 @@
 
 Numbers are counted in bins whose widths grow with the number, so that the middle of a bin lies within 1 % of whatever
 fell into it: DDSketch of Masson, Rim and Lee (2019), PVLDB 12(12), 2195-2205, section 2.1. A series needs at most as
-many counts as there are bins, however many numbers pass. Deviation: no bins are merged, since their number is bounded by
-the range; what lies beyond the range is counted in the outermost bin.
+many counts as there are bins, however many numbers pass. Deviation: no bins are merged, since their number is bounded
+by the range; what lies beyond the range is counted in the outermost bin.
 """
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Mapping
+from itertools import accumulate
 
 import numpy as np
 import numpy.typing as npt
@@ -48,10 +50,6 @@ class Medians:
 
 
 def _median(counted: list[tuple[int, int]]) -> float:
-    wanted = (sum(count for _, count in counted) + 1) // 2
-    seen = 0
-    for place, count in counted:
-        seen += count
-        if seen >= wanted:
-            break
+    seen = list(accumulate(count for _, count in counted))
+    place, _ = counted[bisect_left(seen, (seen[-1] + 1) // 2)]
     return float(2 * GAMMA ** (place + LOWEST) / (GAMMA + 1))

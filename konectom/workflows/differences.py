@@ -1,8 +1,9 @@
 """What computing again would change: per measure, verdicts, failures. One result after the other, in bounded memory.
 
 Values of a measure are compared where both versions give it in the same unit: numbers of different units never are. A
-change is told relative to the larger of the two values, so that it lies between 0 and 2 and no zero divides. Medians are
-those of the values that change, within 1 % (:mod:`konectom.signals.quantiles`); largest changes and counts are exact.
+change is told relative to the larger of the two values, so that it lies between 0 and 2 and no zero divides. Medians
+are those of the values that change, within 1 % (:mod:`konectom.signals.quantiles`); largest changes and counts are
+exact.
 """
 
 from __future__ import annotations
@@ -23,8 +24,8 @@ from konectom.signals.quantiles import Medians
 BEYOND = 1e-9
 """Relative changes beyond this are more than another order of the same additions."""
 
-COUNTED = ("compared", "changed", "changed_beyond_1e-9", "appeared", "vanished")
-"""Of each measure: values that both give, those that differ, that differ by more, that only the new, only the old gives."""
+COUNTED = ("compared", "changed", "changed_beyond_rounding", "appeared", "vanished")
+"""Of each measure: values that both give, those that differ, or by more; that only the new, that only the old gives."""
 
 Pair = tuple[str, int, int]
 """An assessment, the version that is stored, and the one that computes again."""

@@ -28,6 +28,7 @@ from konectom.storage.belonging import rows_of, tables_of_patients
 from konectom.storage.compaction import compact
 from konectom.storage.guard import ERASING
 from konectom.storage.models import AuditRow, Blob, Erasure, NoiseRow, Patient, PatientKey, Residue, SessionRow
+from konectom.workflows.campaigns import forget_reports
 from konectom.workflows.certificates import Removed, certified, digest_of, show_certificate
 from konectom.workflows.services import Services
 from konectom.workflows.sweeping import MOST, sweep_objects
@@ -172,6 +173,7 @@ def _remove_rows(db: Session, patient_id: UUID, study_id: UUID) -> _RowsRemoved:
         db.delete(row)
     db.flush()
     counts[str(NoiseRow.__tablename__)] = len(noise)
+    forget_reports(db, study_id)
     return _RowsRemoved(Removed(counts, len(sizes), sum(sizes.values()), key), tuple(sizes))
 
 

@@ -35,4 +35,9 @@ def raw_bytes(services: Services, session: SessionRow) -> bytes:
     """
     with services.db.read() as db:
         key = patient_key(services, db, session.patient_id)
-    return unseal(key, PURPOSE, services.objects.get(session.object))
+    return opened_upload(services, key, session.object)
+
+
+def opened_upload(services: Services, key: bytes, name: str) -> bytes:
+    """Return the upload that is sealed under its patient's ``key`` in the object of this name; raises as above."""
+    return unseal(key, PURPOSE, services.objects.get(name))
