@@ -8,7 +8,9 @@ computed again, session by session, and the one that ends the process again has 
 from __future__ import annotations
 
 import multiprocessing
+import os
 import signal
+import threading
 from collections import deque
 from collections.abc import Callable, Generator, Iterator
 from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
@@ -187,5 +189,13 @@ def _alone(pool: _Pool, task: Task) -> Outcomes:
 
 
 def _begin() -> None:
-    """Leave an interruption from the keyboard to the process that runs the campaign."""
+    """Leave an interruption from the keyboard to the process that runs the campaign, and end when that one is gone."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Thread(target=_follow_parent, name="parent", daemon=True).start()
+
+
+def _follow_parent() -> None:
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)  # nobody takes what is computed here; the pool itself would wait for work without end
