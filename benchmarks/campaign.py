@@ -12,6 +12,7 @@ import argparse
 import json
 import os
 import random
+import resource
 import signal
 import subprocess
 import sys
@@ -103,12 +104,14 @@ def konectom(*words: str) -> Any:
 
 def dry_run(campaign: str, asked: Any) -> None:
     began = time.monotonic()
+    cpu_before_s = cpu_s()
     command = [sys.executable, "-m", "konectom.cli", "reprocess", "dry-run", campaign, "--jobs", str(asked.jobs)]
     subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
     took_s = time.monotonic() - began
     report = konectom("show", campaign, "--format", "json")["report"]["assessments"]
     assert [each["results"] for each in report] == [asked.recordings], report
-    told(f"dry run: {took_s:.1f} s, {asked.recordings / took_s:.0f} recordings/s")
+    used_s = cpu_s() - cpu_before_s
+    told(f"dry run: {took_s:.1f} s, {asked.recordings / took_s:.0f} recordings/s, {used_s:.1f} s of CPU")
 
 
 def ended(campaign: str, asked: Any, dice: random.Random) -> None:
@@ -145,6 +148,12 @@ def ended(campaign: str, asked: Any, dice: random.Random) -> None:
         told(f"{sum(ends.values())}: {state['state']} after {state['counts'].get('sessions', 0)}")
     assert state["counts"] == {"results": asked.recordings, "sessions": asked.recordings}, state["counts"]
     told(f"run: {working_s:.0f} s in all, {asked.recordings / working_s:.0f} recordings/s, ended {ends}")
+
+
+def cpu_s() -> float:
+    """Return what all processes that have ended took: of those that were killed, without what their workers took."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
 
 
 def pushes(number: int) -> dict[str, list[float]]:
