@@ -54,12 +54,14 @@ def extract(recording, out):
         out("level", size if VERSION == 1 else np.abs(size - size.mean()))
         out("samples", size.size)
 '''
-AT_ONCE = 250
+AT_ONCE = 100
+"""Sessions in a transaction."""
 
 
 def main() -> None:
     words = argparse.ArgumentParser(description=__doc__)
     words.add_argument("--recordings", type=int, default=2000)
+    words.add_argument("--each", type=int, default=10, help="recordings in a session")
     words.add_argument("--patients", type=int, default=50)
     words.add_argument("--jobs", type=int, default=2)
     words.add_argument("--seed", type=int, default=1)
@@ -71,13 +73,15 @@ def main() -> None:
         prepare(directory)
         told(f"storing {asked.recordings} recordings")
         began = time.monotonic()
-        subprocess.run([sys.executable, __file__, "store", str(asked.recordings), str(asked.patients)], check=True)
+        subprocess.run(
+            [sys.executable, __file__, "store", *map(str, (asked.recordings, asked.each, asked.patients))], check=True
+        )
         told(f"stored in {time.monotonic() - began:.0f} s")
         os.environ[VERSION] = "2"
         campaign = konectom("plan", "--format", "json")["id"]
         dry_run(campaign, asked)
         ended(campaign, asked, random.Random(asked.seed))
-        subprocess.run([sys.executable, __file__, "verify", str(asked.recordings)], check=True)
+        subprocess.run([sys.executable, __file__, "verify", *map(str, (asked.recordings, asked.each))], check=True)
 
 
 def prepare(directory: Path) -> None:
@@ -146,7 +150,8 @@ def ended(campaign: str, asked: Any, dice: random.Random) -> None:
         assert state["state"] in ("ready", "running", "paused"), (state["state"], said.decode())
         what = "resume" if state["state"] == "paused" else "run"
         told(f"{sum(ends.values())}: {state['state']} after {state['counts'].get('sessions', 0)}")
-    assert state["counts"] == {"results": asked.recordings, "sessions": asked.recordings}, state["counts"]
+    sessions = -(-asked.recordings // asked.each)
+    assert state["counts"] == {"results": asked.recordings, "sessions": sessions}, state["counts"]
     told(f"run: {working_s:.0f} s in all, {asked.recordings / working_s:.0f} recordings/s, ended {ends}")
 
 
@@ -161,18 +166,30 @@ def pushes(number: int) -> dict[str, list[float]]:
     return dict(zip("xyz", values.tolist(), strict=True))
 
 
-def body(number: int) -> bytes:
-    """Return the upload of a number."""
-    at = datetime(2026, 1, 1, 9, tzinfo=UTC) + timedelta(minutes=number)
-    stream = {"unit": "m/s2", "rate_hz": 20, **pushes(number)}
-    recording = {"assessment": "steps_of_benchmark", "condition": {}, "streams": {"accelerometer": stream}}
+def body(numbers: range) -> bytes:
+    """Return the upload that holds the recordings of these numbers."""
+    at = datetime(2026, 1, 1, 9, tzinfo=UTC) + timedelta(minutes=numbers.start)
+    recordings = [
+        {
+            "assessment": "steps_of_benchmark",
+            "condition": {},
+            "offset_s": 4.0 * index,
+            "streams": {"accelerometer": {"unit": "m/s2", "rate_hz": 20, **pushes(number)}},
+        }
+        for index, number in enumerate(numbers)
+    ]
     device = {"platform": "ios", "model": "iPhone15,2", "os": "19.1", "app": "1.4.2"}
     return orjson.dumps(
-        {"schema": "konectom.session/1", "started_at": at.isoformat(), "device": device, "recordings": [recording]}
+        {"schema": "konectom.session/1", "started_at": at.isoformat(), "device": device, "recordings": recordings}
     )
 
 
-def store(recordings: int, patients: int) -> None:
+def sittings(recordings: int, each: int) -> list[range]:
+    """Return the numbers of the recordings in each session."""
+    return [range(first, min(first + each, recordings)) for first in range(0, recordings, each)]
+
+
+def store(recordings: int, each: int, patients: int) -> None:
     """Store recordings as uploads do, many in one transaction."""
     from konectom.settings import load_settings
     from konectom.workflows.people import create_patient, create_study
@@ -181,13 +198,14 @@ def store(recordings: int, patients: int) -> None:
     services = Services.open(load_settings())
     study = UUID(create_study(services, code="MANY", consent="elsewhere")["id"])
     people = [UUID(create_patient(services, study_id=study, code=f"P{number}")["id"]) for number in range(patients)]
-    for first in range(0, recordings, AT_ONCE):
-        numbers = range(first, min(first + AT_ONCE, recordings))
-        _store_some(services, [(number, people[number % patients]) for number in numbers])
+    some = sittings(recordings, each)
+    for first in range(0, len(some), AT_ONCE):
+        numbered = enumerate(some[first : first + AT_ONCE], start=first)
+        _store_some(services, [(numbers, people[number % patients]) for number, numbers in numbered])
     services.close()
 
 
-def _store_some(services: Any, some: list[tuple[int, UUID]]) -> None:
+def _store_some(services: Any, some: list[tuple[range, UUID]]) -> None:
     import hashlib
 
     from konectom import formats
@@ -199,13 +217,13 @@ def _store_some(services: Any, some: list[tuple[int, UUID]]) -> None:
     from konectom.workflows.raw import sealed_upload
 
     with services.db.write() as db:
-        for number, patient in some:
-            sent, now = body(number), services.clock()
+        for numbers, patient in some:
+            sent, now = body(numbers), services.clock()
             session = formats.read(sent)
             sealed = sealed_upload(patient_key(services, db, patient), sent)
             services.objects.put(sealed.name, sealed.data)
             upload = Upload(
-                session_id=uuid5(NAMESPACE, str(number)), patient_id=patient, device_id=None, body=sent, encoding=None,
+                session_id=session_id(numbers), patient_id=patient, device_id=None, body=sent, encoding=None,
                 media_type="application/json", digest=hashlib.sha256(sent).hexdigest(),
             )  # fmt: skip
             db.add(Blob(object=sealed.name, size_bytes=len(sent), stored_at=now))
@@ -216,7 +234,11 @@ def _store_some(services: Any, some: list[tuple[int, UUID]]) -> None:
             keep_outcomes(db, row, session, extract_session(session), now)
 
 
-def verify(recordings: int) -> None:
+def session_id(numbers: range) -> UUID:
+    return uuid5(NAMESPACE, str(numbers.start))
+
+
+def verify(recordings: int, each: int) -> None:
     """Hold everything that is stored against what is computed directly."""
     from sqlalchemy import func, select
 
@@ -228,35 +250,35 @@ def verify(recordings: int) -> None:
 
     services = Services.open(load_settings())
     with services.db.read(within=timedelta(hours=1)) as db:
-        results, scores = (db.scalar(select(func.count()).select_from(each)) for each in (ResultRow, ScoreRow))
-        by_session = dict(_vectors(db, RecordingRow, ResultRow))
+        results, scores = (db.scalar(select(func.count()).select_from(table)) for table in (ResultRow, ScoreRow))
+        stored = dict(_vectors(db, RecordingRow, ResultRow))
     assert results == 2 * recordings, results
     assert scores == 2 * 3 * recordings, scores
-    assert len(by_session) == recordings
-    for number in range(recordings):
-        (found,) = extract_session(formats.read(body(number)))
-        assert found.result.catalogue.version == 2
-        assert by_session[uuid5(NAMESPACE, str(number))] == found.result.features.tobytes(), number
+    assert len(stored) == recordings
+    for numbers in sittings(recordings, each):
+        for index, found in enumerate(extract_session(formats.read(body(numbers)))):
+            assert found.result.catalogue.version == 2
+            assert stored[session_id(numbers), index] == found.result.features.tobytes(), numbers
     told(
         f"verified: {recordings} recordings, {results} results, {scores} scores; all of version 2 as computed directly"
     )
     services.close()
 
 
-def _vectors(db: Any, recording: Any, result: Any) -> Iterator[tuple[UUID, bytes]]:
+def _vectors(db: Any, recording: Any, result: Any) -> Iterator[tuple[tuple[UUID, int], bytes]]:
     from sqlalchemy import select
 
     from konectom.storage.models import CatalogueRow
 
     asked = (
-        select(recording.session_id, result.features)
+        select(recording.session_id, recording.index, result.features)
         .join(result, result.recording_id == recording.id)
         .join(CatalogueRow, CatalogueRow.id == result.catalogue_id)
         .where(CatalogueRow.version == 2)
         .execution_options(yield_per=1000)
     )
-    for session_id, features in db.execute(asked):
-        yield session_id, features.tobytes()
+    for session, index, features in db.execute(asked):
+        yield (session, index), features.tobytes()
 
 
 def told(said: str) -> None:
@@ -265,8 +287,8 @@ def told(said: str) -> None:
 
 if __name__ == "__main__":
     if sys.argv[1:2] == ["store"]:
-        store(int(sys.argv[2]), int(sys.argv[3]))
+        store(*map(int, sys.argv[2:5]))
     elif sys.argv[1:2] == ["verify"]:
-        verify(int(sys.argv[2]))
+        verify(*map(int, sys.argv[2:4]))
     else:
         main()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -75,10 +76,10 @@ def put_session(session_id: UUID, patient: UUID | None = None, encoding: str | N
 @permits("session.read")
 @sessions.query(SessionQuery)
 @sessions.answers(200, Receipt, headers=DIGEST)
-@sessions.refuses(PatientRestricted, NotFound)
-def get_session_by_id(session_id: UUID, measures: str) -> Any:
+@sessions.refuses(PatientRestricted, NotFound, FieldInvalid)
+def get_session_by_id(session_id: UUID, measures: str, as_of: datetime | None = None) -> Any:
     """Tell what arrived and what came of it."""
-    receipt = get_session(services(), session_id, scope=scope(), measures=measures == "all")
+    receipt = get_session(services(), session_id, scope=scope(), measures=measures == "all", as_of=as_of)
     return receipt, {"ETag": f'"{receipt["digest"]}"'}
 
 

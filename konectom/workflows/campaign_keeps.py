@@ -22,7 +22,7 @@ from konectom.workflows.campaign_loads import Load
 from konectom.workflows.campaign_rows import Held, mine, write_down
 from konectom.workflows.collecting import Agreed
 from konectom.workflows.due import void_reviews
-from konectom.workflows.keep import keep_values, result_id
+from konectom.workflows.keep import Results, result_id
 from konectom.workflows.people import find_patient
 from konectom.workflows.process import status_of
 from konectom.workflows.recompute import Outcome, Outcomes
@@ -76,14 +76,19 @@ class Keep:
         for session_id in came:
             by_patient[load.patients[session_id]].append(session_id)
         with self.services.db.write() as db:
+            results = Results(db, now)
             for patient_id in sorted(by_patient):
-                self._keep_patients(db, patient_id, {each: came[each] for each in by_patient[patient_id]}, now)
+                of_patient = {each: came[each] for each in by_patient[patient_id]}
+                self._keep_patients(db, patient_id, of_patient, results, now)
+            results.write()
             self.held.count("unreadable", load.unreadable)
             self.held.count("sessions", load.sessions)
             self.held.mark = load.mark
             mine(self.services, db, self.held)
 
-    def _keep_patients(self, db: Session, patient_id: UUID, came: dict[UUID, Outcomes], now: datetime) -> None:
+    def _keep_patients(
+        self, db: Session, patient_id: UUID, came: dict[UUID, Outcomes], results: Results, now: datetime
+    ) -> None:
         """Keep what came of a patient's sessions, who is neither erased nor restricted before this is over."""
         try:
             find_patient(db, patient_id, lock=True)
@@ -102,7 +107,12 @@ class Keep:
                 if is_withheld(agreed, outcome):
                     self.held.count("withheld")
                 else:
-                    self._keep_recording(db, session, rows[session.id][index], outcome, present, now)
+                    row = rows[session.id][index]
+                    if self._is_new(db, row, outcome, present, now):
+                        assert outcome.values is not None  # noqa: S101  # there is something to keep
+                        assert outcome.at is not None  # noqa: S101  # of a recording that was computed
+                        catalogue = every_assessment()[outcome.values.assessment].catalogue
+                        results.add(session, row, outcome.at, catalogue, outcome.values)
             session.status = status_of([row.status for row in rows[session.id].values()])
             session.fault = None if session.status == PROCESSED else session.fault
         void_reviews(db, patient_id=patient_id)
@@ -119,34 +129,28 @@ class Keep:
         ]
         return frozenset(db.scalars(select(ResultRow.id).where(ResultRow.id.in_(wanted))))
 
-    def _keep_recording(
-        self,
-        db: Session,
-        session: SessionRow,
-        row: RecordingRow,
-        outcome: Outcome,
-        present: frozenset[UUID],
-        now: datetime,
-    ) -> None:
+    def _is_new(
+        self, db: Session, row: RecordingRow, outcome: Outcome, present: frozenset[UUID], now: datetime
+    ) -> bool:
+        """Count what came of a recording, and write down its status; tell whether a result is to be kept."""
         if outcome.values is None:
             self.held.count(outcome.status)
             if row.status != PROCESSED and (row.status, _code(row.error)) != (outcome.status, _code(outcome.error)):
                 _set(db, row, outcome, now)
-            return
+            return False
         require_same_release(outcome.values)
         if row.status == PROCESSED and row.assessment != outcome.values.assessment:
             self.held.count("rejected")  # the reader takes it for another test by now: what is kept stays
-            return
+            return False
         catalogue = every_assessment()[outcome.values.assessment].catalogue
         if row.status != PROCESSED:
             self.held.count("recovered")
             _set(db, row, outcome, now)
         if result_id(row.id, catalogue) in present:
             self.held.count("there")
-            return
+            return False
         self.held.count("results")
-        assert outcome.at is not None  # noqa: S101  # of a recording that was computed
-        keep_values(db, session, row, outcome.at, catalogue, outcome.values, now)
+        return True
 
     def _log(self, outcome: Outcome) -> None:
         """Tell the log of each fault of ours once."""

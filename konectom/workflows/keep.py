@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING
+from math import isfinite
+from typing import TYPE_CHECKING, Any
 from uuid import UUID, uuid5
 
-import numpy as np
 from sqlalchemy import insert, inspect, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session as DbSession
@@ -87,9 +87,11 @@ def keep_outcomes(db: DbSession, row: SessionRow, session: Session, outcomes: Ou
         recordings.append(recording)
     db.add_all(recordings)
     db.flush()
+    results = Results(db, now)
     for recording, each, at in zip(recordings, outcomes, times_of(session), strict=True):
         if isinstance(each, Extracted):
-            keep_result(db, row, recording, at, each.result, now)
+            results.add(row, recording, at, each.result.catalogue, values_of(each.result))
+    results.write()
 
 
 def recording_id(session_id: UUID, index: int) -> UUID:
@@ -117,47 +119,62 @@ def keep_result(
     db: DbSession, session: SessionRow, recording: RecordingRow, at: datetime, result: Result, now: datetime
 ) -> None:
     """Add a result and its scores; ``at`` is when the recording began."""
-    keep_values(db, session, recording, at, result.catalogue, values_of(result), now)
+    results = Results(db, now)
+    results.add(session, recording, at, result.catalogue, values_of(result))
+    results.write()
 
 
-def keep_values(
-    db: DbSession,
-    session: SessionRow,
-    recording: RecordingRow,
-    at: datetime,
-    catalogue: Catalogue,
-    values: Values,
-    now: datetime,
-) -> None:
-    """Add a result and its scores, as :func:`keep_result` does."""
-    row = ResultRow(
-        id=result_id(recording.id, catalogue),
-        recording_id=recording.id,
-        catalogue_id=catalogue_id(db, catalogue),
-        created_at=now,
-        verdict=values.verdict,
-        flags=values.flags,
-        absent=values.absent,
-        features=values.features,
-    )
-    db.add(row)
-    db.flush()
-    scores = [entry for entry in catalogue.scores if np.isfinite(values.features[entry.index])]
-    if not scores:
-        return
-    ids = measure_ids(db, (entry.key for entry in scores))
-    same = {
-        "patient_id": session.patient_id,
-        "at": at,
-        "session_id": session.id,
-        "index": recording.index,
-        "catalogue_id": row.catalogue_id,
-        "utc_offset_s": session.utc_offset_s,
-        "verdict": row.verdict,
-        "flags": " ".join(flag["code"] for flag in values.flags),
-    }
-    told = [same | {"measure_id": ids[entry.key], "value": float(values.features[entry.index])} for entry in scores]
-    db.execute(insert(ScoreRow), told)
+class Results:
+    """Results that are added together with their scores: the database is asked once for what all of them need."""
+
+    def __init__(self, db: DbSession, now: datetime) -> None:
+        self._db, self._now = db, now
+        self._catalogues: dict[str, int] = {}
+        self._rows: list[dict[str, Any]] = []
+        self._scores: list[tuple[dict[str, Any], list[tuple[str, float]]]] = []
+
+    def add(
+        self, session: SessionRow, recording: RecordingRow, at: datetime, catalogue: Catalogue, values: Values
+    ) -> None:
+        """Add a recording's result; ``at`` is when it began."""
+        if catalogue.digest not in self._catalogues:
+            self._catalogues[catalogue.digest] = catalogue_id(self._db, catalogue)
+        number = self._catalogues[catalogue.digest]
+        row = {
+            "id": result_id(recording.id, catalogue),
+            "recording_id": recording.id,
+            "catalogue_id": number,
+            "created_at": self._now,
+            "verdict": values.verdict,
+            "flags": values.flags,
+            "absent": values.absent,
+            "features": values.features,
+        }
+        self._rows.append(row)
+        score = {
+            "patient_id": session.patient_id,
+            "at": at,
+            "session_id": session.id,
+            "index": recording.index,
+            "catalogue_id": number,
+            "utc_offset_s": session.utc_offset_s,
+            "verdict": values.verdict,
+            "flags": " ".join(flag["code"] for flag in values.flags),
+        }
+        found = ((entry.key, float(values.features[entry.index])) for entry in catalogue.scores)
+        self._scores.append((score, [(key, value) for key, value in found if isfinite(value)]))
+
+    def write(self) -> None:
+        """Write what was added."""
+        self._db.flush()  # the recordings, to which results refer
+        if self._rows:
+            self._db.execute(insert(ResultRow), self._rows)
+        ids = measure_ids(self._db, (key for _, scores in self._scores for key, _ in scores))
+        told = [
+            same | {"measure_id": ids[key], "value": value} for same, scores in self._scores for key, value in scores
+        ]
+        if told:
+            self._db.execute(insert(ScoreRow), told)
 
 
 def result_id(recording: UUID, catalogue: Catalogue) -> UUID:

@@ -56,7 +56,7 @@ UPLOADS = st.tuples(
 )
 CAMPAIGNS = st.tuples(st.just("campaign"), st.integers(0, 2), st.sampled_from([None, 1, 2]), st.booleans())
 OBSERVATIONS = st.tuples(st.just("observe"), st.integers(0, 1), st.integers(1, 28))
-RELEASES = st.tuples(st.just("release"), st.booleans())
+RELEASES = st.tuples(st.just("release"))
 STEPS = st.lists(st.one_of(UPLOADS, CAMPAIGNS, CAMPAIGNS, OBSERVATIONS, RELEASES), min_size=1, max_size=7)
 
 
@@ -93,7 +93,7 @@ def test_as_of_any_step_all_is_told_as_it_was_at_that_step(services, people, pro
             sessions.append(upload(services, patients, *how))
         elif what == "release":
             version += 1
-            probe(version=version, extra=how[0])
+            probe(version=version, extra=version % 2 == 0)  # the examples share a database
         elif what == "observe":
             at = clock() - timedelta(days=how[1])
             enter_observation(services, patients[how[0]], code="edss", at=at, values={"step": 3.5})
