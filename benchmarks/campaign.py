@@ -210,6 +210,7 @@ def _store_some(services: Any, some: list[tuple[range, UUID]]) -> None:
 
     from konectom import formats
     from konectom.storage.models import Blob
+    from konectom.workflows.arrivals import next_arrival
     from konectom.workflows.ingest import Upload
     from konectom.workflows.keep import _session_row, keep_outcomes
     from konectom.workflows.patient_keys import patient_key
@@ -223,7 +224,7 @@ def _store_some(services: Any, some: list[tuple[range, UUID]]) -> None:
             sealed = sealed_upload(patient_key(services, db, patient), sent)
             services.objects.put(sealed.name, sealed.data)
             upload = Upload(
-                session_id=session_id(numbers), patient_id=patient, device_id=None, body=sent, encoding=None,
+                session_id=session_id(numbers), patient_id=patient, device_id=None, size_bytes=len(sent), encoding=None,
                 media_type="application/json", digest=hashlib.sha256(sent).hexdigest(),
             )  # fmt: skip
             db.add(Blob(object=sealed.name, size_bytes=len(sent), stored_at=now))
@@ -232,6 +233,7 @@ def _store_some(services: Any, some: list[tuple[range, UUID]]) -> None:
             db.add(row)
             db.flush()
             keep_outcomes(db, row, session, extract_session(session), now)
+            row.arrival = next_arrival(db)
 
 
 def session_id(numbers: range) -> UUID:

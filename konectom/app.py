@@ -8,7 +8,7 @@ import structlog
 from flask import Flask
 
 from konectom import __version__, dashboard, logs
-from konectom.api import access, body, errors, headers, limits, noting, openapi, requests
+from konectom.api import access, body, errors, headers, limits, noting, openapi, requests, tus
 from konectom.api.assessments import assessments
 from konectom.api.audit import audit
 from konectom.api.campaigns import campaigns
@@ -23,18 +23,21 @@ from konectom.api.json import OrjsonProvider
 from konectom.api.logins import logins
 from konectom.api.observations import observations
 from konectom.api.patients import patients
+from konectom.api.quarantine import quarantine
 from konectom.api.rights import rights
 from konectom.api.sessions import sessions
 from konectom.api.sites import sites
 from konectom.api.studies import studies
 from konectom.api.teams import teams
 from konectom.api.tokens import tokens
+from konectom.api.uploads import uploads
 from konectom.api.users import users
 from konectom.dashboard import access as pages_access
 from konectom.errors import MigrationNeeded, StoreUnavailable
 from konectom.settings import Settings, load_settings, require_safe
 from konectom.workflows.erasure import finish_soon
 from konectom.workflows.services import Services
+from konectom.workflows.uploads.clearing import sweep_soon
 
 _LOG = structlog.get_logger("konectom")
 API_PREFIX = "/api/v1"
@@ -71,12 +74,15 @@ def create_app(settings: Settings | None = None, *, services: Services | None = 
     noting.init_app(app)
     limits.init_app(app, settings)
     body.init_app(app)
+    tus.init_app(app, f"{API_PREFIX}/uploads")
     errors.init_app(app)
 
     api = Api(app, title="konectom", version=__version__, info=openapi.INFO)
     openapi.prepare(api.spec)
     for resource in (
         sessions,
+        uploads,
+        quarantine,
         patients,
         identity,
         observations,
@@ -95,5 +101,7 @@ def create_app(settings: Settings | None = None, *, services: Services | None = 
     api.register_blueprint(health)
     app.register_blueprint(docs)
     dashboard.init_app(app, services)
-    finish_soon(services)  # what erasures had left when the server was stopped
+    # What was left when the server was stopped: by erasures, by uploads.
+    finish_soon(services)
+    sweep_soon(services)
     return app

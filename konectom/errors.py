@@ -5,11 +5,14 @@
     KonectomError
     ├── BodyError                  the request body as a whole cannot be used
     │   ├── BodyTooLarge           413  body_too_large
+    │   ├── BatchTooLong           413  batch_too_long
+    │   ├── BatchInvalid           400  batch_invalid
     │   ├── InflatedTooLarge       413  inflated_too_large
     │   ├── InflationRatioExceeded 413  inflation_ratio_exceeded
     │   ├── CompressionCorrupt     400  compression_corrupt
     │   ├── EncodingUnsupported    415  encoding_unsupported
     │   ├── NotJson                400  not_json
+    │   ├── BodyDamaged            400  body_damaged
     │   └── FormatUnknown          415  format_unknown
     ├── DataError                  422  what the body says is wrong somewhere
     │   ├── FieldMissing                field_missing
@@ -29,6 +32,7 @@
     │       ├── TimeNotFinite           time_not_finite
     │       ├── UnitMissing             unit_missing
     │       ├── UnitInvalid             unit_invalid
+    │       ├── MemberInvalid           member_invalid
     │       └── AudioUndecodable        audio_undecodable
     ├── AccessError
     │   ├── NotAuthenticated       401  not_authenticated
@@ -49,7 +53,14 @@
     │   ├── EnrolmentUsed               enrolment_used
     │   ├── CampaignState               campaign_state
     │   ├── CampaignOutdated            campaign_outdated
+    │   ├── QuarantineEnded             quarantine_ended
     │   └── ObservationConflict         observation_conflict
+    ├── UploadError                an upload that comes in pieces
+    │   ├── UploadOffsetWrong      409  upload_offset_wrong
+    │   ├── UploadGone             410  upload_gone
+    │   ├── UploadsTooMany         429  uploads_too_many
+    │   ├── ChecksumUnsupported    400  checksum_unsupported
+    │   └── ChecksumMismatch       460  checksum_mismatch
     └── OperationError             the operator has to act
         ├── SettingInvalid         500  setting_invalid
         ├── SettingUnsafe          500  setting_unsafe
@@ -113,6 +124,18 @@ class BodyTooLarge(BodyError):
     code, status, title = "body_too_large", 413, "Body too large"
 
 
+class BatchTooLong(BodyError):
+    """The batch has more sessions than accepted."""
+
+    code, status, title = "batch_too_long", 413, "Too many sessions in one batch"
+
+
+class BatchInvalid(BodyError):
+    """The parts of the batch cannot be told apart, or it ended before its last boundary."""
+
+    code, title = "batch_invalid", "Batch cannot be taken apart"
+
+
 class InflatedTooLarge(BodyError):
     """The body would be larger than accepted once decompressed."""
 
@@ -141,6 +164,12 @@ class NotJson(BodyError):
     """The body is not a JSON document."""
 
     code, title = "not_json", "Body is not JSON"
+
+
+class BodyDamaged(BodyError):
+    """A binary body (Arrow, Parquet, archive) is cut short, damaged, or built in a way that is not read here."""
+
+    code, title = "body_damaged", "Body is damaged"
 
 
 class FormatUnknown(BodyError):
@@ -253,6 +282,12 @@ class UnitInvalid(StreamError):
     """The unit is unknown or does not fit the stream."""
 
     code, title = "unit_invalid", "Unit invalid"
+
+
+class MemberInvalid(StreamError):
+    """A member of the archive that holds a stream is missing, damaged, or of a kind that is not read here."""
+
+    code, title = "member_invalid", "Member of the archive cannot be read"
 
 
 class AudioUndecodable(StreamError):
@@ -386,10 +421,52 @@ class EnrolmentUsed(ConflictError):
     code, title = "enrolment_used", "Enrolment code used"
 
 
+class QuarantineEnded(ConflictError):
+    """The upload is not held in quarantine any more."""
+
+    code, title = "quarantine_ended", "Not in quarantine any more"
+
+
 class ObservationConflict(ConflictError):
     """Another value of the same scale, time and source is stored already."""
 
     code, title = "observation_conflict", "Contradicts a stored observation"
+
+
+class UploadError(KonectomError):
+    """An upload that comes in pieces cannot go on like this."""
+
+    status = 400
+
+
+class UploadOffsetWrong(UploadError):
+    """The bytes do not begin where the upload ends, or another request has gone on with it meanwhile."""
+
+    code, status, title = "upload_offset_wrong", 409, "Offset differs"
+
+
+class UploadGone(UploadError):
+    """The upload was given up, or its time is over."""
+
+    code, status, title = "upload_gone", 410, "Upload is gone"
+
+
+class UploadsTooMany(UploadError):
+    """The patient has as many unfinished uploads, or bytes in them, as there may be."""
+
+    code, status, title = "uploads_too_many", 429, "Too many unfinished uploads"
+
+
+class ChecksumUnsupported(UploadError):
+    """The checksum cannot be read, or is of an algorithm that is not known here."""
+
+    code, title = "checksum_unsupported", "Checksum not supported"
+
+
+class ChecksumMismatch(UploadError):
+    """The bytes that came do not have the checksum that was told."""
+
+    code, status, title = "checksum_mismatch", 460, "Checksum mismatch"
 
 
 class OperationError(KonectomError):

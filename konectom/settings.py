@@ -136,6 +136,15 @@ def _origin(default: str, help: str) -> Setting[str]:
     return Setting("address", parse, default, help)
 
 
+def _endpoint(help: str) -> Setting[str]:
+    def parse(text: str) -> str:
+        if text and not re.fullmatch(r"https?://([A-Za-z0-9.-]+|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?/?", text):
+            raise ValueError("must be https:// or http://, a host and perhaps a port, and nothing behind it")
+        return text.rstrip("/")
+
+    return Setting("address", parse, "", help)
+
+
 def _issuer(help: str) -> Setting[str]:
     # What travels to and from the provider decides who comes in: only to this very machine may it go in the clear.
     allowed = r"https://[^\s?#@]+|http://(localhost|127\.0\.0\.1|\[::1\])(:[0-9]{1,5})?(/[^\s?#@]*)?"
@@ -163,15 +172,37 @@ class Settings:
     data_dir = _path("./konectom-data", "Directory of the database, raw uploads and keys, unless they are elsewhere.")
     database_url = _address(
         "sqlite:///{data_dir}/konectom.sqlite3",
-        "Where the database is: `sqlite:///FILE` or `postgresql+psycopg://USER:PASSWORD@HOST/NAME`.",
+        "Where the database is: `sqlite:///FILE` or `postgresql+psycopg://USER:PASSWORD@HOST/NAME`. See storage.md.",
         "sqlite",
         "postgresql+psycopg",
         secret=True,
     )
     object_store_url = _address(
         "file://{data_dir}/objects",
-        "Where raw uploads are kept, sealed: `file://DIRECTORY`.",
+        "Where raw uploads are kept, sealed: `file://DIRECTORY`, or `s3://BUCKET/PREFIX`. See storage.md.",
         "file",
+        "s3",
+    )
+    object_store_endpoint = _endpoint(
+        "Where an S3-compatible store is reached, where it is not Amazon's: `https://HOST:PORT`. In the clear, by "
+        "`http://`, only to this very machine, or in development."
+    )
+    object_store_region = _text("The region of the store, where it has regions; else `AWS_REGION` or us-east-1.")
+    object_store_key_id = _text(
+        "The name under which this server comes to the store. Without it what is usual there is looked for: "
+        "`AWS_ACCESS_KEY_ID`, a web identity, the role of the container or the machine."
+    )
+    object_store_secret = _text("With what this server shows the store that it is it.", secret=True)
+    object_store_addressing = _choice(
+        "path",
+        "How a bucket is named to the store: in the path, or as part of the host's name.",
+        "path",
+        "host",
+    )
+    object_store_time_limit = _duration(
+        "10 s",
+        "How long one question to an S3-compatible store may take, all its repetitions included; larger objects are "
+        "many questions of 5 MiB. A slow line needs more.",
     )
     keys_url = _address(
         "file://{data_dir}/keys.json",
@@ -190,9 +221,32 @@ class Settings:
         "request",
         "workers",
     )
-    processing_tries = _count("5", "How often a session is computed that ends the process before it is parked.")
-    processing_time_limit = _duration("15 min", "After what time a session that is being computed is tried again.")
+    processing_tries = _count(
+        "5", "How often a session is tried, or a recording that ends the process, before it is given up: `parked`."
+    )
+    processing_time_limit = _duration(
+        "15 min",
+        "How long a worker may take for a session, and for each recording of one that has ended a process. Then its "
+        "process is ended, and another tries again.",
+    )
+    processing_memory_bytes = _count(
+        "4_294_967_296", "How much memory a process of a worker may take for its data; 0 is without limit.", least=0
+    )
+    processing_sweep = _duration("30 s", "How often it is looked for sessions that were left behind.")
+    worker_drain_time = _duration(
+        "25 s", "How long a worker that is told to stop may take for what is under way. The rest is given back."
+    )
     max_body_bytes = _count("33_554_432", "Largest request body, as it comes over the network.")
+    max_upload_bytes = _count("536_870_912", "Largest session that is handed over in pieces (docs/uploads.md).")
+    upload_lifetime = _duration("7 d", "How long a session that is handed over in pieces may take to come.")
+    max_open_uploads = _count("10", "Most sessions of one patient that are being handed over in pieces.")
+    max_unfinished_bytes = _count("2_147_483_648", "Most bytes of one patient in sessions that are not whole yet.")
+    max_batch_bytes = _count("134_217_728", "Largest batch of sessions, as it comes over the network.")
+    quarantine_max_bytes = _count(
+        "268_435_456", "Most bytes of refused uploads that are kept of one patient; `0` keeps none.", least=0
+    )
+    quarantine_max_count = _count("1000", "Most refused uploads that are kept of one patient.")
+    quarantine_retention = _duration("365 d", "After what time a refused upload that was kept is discarded.")
     max_inflated_bytes = _count("134_217_728", "Largest request body once decompressed.")
     max_inflation_ratio = _count("100", "How many times its size a compressed body may become.")
     max_recordings = _count("100", "Most recordings in one session.")
@@ -336,6 +390,11 @@ def load_settings(environ: Mapping[str, str] | None = None, **overrides: Any) ->
     if values["page_size"] > values["page_size_max"]:
         raise SettingInvalid(f"{PREFIX}PAGE_SIZE must not exceed {PREFIX}PAGE_SIZE_MAX", setting="page_size")
     _check_provider(values)
+    if bool(values["object_store_key_id"]) != bool(values["object_store_secret"]):
+        raise SettingInvalid(
+            f"{PREFIX}OBJECT_STORE_KEY_ID and {PREFIX}OBJECT_STORE_SECRET belong together",
+            setting="object_store_secret",
+        )
     return Settings(values)
 
 

@@ -1,7 +1,6 @@
 """Fixtures that all tests may use: settings in a directory of their own, services, people, and a small assessment."""
 
 import os
-import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
@@ -14,12 +13,13 @@ from hypothesis import settings as hypothesis_settings
 
 from konectom.assessments import every_assessment
 from konectom.security.keys import Keychain
-from konectom.settings import Settings, load_settings
-from konectom.storage import migrate
+from konectom.settings import Settings
 from konectom.workflows.enrolments import enrol_device
 from konectom.workflows.people import create_patient, create_study
 from konectom.workflows.services import Services
+from tests.backends import REAL, Bucket, Embedded, Real, bucket, installer
 from tests.people import QUICK, Staff
+from tests.postgres import Postgres, running
 from tests.probe import probe_of
 
 # Continuous integration draws the same examples each time: what it says of a change is of the change. Elsewhere every
@@ -48,11 +48,33 @@ def clock() -> Clock:
 
 
 @pytest.fixture(scope="session")
-def migrated(tmp_path_factory: pytest.TempPathFactory) -> Any:
-    """A database that was set up once, to be copied."""
-    file = tmp_path_factory.mktemp("migrated") / "konectom.sqlite3"
-    migrate.upgrade(f"sqlite:///{file}")
-    return file
+def postgres() -> Iterator[Postgres]:
+    """A PostgreSQL server for all tests of this process; each makes databases of its own."""
+    with running() as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def s3() -> Iterator[Bucket]:
+    """A bucket for all tests of this process; each takes a prefix of its own."""
+    with bucket() as made:
+        yield made
+
+
+@pytest.fixture(scope="session")
+def backend(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Embedded | Real:
+    """What the installations of the tests stand on; see tests/backends.py."""
+    if REAL:
+        return Real(request.getfixturevalue("postgres"), request.getfixturevalue("s3"))
+    return Embedded(tmp_path_factory.mktemp("migrated"))
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    if REAL:
+        other = pytest.mark.skip(reason="about SQLite's file or a directory of objects")
+        for item in items:
+            if item.get_closest_marker("embedded"):
+                item.add_marker(other)
 
 
 @pytest.fixture(scope="session")
@@ -64,24 +86,12 @@ def key_file(tmp_path_factory: pytest.TempPathFactory) -> Any:
 
 
 @pytest.fixture(scope="session")
-def set_up(migrated: Any, key_file: Any) -> Callable[[Path], Settings]:
+def set_up(backend: Embedded | Real, key_file: Any) -> Callable[[Path], Settings]:
     """Makes an installation in a directory: its database is set up and empty. Returns its settings.
 
     Callers are not slowed down: tests of that (tests/api/test_limits.py) turn it on.
     """
-
-    def install(directory: Path) -> Settings:
-        shutil.copy(migrated, directory / "konectom.sqlite3")
-        shutil.copy(key_file, directory / "keys.json")
-        return load_settings(
-            {},
-            mode="development",
-            rate_limits="off",
-            data_dir=directory,
-            device_access_lifetime="30 d",  # tests move their clock
-        )
-
-    return install
+    return installer(backend, key_file)
 
 
 @pytest.fixture(scope="session")
@@ -91,9 +101,11 @@ def installed(set_up: Callable[[Path], Settings]) -> Callable[[Path], Services]:
 
 
 @pytest.fixture
-def settings(tmp_path: Path, set_up: Callable[[Path], Settings]) -> Settings:
+def settings(tmp_path: Path, set_up: Callable[[Path], Settings], backend: Embedded | Real) -> Iterator[Settings]:
     """The settings of an installation whose database is set up and empty."""
-    return set_up(tmp_path)
+    settings = set_up(tmp_path)
+    yield settings
+    backend.remove(settings)
 
 
 @pytest.fixture

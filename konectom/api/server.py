@@ -41,6 +41,10 @@ limit_request_line = 8190
 limit_request_fields = 50
 limit_request_field_size = 8190
 
+# Of what the server computes that nobody waits for, so much is waited for in the end.
+ROUNDS_END_WITHIN_S = 10.0
+_rounds: list[Any] = []
+
 # The application logs each request itself, without addresses and ids of people.
 accesslog = None
 errorlog = "-"
@@ -53,9 +57,24 @@ def on_starting(_arbiter: Any) -> None:
     wsgi.SERVER = "konectom"
 
 
-def post_worker_init(_worker: Any) -> None:
-    """Import the maths beside the first requests, so that the first upload need not wait for it."""
+def post_worker_init(worker: Any) -> None:
+    """Import the maths beside the first requests, so that the first upload need not wait for it.
+
+    Then see to what was left behind, where this server computes.
+    """
     threading.Thread(target=_warm, name="warm", daemon=True).start()
+    services = worker.wsgi.extensions["konectom"]
+    if services.settings.processing == "request":
+        from konectom.workflows.rounds import Rounds
+
+        _rounds.append(Rounds(services))
+        _rounds[-1].start()
+
+
+def worker_exit(_arbiter: Any, _worker: Any) -> None:
+    """Let what the process was computing beside its requests end, or give it back."""
+    for each in _rounds:
+        each.stop(within_s=ROUNDS_END_WITHIN_S)
 
 
 def _warm() -> None:

@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 OF_NO_PATIENT = ("audit", "db", "demo", "keys", "retention", "serve", "site", "study", "token", "user")
 """Commands that show nothing of patients. Of all others the audit is told before they show anything."""
 
+OF_NO_PATIENT_THEMSELVES = ("worker",)
+"""Commands of which that is true, but not of those below them."""
+
 
 @dataclass(slots=True)
 class _Run:
@@ -73,7 +76,11 @@ def _run() -> tuple[_Run, set[str]]:
         return _Run("", to_note=False), set()
     name = context.command_path.partition(" ")[2]
     given = {name for name, value in context.params.items() if value not in (None, ())}
-    return _Run(name, to_note=name.partition(" ")[0] not in OF_NO_PATIENT), given
+    return _Run(name, to_note=_may_show_patients(name)), given
+
+
+def _may_show_patients(name: str) -> bool:
+    return name.partition(" ")[0] not in OF_NO_PATIENT and name not in OF_NO_PATIENT_THEMSELVES
 
 
 def _operator(command: str) -> Acting:

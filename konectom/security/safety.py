@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import stat
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -9,6 +10,9 @@ from typing import Any, NamedTuple
 
 GROUP_AND_OTHERS = stat.S_IRWXG | stat.S_IRWXO
 OTHERS = stat.S_IRWXO
+
+LOOPBACK = r"http://(localhost|127\.0\.0\.1|\[::1\])(:[0-9]{1,5})?/?$"
+"""What stays on this machine."""
 
 LOUD = ("FLASK_DEBUG", "AUTHLIB_INSECURE_TRANSPORT", "PYTHONDEVMODE")
 """Variables of what we are built on that open what is closed, or show what a fault was about."""
@@ -39,6 +43,11 @@ def _of_settings(settings: Mapping[str, Any]) -> Iterator[Danger]:
         yield Danger("KONECTOM_RATE_LIMITS", "must be on: passwords could be tried without end")
     if str(settings.get("require_second_factor", "yes")) in ("no", "off", "False"):
         yield Danger("KONECTOM_REQUIRE_SECOND_FACTOR", "must be yes: a password alone opens patients' data")
+    endpoint = str(settings.get("object_store_endpoint", ""))
+    if endpoint.startswith("http://") and not re.match(LOOPBACK, endpoint):
+        yield Danger(
+            "KONECTOM_OBJECT_STORE_ENDPOINT", "must begin with https://: anybody on the way could change what is kept"
+        )
     issuer = settings.get("oidc_issuer")
     if issuer and not str(issuer).startswith("https://"):
         yield Danger("KONECTOM_OIDC_ISSUER", "must begin with https://: anybody on the way could say who logs in")

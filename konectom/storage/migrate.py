@@ -22,13 +22,20 @@ from sqlalchemy import Connection, text
 from sqlalchemy import inspect as inspected
 
 from konectom.errors import MigrationNeeded
+from konectom.storage import jobs
 from konectom.storage.database import WRITES, open_engine
 from konectom.storage.models import AuditHead, Base
 
 UPGRADE_LOCK = 0x6B6F6E65
 """Number of PostgreSQL's advisory lock under which one process upgrades while others wait."""
 
-CONTEXT = {"compare_type": True, "compare_server_default": True}
+
+def _is_ours(name: str | None, kind: str, _parents: Any) -> bool:
+    """Tell whether a name in the database is compared with the models: tables of jobs are Procrastinate's."""
+    return not (kind == "table" and name is not None and name.startswith("procrastinate_"))
+
+
+CONTEXT = {"compare_type": True, "compare_server_default": True, "include_name": _is_ours}
 """How the schema is compared with the models."""
 
 
@@ -103,9 +110,12 @@ def differences(url: str) -> list[Any]:
 
 
 def check(url: str) -> None:
-    """Raise :class:`MigrationNeeded` unless the database is at the newest revision and equals the models."""
+    """Raise :class:`MigrationNeeded` unless the database is at the newest revision, equals the models, and has jobs."""
     with _connection(url) as connection:
         require_head(connection)
+        fault = jobs.fault_of_tables(connection)
+    if fault is not None:
+        raise MigrationNeeded(fault)
     found = differences(url)
     if found:
         raise MigrationNeeded(f"the database differs from the models: {found}")

@@ -82,6 +82,11 @@ class Choice:
             raise FieldInvalid("choose at least one status", at="/statuses")
         if self.assessment is not None:
             get_assessment(self.assessment)
+        narrowed = any(each is not None for each in (self.assessment, self.start, self.until))
+        if narrowed and not SOURCES.keys().isdisjoint(self.statuses):
+            raise FieldInvalid(
+                "of what is held nobody knows the test nor the day: do not narrow by them", at="/statuses"
+            )
         if self.version is None:
             return
         if self.assessment is None:

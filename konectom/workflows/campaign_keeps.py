@@ -27,6 +27,7 @@ from konectom.workflows.people import find_patient
 from konectom.workflows.process import status_of
 from konectom.workflows.recompute import Outcome, Outcomes
 from konectom.workflows.services import Services
+from konectom.workflows.tries import WAITING
 
 log = structlog.get_logger()
 
@@ -113,8 +114,10 @@ class Keep:
                         assert outcome.at is not None  # noqa: S101  # of a recording that was computed
                         catalogue = every_assessment()[outcome.values.assessment].catalogue
                         results.add(session, row, outcome.at, catalogue, outcome.values)
-            session.status = status_of([row.status for row in rows[session.id].values()])
-            session.fault = None if session.status == PROCESSED else session.fault
+            statuses = {row.status for row in rows[session.id].values()}
+            if WAITING not in statuses:
+                session.status = status_of(statuses)
+                session.fault = None if session.status == PROCESSED else session.fault
         void_reviews(db, patient_id=patient_id)
 
     def _present(

@@ -20,7 +20,7 @@ from konectom.storage.queries import IS_CURRENT
 from konectom.workflows.campaign_choice import Choice, Mark, Unit, due
 from konectom.workflows.entries import entries_of
 from konectom.workflows.patient_keys import patient_key
-from konectom.workflows.raw import opened_upload
+from konectom.workflows.raw import unsealed_object
 from konectom.workflows.recompute import Task
 from konectom.workflows.services import Services
 
@@ -48,7 +48,7 @@ class Load:
     """Sessions that are computed at one time: how many, their patients, and how far the campaign has come with them.
 
     ``statuses`` and ``olds`` are by session and index, ``olds`` only where they are compared. ``unreadable`` counts
-    recordings whose bytes are damaged or gone.
+    recordings whose bytes are damaged or gone. ``large`` are sessions that are not held in memory, and what is wanted.
     """
 
     sessions: int
@@ -58,6 +58,7 @@ class Load:
     statuses: Mapping[tuple[UUID, int], str]
     olds: Mapping[tuple[UUID, int], Old] = field(default_factory=dict)
     unreadable: int = 0
+    large: tuple[tuple[SessionRow, tuple[int, ...]], ...] = ()
 
 
 def grouped(found: Iterable[Unit]) -> Iterator[tuple[Unit, ...]]:
@@ -114,7 +115,10 @@ def _load(
             .order_by(SessionRow.received_at, SessionRow.id, RecordingRow.index)
         )
         rows = [(session, recording) for session, recording in db.execute(statement)]
-        sealed = list(_sealed(services, db, rows))
+        most = services.settings.max_body_bytes
+        too_large = {unit.session_id for unit in some if unit.size_bytes > most}
+        found = list(_sealed(services, db, rows))
+        sealed = [each for each in found if each.row.id not in too_large]
         olds = _olds(db, [recording for _, recording in rows]) if compared else {}
     bodies = list(readers.map(lambda each: _body(services, each), sealed))
     limits = services.settings.limits
@@ -130,6 +134,7 @@ def _load(
         patients={session.id: session.patient_id for session, _ in rows},
         statuses={(recording.session_id, recording.index): recording.status for _, recording in rows},
         olds=olds,
+        large=tuple((each.row, each.wanted) for each in found if each.row.id in too_large),
         unreadable=sum(len(each.wanted) for each, body in zip(sealed, bodies, strict=True) if body is None),
     )
 
@@ -157,7 +162,7 @@ def _key(services: Services, db: Session, patient_id: UUID) -> bytes | None:
 def _body(services: Services, sealed: _Sealed) -> bytes | None:
     """Return a session's bytes, None where they are damaged or gone: that must not stop all others."""
     try:
-        return opened_upload(services, sealed.key, sealed.row.object)
+        return unsealed_object(services, sealed.key, sealed.row.object)
     except (NotFound, SealBroken) as error:
         log.error("campaign.object_unreadable", reason=error.code)
     except StoreUnavailable as error:

@@ -11,12 +11,13 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from contextlib import closing
+from dataclasses import replace
 from typing import Any, Protocol
 from uuid import UUID
 
 import structlog
 
-from konectom.errors import KonectomError, OperationError, StoreUnavailable
+from konectom.errors import KeyDestroyed, KonectomError, OperationError, StoreUnavailable
 from konectom.storage.models import Campaign
 from konectom.workflows.again import chosen_sources
 from konectom.workflows.campaign_choice import units
@@ -26,7 +27,7 @@ from konectom.workflows.campaign_loads import Load, loads
 from konectom.workflows.campaign_pool import Workers
 from konectom.workflows.campaign_rows import Held, Superseded, asks_for_work, claim, still_mine, write_down
 from konectom.workflows.campaigns import get_campaign
-from konectom.workflows.recompute import Outcomes
+from konectom.workflows.recompute import Outcomes, Task, compute_large
 from konectom.workflows.services import Services
 
 log = structlog.get_logger()
@@ -90,7 +91,7 @@ def _work(
     rested_s = time.monotonic()
     with closing(work), closing(workers.each(work)) as computed:
         for load, outcomes in computed:
-            step.take(load, outcomes)
+            step.take(*_with_large(services, load, outcomes))
             tell(dict(held.counts))
             if stop():
                 step.rest()
@@ -105,6 +106,23 @@ def _work(
         return
     step.finish()
     log.info("campaign.finished", phase=held.phase, **held.counts)
+
+
+def _with_large(services: Services, load: Load, outcomes: list[Outcomes]) -> tuple[Load, list[Outcomes]]:
+    """Return what came of all sessions: of those that are too large for memory, what comes of them here."""
+    tasks, came, unreadable = list(load.tasks), list(outcomes), load.unreadable
+    for row, wanted in load.large:
+        try:
+            found = compute_large(services, row, wanted)
+        except KeyDestroyed:  # erased meanwhile
+            continue
+        except StoreUnavailable:
+            services.objects.ping()  # raises where it is the store, and not this object
+            unreadable += len(wanted)
+            continue
+        tasks.append(Task(row.id, b"", row.encoding, row.media_type, wanted, services.settings.limits))
+        came.append(found)
+    return replace(load, tasks=tuple(tasks), unreadable=unreadable), came
 
 
 def _try_others(

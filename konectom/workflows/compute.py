@@ -1,148 +1,166 @@
 """From a session that is kept to what came of its recordings: once, however often and by how many it is tried.
 
-A session that waits is the truth; whatever told somebody to compute it was only a nudge. A try is counted before it
-begins, so that one which ends the process (out of memory, a fault in a library) counts as well. After as many as
-``processing_tries`` the session is parked, with the reason; ``konectom reprocess`` takes it up again.
+A session that waits is the truth; whatever told somebody to compute it was only a nudge. How often it is tried, and
+what becomes of one that ends the process, is told in :mod:`konectom.workflows.tries`.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from typing import Any
 from uuid import UUID
 
 import structlog
-from sqlalchemy import select
-from sqlalchemy.orm import Session as DbSession
 
-from konectom import formats
-from konectom.errors import BodyError, DataError, KeyDestroyed, NotFound, ProcessingParked, SealBroken, StoreUnavailable
+from konectom.errors import (
+    BodyError,
+    DataError,
+    KeyDestroyed,
+    KonectomError,
+    NotFound,
+    PatientRestricted,
+    SealBroken,
+    StoreUnavailable,
+)
 from konectom.recording import Session
-from konectom.storage.models import RecordingRow, SessionRow
 from konectom.workflows.collecting import Agreed
 from konectom.workflows.data_types import data_types_of
-from konectom.workflows.keep import Outcomes, keep_outcomes
-from konectom.workflows.people import find_patient
-from konectom.workflows.process import extract_session, log_outcomes
-from konectom.workflows.raw import raw_bytes
+from konectom.workflows.due import void_reviews
+from konectom.workflows.keep import Outcome, keep_outcome, log_outcomes
+from konectom.workflows.reading import Readable, read_session
 from konectom.workflows.services import Services
+from konectom.workflows.tries import (
+    FAILED,
+    WAITING,
+    Try,
+    begin,
+    begin_recording,
+    end,
+    give_back,
+    locked,
+    recordings_of,
+    settle,
+)
 
 log = structlog.get_logger()
 
-WAITING = "received"
+Begun = Callable[[int | None], None]
+"""Told when a piece of work begins that has the whole time limit: a session, or a recording that is tried alone."""
+
+RESTRICTED = {"code": PatientRestricted.code, "detail": "the use of the patient's data is restricted"}
 
 
-def compute_session(services: Services, session_id: UUID) -> str | None:
+def compute_session(services: Services, session_id: UUID, *, begun: Begun = lambda index: None) -> str | None:
     """Compute a session that waits and return its status then; of one that does not wait, the status it has.
 
-    None where there is no such session (any more). It goes on waiting while another computes it, and where the use of
-    its data is restricted. Raises :class:`~konectom.errors.StoreUnavailable` where its bytes or the database cannot be
-    reached, which is no try; any other error is one, and is kept as the session's fault.
+    None where there is no such session (any more). It goes on waiting while another computes it, where the last try was
+    too short ago, and where the use of its data is restricted. Raises :class:`~konectom.errors.StoreUnavailable` where
+    its bytes or the database cannot be reached, which is no try; any other error is one, and is kept as the session's
+    fault.
     """
-    row, mine = _claim(services, session_id)
-    if row is None or not mine:
-        return None if row is None else row.status
+    status, mine = begin(services, session_id)
+    if mine is None:
+        return status
+    begun(None)
     try:
-        session = _read(services, row)
-        outcomes = extract_session(session)
+        with read_session(services, mine.row) as readable:
+            return _compute(services, mine, readable, begun)
     except (BodyError, DataError) as error:
-        return _end(services, session_id, "rejected", error.as_dict())
+        return _reject(services, session_id, error)
     except KeyDestroyed:  # erased meanwhile
         return None
-    except (SealBroken, NotFound) as error:
-        _end(services, session_id, WAITING, error.as_dict())
+    except (SealBroken, NotFound) as error:  # no other time will its bytes be better: only a backup helps
+        end(services, session_id, error.as_dict())
         raise
-    except StoreUnavailable:
-        _give_back(services, session_id)
+    except StoreUnavailable as error:
+        give_back(services, session_id, fault={"code": error.code, "detail": error.title})
         raise
     except Exception as fault:
-        _end(services, session_id, WAITING, {"code": "processing_failed", "detail": type(fault).__name__})
+        end(services, session_id, _failed(fault))
         raise
-    return _keep(services, session_id, session, outcomes)
 
 
-def _read(services: Services, row: SessionRow) -> Session:
-    body = raw_bytes(services, row)
-    return formats.read(body, encoding=row.encoding, media_type=row.media_type, limits=services.settings.limits)
+def _compute(services: Services, mine: Try, readable: Readable, begun: Begun) -> str | None:
+    compute = _compute_each_alone if mine.suspect else _compute_all
+    return compute(services, mine, readable, begun)
 
 
-def _claim(services: Services, session_id: UUID) -> tuple[SessionRow | None, bool]:
-    """Return the session's row, and whether it is to be computed here; then a try is counted."""
-    settings, now = services.settings, services.clock()
+def _compute_all(services: Services, mine: Try, readable: Readable, begun: Begun) -> str | None:
+    session = readable.session
+    outcomes = {index: readable.outcome(index) for index in mine.waiting if not _restricted(session, index, mine)}
+    try:
+        return _keep(services, mine.row.id, session, outcomes)
+    finally:
+        log_outcomes(list(outcomes.values()))
+
+
+def _compute_each_alone(services: Services, mine: Try, readable: Readable, begun: Begun) -> str | None:
+    """Compute and keep one recording after the other, the one that was tried least often first."""
+    session = readable.session
+    fault: dict[str, Any] | None = None
+    for index in sorted(mine.waiting, key=lambda index: (mine.waiting[index], index)):
+        if _restricted(session, index, mine) or not begin_recording(services, mine.row.id, index):
+            continue
+        begun(index)
+        try:
+            outcome = readable.outcome(index)
+        except MemoryError as error:
+            fault = _failed(error)
+            continue
+        _keep(services, mine.row.id, session, {index: outcome}, alone=True)
+        log_outcomes([outcome])
+    begun(None)
+    if fault is not None:
+        return end(services, mine.row.id, fault)
+    return _keep(services, mine.row.id, session, {})
+
+
+def _restricted(session: Session, index: int, mine: Try) -> bool:
+    return bool(mine.restricted & data_types_of(session.recordings[index]))
+
+
+def _keep(
+    services: Services, session_id: UUID, session: Session, outcomes: Mapping[int, Outcome], *, alone: bool = False
+) -> str | None:
+    """Keep what came of these recordings, but for what was restricted meanwhile; ``alone`` others are still to come."""
     with services.db.write() as db:
-        row = _locked(db, session_id)
-        if row is None or row.status != WAITING or Agreed.of(db, row.patient_id).all_restricted:
-            return row, False
-        computing = row.tried_at is not None and row.fault is None
-        if computing and row.tried_at is not None and now - row.tried_at < settings.processing_time_limit:
-            return row, False
-        if row.tries >= settings.processing_tries:
-            _park(db, row)
-            return row, False
-        row.tries, row.tried_at, row.fault = row.tries + 1, now, None
-        return row, True
-
-
-def _park(db: DbSession, row: SessionRow) -> None:
-    reason = ProcessingParked(f"given up after {row.tries} tries", last=row.fault)
-    if row.fault is None:
-        reason.context["last"] = {"code": "process_ended", "detail": "the process that computed it ended"}
-    _set(db, row, "parked", reason.as_dict())
-    log.error("session.parked", tries=row.tries, last=reason.context["last"]["code"])
-
-
-def _keep(services: Services, session_id: UUID, session: Session, outcomes: Outcomes) -> str | None:
-    with services.db.write() as db:
-        row = _locked(db, session_id)
+        row = locked(db, session_id)
         if row is None or row.status != WAITING:  # erased meanwhile, or computed by another
             return None if row is None else row.status
-        types = frozenset[str]().union(*map(data_types_of, session.recordings))
-        if Agreed.of(db, row.patient_id).restricted & types:
-            row.tries, row.tried_at = row.tries - 1, None
+        restricted = Agreed.of(db, row.patient_id).restricted
+        for recording in recordings_of(db, row):
+            outcome = outcomes.get(recording.index)
+            if outcome is None or recording.status != WAITING:
+                continue
+            if restricted & data_types_of(session.recordings[recording.index]):
+                continue
+            keep_outcome(db, row, recording, session, outcome, services.clock())
+            recording.tries = max(0, recording.tries - alone)
+        if outcomes:
+            # What a review rests on has changed, though nothing was received since.
+            void_reviews(db, patient_id=row.patient_id)
+        if alone:
             return row.status
-        keep_outcomes(db, row, session, outcomes, services.clock())
-        status = row.status
-    log_outcomes(outcomes)
-    return status
-
-
-def _end(services: Services, session_id: UUID, status: str, fault: dict[str, Any]) -> str | None:
-    """Write down how a try ended that gave no results."""
-    with services.db.write() as db:
-        row = _locked(db, session_id)
-        if row is None or row.status != WAITING:
-            return None if row is None else row.status
-        _set(db, row, status, fault)
-        if status == WAITING and row.tries >= services.settings.processing_tries:
-            _park(db, row)
+        if any(each.status == WAITING for each in recordings_of(db, row)):
+            row.tries, row.fault = row.tries - 1, dict(RESTRICTED)
+        settle(services, db, row)
         return row.status
 
 
-def _set(db: DbSession, row: SessionRow, status: str, fault: dict[str, Any]) -> None:
-    row.status, row.fault = status, fault
-    waiting = (RecordingRow.session_id == row.id, RecordingRow.status == WAITING)
-    for recording in db.scalars(select(RecordingRow).where(*waiting)).all():
-        recording.status = status
-        recording.error = None if status == WAITING else fault
+def _reject(services: Services, session_id: UUID, error: KonectomError) -> str | None:
+    """Write down that the data of all recordings are wrong, as their bytes were read now."""
+    with services.db.write() as db:
+        row = locked(db, session_id)
+        if row is None or row.status != WAITING:
+            return None if row is None else row.status
+        for each in recordings_of(db, row):
+            if each.status == WAITING:
+                each.status, each.error = "rejected", error.as_dict()
+        settle(services, db, row)
+        if row.status == "rejected":
+            row.fault = error.as_dict()
+        return row.status
 
 
-def _give_back(services: Services, session_id: UUID) -> None:
-    """Take the try back: nothing was wrong with the session."""
-    try:
-        with services.db.write() as db:
-            row = _locked(db, session_id)
-            if row is not None and row.status == WAITING:
-                row.tries, row.tried_at = row.tries - 1, None
-    except StoreUnavailable as error:  # then it counts; what failed before is what is told
-        log.warning("session.try_counted", reason=error.detail)
-
-
-def _locked(db: DbSession, session_id: UUID) -> SessionRow | None:
-    """Return a session's row that nobody else changes now; its patient is not erased meanwhile, nor restricted."""
-    patient_id = db.scalar(select(SessionRow.patient_id).where(SessionRow.id == session_id))
-    if patient_id is None:
-        return None
-    try:
-        find_patient(db, patient_id, lock=True)
-    except NotFound:
-        return None
-    return db.get(SessionRow, session_id, with_for_update=True, populate_existing=True)
+def _failed(fault: Exception) -> dict[str, Any]:
+    return {"code": FAILED, "detail": type(fault).__name__}

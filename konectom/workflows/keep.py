@@ -9,24 +9,29 @@ from math import isfinite
 from typing import TYPE_CHECKING, Any
 from uuid import UUID, uuid5
 
-from sqlalchemy import insert, inspect, select
-from sqlalchemy.exc import IntegrityError
+import structlog
+from sqlalchemy import insert
+from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 from sqlalchemy.orm import Session as DbSession
 
 from konectom.assessments.base import Catalogue, Result
-from konectom.errors import FieldInvalid
+from konectom.errors import FieldInvalid, KonectomError
 from konectom.recording import Recording, Rejected, Session
+from konectom.storage import jobs
 from konectom.storage.models import Blob, RecordingRow, ResultRow, ScoreRow, SessionRow
+from konectom.workflows.arrivals import next_arrival
 from konectom.workflows.collecting import Agreed
 from konectom.workflows.entries import catalogue_id, measure_ids
 from konectom.workflows.people import find_patient
 from konectom.workflows.plain_results import Values, values_of
 from konectom.workflows.process import Extracted, Failed, status_of
-from konectom.workflows.raw import SealedUpload
+from konectom.workflows.raw import SealedFile, SealedUpload
 from konectom.workflows.services import Services
 
 if TYPE_CHECKING:
     from konectom.workflows.ingest import Upload
+
+log = structlog.get_logger()
 
 Outcome = Extracted | Rejected | Failed
 Outcomes = Sequence[Outcome]
@@ -47,9 +52,9 @@ def times_of(session: Session) -> list[datetime]:
 
 
 def keep_session(
-    services: Services, upload: Upload, sealed: SealedUpload, session: Session, outcomes: Outcomes | None
+    services: Services, upload: Upload, sealed: SealedUpload | SealedFile, session: Session, outcomes: Outcomes | None
 ) -> None:
-    """Write all rows of a session that is new; without ``outcomes`` it waits to be computed.
+    """Write all rows of a session that is new; without ``outcomes`` it waits to be computed, and workers are told.
 
     Raises IntegrityError where another wrote the same meanwhile, :class:`~konectom.errors.NotFound` where the patient
     was erased meanwhile, :class:`~konectom.errors.ConsentWithdrawn`, :class:`~konectom.errors.ConsentMissing` or
@@ -61,30 +66,27 @@ def keep_session(
         # Whoever erases or restricts the patient, or withdraws consent, has done so, or waits until this is kept.
         find_patient(db, upload.patient_id, lock=True)
         Agreed.of(db, upload.patient_id).require(session)
-        if db.get(Blob, sealed.name) is None:
-            db.add(Blob(object=sealed.name, size_bytes=len(upload.body), stored_at=now))
-            db.flush()
-            # From here on nobody takes the object for one that nothing refers to (see :func:`remove_orphan`); whoever
-            # did so a moment ago has removed it.
-            services.objects.put(sealed.name, sealed.data)
+        keep_blob(services, db, sealed, upload.size_bytes, now)
         row = _session_row(upload, sealed, session, now)
         db.add(row)
         db.flush()
         if outcomes is None:
             db.add_all(_waiting_row(row.id, index, each) for index, each in enumerate(session.recordings))
+            if services.settings.processing == "workers":
+                jobs.defer(db, row.id)
         else:
             keep_outcomes(db, row, session, outcomes, now)
+        row.arrival = next_arrival(db)
 
 
 def keep_outcomes(db: DbSession, row: SessionRow, session: Session, outcomes: Outcomes, now: datetime) -> None:
-    """Write what came of each recording of a session, whether they wait for it or are new, and of the whole."""
-    row.status, row.fault = status_of([_status(each) for each in outcomes]), None
-    known = {} if inspect(row).pending else _recordings_of(db, row)
-    recordings = []
-    for index, each in enumerate(outcomes):
-        recording = known.get(index) or RecordingRow(id=recording_id(row.id, index), session_id=row.id, index=index)
+    """Write what came of each recording of a session that is new, and of the whole."""
+    row.status = status_of([_status(each) for each in outcomes])
+    recordings = [
+        RecordingRow(id=recording_id(row.id, index), session_id=row.id, index=index) for index in range(len(outcomes))
+    ]
+    for recording, each in zip(recordings, outcomes, strict=True):
         _tell(recording, each)
-        recordings.append(recording)
     db.add_all(recordings)
     db.flush()
     results = Results(db, now)
@@ -94,13 +96,32 @@ def keep_outcomes(db: DbSession, row: SessionRow, session: Session, outcomes: Ou
     results.write()
 
 
+def keep_outcome(
+    db: DbSession, row: SessionRow, recording: RecordingRow, session: Session, outcome: Outcome, now: datetime
+) -> None:
+    """Write what came of one recording that was waiting for it."""
+    _tell(recording, outcome)
+    if isinstance(outcome, Extracted):
+        keep_result(db, row, recording, times_of(session)[recording.index], outcome.result, now)
+
+
 def recording_id(session_id: UUID, index: int) -> UUID:
     """Return the id of a session's recording: derived, so that it has the same one wherever it is read again."""
     return uuid5(session_id, str(index))
 
 
+def log_outcomes(outcomes: Outcomes) -> None:
+    """Tell the log of recordings that have no result; by no id, since the log outlives an erasure."""
+    for index, each in enumerate(outcomes):
+        if isinstance(each, Rejected):
+            log.warning("recording.rejected", index=index, code=each.error["code"])
+        elif isinstance(each, Failed):
+            name = each.recording.assessment
+            log.error("recording.failed", index=index, assessment=name, exc_info=each.fault)
+
+
 def remove_orphan(services: Services, name: str) -> None:
-    """Remove the object of an upload that was refused, unless a session refers to it or is about to.
+    """Remove the object of an upload that was refused, unless a row refers to it or is about to.
 
     The row of the blob is claimed meanwhile and given up again: whoever else brings the same bytes of the same patient
     has either claimed it before, and the object stays, or waits until it is gone and puts it back before it commits.
@@ -113,6 +134,26 @@ def remove_orphan(services: Services, name: str) -> None:
             db.rollback()
     except IntegrityError:
         return
+
+
+def take_back(services: Services, sealed: SealedUpload | SealedFile) -> None:
+    """Remove the object of an upload that failed, unless a row refers to it: another's, or this one's after all."""
+    try:
+        remove_orphan(services, sealed.name)
+    except (KonectomError, SQLAlchemyError) as error:  # what failed before stands; the object is left for the sweep
+        log.warning("object.orphaned", reason=type(error).__name__)
+
+
+def keep_blob(
+    services: Services, db: DbSession, sealed: SealedUpload | SealedFile, size_bytes: int, now: datetime
+) -> None:
+    """Write the row of an object that was put, unless it has one."""
+    if db.get(Blob, sealed.name) is None:
+        db.add(Blob(object=sealed.name, size_bytes=size_bytes, stored_at=now))
+        db.flush()
+        # From here on nobody takes the object for one that nothing refers to (see :func:`remove_orphan`); whoever
+        # did so a moment ago has removed it.
+        sealed.keep(services.objects)
 
 
 def keep_result(
@@ -182,7 +223,7 @@ def result_id(recording: UUID, catalogue: Catalogue) -> UUID:
     return uuid5(recording, f"{catalogue.assessment}/{catalogue.version}")
 
 
-def _session_row(upload: Upload, sealed: SealedUpload, session: Session, now: datetime) -> SessionRow:
+def _session_row(upload: Upload, sealed: SealedUpload | SealedFile, session: Session, now: datetime) -> SessionRow:
     offset = session.started_at.utcoffset()
     return SessionRow(
         id=upload.session_id,
@@ -190,16 +231,17 @@ def _session_row(upload: Upload, sealed: SealedUpload, session: Session, now: da
         device_id=upload.device_id,
         digest=upload.digest,
         object=sealed.name,
-        media_type=_plain_text(upload.media_type),
-        encoding=_plain_text(upload.encoding),
+        media_type=plain_text(upload.media_type),
+        encoding=plain_text(upload.encoding),
         format=session.format,
         started_at=session.started_at,
         utc_offset_s=round((offset or timedelta()).total_seconds()),
         time_zone=session.time_zone,
-        setting=_plain_text(session.setting),
+        setting=plain_text(session.setting),
         supervised=session.supervised,
         phone=asdict(session.device),
         received_at=now,
+        held_since=upload.held_since,
         status="received",
     )
 
@@ -211,11 +253,6 @@ def _waiting_row(session_id: UUID, index: int, outlined: Recording | Rejected) -
     return row
 
 
-def _recordings_of(db: DbSession, row: SessionRow) -> dict[int, RecordingRow]:
-    found = db.scalars(select(RecordingRow).where(RecordingRow.session_id == row.id))
-    return {each.index: each for each in found}
-
-
 def _tell(row: RecordingRow, outcome: Outcome) -> None:
     """Write down what came of a recording."""
     _describe(row, outcome if isinstance(outcome, Rejected) else outcome.recording)
@@ -224,7 +261,7 @@ def _tell(row: RecordingRow, outcome: Outcome) -> None:
 
 
 def _describe(row: RecordingRow, recording: Recording | Rejected) -> None:
-    row.assessment = _plain_text(recording.assessment)
+    row.assessment = plain_text(recording.assessment)
     if isinstance(recording, Rejected):
         row.condition, row.offset_s, row.duration_s = {}, 0.0, None
         return
@@ -238,6 +275,6 @@ def _status(outcome: Outcome) -> str:
     return "processed" if isinstance(outcome, Extracted) else "failed"
 
 
-def _plain_text(text: str | None) -> str | None:
+def plain_text(text: str | None) -> str | None:
     """Return what the sender wrote, as far as a database column holds it."""
     return None if text is None else text.replace("\0", "")[:MOST_TEXT]

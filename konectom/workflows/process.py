@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
-
-import structlog
 
 from konectom.assessments import get_assessment
 from konectom.assessments.base import Result
 from konectom.errors import DataError
 from konectom.recording import Recording, Rejected, Session
-
-log = structlog.get_logger()
 
 EXTRACTION_FAILED = "extraction_failed"
 
@@ -44,9 +40,14 @@ def extract_session(session: Session) -> list[Extracted | Rejected | Failed]:
 
 
 def extract_recording(recording: Recording, index: int) -> Extracted | Rejected | Failed:
-    """Return the result of the session's recording number ``index``, or why there is none."""
+    """Return the result of the session's recording number ``index``, or why there is none.
+
+    Raises MemoryError, which tells more of the machine at that time than of the recording.
+    """
     try:
         return Extracted(recording, get_assessment(recording.assessment).run(recording))
+    except MemoryError:
+        raise
     except DataError as error:
         _complete_pointer(error, recording, index)
         return Rejected(recording.assessment, error.as_dict())
@@ -65,16 +66,6 @@ def status_of(statuses: Collection[str]) -> str:
         if status in statuses:
             return status
     return "rejected"
-
-
-def log_outcomes(outcomes: Sequence[Extracted | Rejected | Failed]) -> None:
-    """Tell the log of recordings that have no result; by no id, since the log outlives an erasure."""
-    for index, each in enumerate(outcomes):
-        if isinstance(each, Rejected):
-            log.warning("recording.rejected", index=index, code=each.error["code"])
-        elif isinstance(each, Failed):
-            name = each.recording.assessment
-            log.error("recording.failed", index=index, assessment=name, exc_info=each.fault)
 
 
 def _complete_pointer(error: DataError, recording: Recording, index: int) -> None:

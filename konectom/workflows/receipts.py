@@ -65,6 +65,7 @@ def _said(db: Session, row: SessionRow, found: list[Found], as_of: datetime | No
 
 def session_line(row: SessionRow) -> dict[str, Any]:
     """Return a session as it stands in a list."""
+    held = {} if row.held_since is None else {"held_since": told(row.held_since)}
     return {
         "id": str(row.id),
         "digest": f"sha256:{row.digest}",
@@ -74,7 +75,7 @@ def session_line(row: SessionRow) -> dict[str, Any]:
         "time_zone": row.time_zone,
         "received_at": told(row.received_at),
         "format": row.format,
-    }
+    } | held
 
 
 def _recording(db: Session, found: Found, said: Said, withheld: Withheld, measures: bool) -> dict[str, Any]:

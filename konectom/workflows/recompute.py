@@ -15,13 +15,16 @@ from typing import Any
 from uuid import UUID
 
 from konectom import formats
-from konectom.errors import KonectomError
+from konectom.errors import KeyDestroyed, KonectomError, StoreUnavailable
 from konectom.formats import Limits
 from konectom.recording import Recording, Rejected, Session
+from konectom.storage.models import SessionRow
 from konectom.workflows.data_types import data_types_of
 from konectom.workflows.keep import times_of
 from konectom.workflows.plain_results import Values, values_of
-from konectom.workflows.process import EXTRACTION_FAILED, Extracted, extract_recording
+from konectom.workflows.process import EXTRACTION_FAILED, Extracted, Failed, extract_recording
+from konectom.workflows.reading import read_session
+from konectom.workflows.services import Services
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +67,22 @@ def compute(tasks: Sequence[Task]) -> list[Outcomes]:
     return [_compute(task) for task in tasks]
 
 
+def compute_large(services: Services, row: SessionRow, wanted: Sequence[int]) -> Outcomes:
+    """Return what comes of a session that is not held in memory: here, one recording after the other."""
+    try:
+        with read_session(services, row) as readable:
+            session = readable.session
+            times, types = times_of(session), [data_types_of(each) for each in session.recordings]
+            return {index: _told(readable.outcome(index), times[index], types[index]) for index in wanted}
+    except (StoreUnavailable, KeyDestroyed):
+        raise
+    except KonectomError as error:
+        return {index: _without_result("rejected", None, error.as_dict()) for index in wanted}
+    except Exception as fault:
+        error_told = _error("The recording could not be read. It is kept.")
+        return {index: _without_result("failed", None, error_told, _trace(fault)) for index in wanted}
+
+
 def lost(task: Task) -> Outcomes:
     """Return the outcomes of a session that ended the process which computed it."""
     error = _error("The process that computed the measures ended. The recording is kept.")
@@ -84,17 +103,20 @@ def _compute(task: Task) -> Outcomes:
 
 def _outcome(session: Session, index: int, at: datetime) -> Outcome:
     recording = session.recordings[index]
-    if isinstance(recording, Rejected):
-        return _without_result("rejected", recording, recording.error)
-    found = extract_recording(recording, index)
+    found = recording if isinstance(recording, Rejected) else extract_recording(recording, index)
+    return _told(found, at, data_types_of(recording))
+
+
+def _told(found: Extracted | Rejected | Failed, at: datetime, types: frozenset[str]) -> Outcome:
     if isinstance(found, Rejected):
-        return _without_result("rejected", recording, found.error)
+        return _without_result("rejected", found, found.error, types=types)
+    recording = found.recording
     if not isinstance(found, Extracted):
         return _without_result("failed", recording, found.error, _trace(found.fault))
     return Outcome(
         "processed",
         recording.assessment,
-        data_types_of(recording),
+        types,
         dict(recording.condition),
         recording.offset_s,
         recording.duration_s,
@@ -104,9 +126,14 @@ def _outcome(session: Session, index: int, at: datetime) -> Outcome:
 
 
 def _without_result(
-    status: str, recording: Recording | Rejected | None, error: Mapping[str, Any], fault: str = ""
+    status: str,
+    recording: Recording | Rejected | None,
+    error: Mapping[str, Any],
+    fault: str = "",
+    types: frozenset[str] | None = None,
 ) -> Outcome:
-    types = frozenset[str]() if recording is None else data_types_of(recording)
+    if types is None:
+        types = frozenset() if recording is None else data_types_of(recording)
     if not isinstance(recording, Recording):
         name = None if recording is None else recording.assessment
         return Outcome(status, name, types, {}, 0.0, None, None, error=dict(error), fault=fault)

@@ -12,7 +12,7 @@ from konectom.security.passwords import Passwords
 from konectom.settings import Settings
 from konectom.storage.audit_trail import Trail
 from konectom.storage.database import Database, keep_temporary_files_in
-from konectom.storage.objects import ObjectStore, open_store
+from konectom.storage.objects import ObjectStore, S3Access, open_store
 from konectom.workflows.background import Background
 from konectom.workflows.entries import require_same_catalogues
 from konectom.workflows.keys import require_keys
@@ -29,6 +29,18 @@ def system_clock() -> datetime:
 
 def anybody(_kind: str, _id: UUID) -> None:
     """Admit anybody."""
+
+
+def store_access(settings: Settings) -> S3Access:
+    """Return how the settings say that a bucket is reached."""
+    return S3Access(
+        endpoint=settings.object_store_endpoint,
+        region=settings.object_store_region,
+        key_id=settings.object_store_key_id,
+        secret=settings.object_store_secret,
+        virtual_hosts=settings.object_store_addressing == "host",
+        time_limit=settings.object_store_time_limit,
+    )
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -52,7 +64,7 @@ class Services:
         keep_temporary_files_in(settings.data_dir / "temporary", settings.database_url)
         keys = Keychain.open(settings.keys_url)
         db = Database(settings.database_url, trail=Trail(keys, clock), within=settings.read_time_limit)
-        return cls(settings, db, open_store(settings.object_store_url), keys, clock)
+        return cls(settings, db, open_store(settings.object_store_url, store_access(settings)), keys, clock)
 
     def ping(self) -> None:
         """Raise an :class:`~konectom.errors.OperationError` unless all is ready for work."""

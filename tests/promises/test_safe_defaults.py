@@ -180,6 +180,7 @@ class TestSecretsStaySecret:
                "rate_limit_storage": f"redis://user:{self.MARK}@127.0.0.1:1/0",
                "keys_url": f"env://{self.MARK}"}  # fmt: skip
         provider = {"KONECTOM_OIDC_ISSUER": "https://id.example.org", "KONECTOM_OIDC_CLIENT_ID": "konectom"}
+        provider["KONECTOM_OBJECT_STORE_KEY_ID"] = "konectom"
         return provider | {each.variable: url.get(each.name, self.MARK) for each in SETTINGS if each.secret}
 
     def test_whatever_sounds_like_a_secret_is_declared_one(self):

@@ -79,7 +79,7 @@ def test_what_other_settings_are_made_of_follows_them():
         ("KONECTOM_LOG_FORMAT", "xml", "one of console, json"),
         ("KONECTOM_SERVICE_TOKEN_LIFETIME", "90", "such as 30 s"),
         ("KONECTOM_SERVICE_TOKEN_LIFETIME", "0 d", "such as 30 s"),
-        ("KONECTOM_OBJECT_STORE_URL", "s3://bucket", "must begin with file://"),
+        ("KONECTOM_OBJECT_STORE_URL", "https://bucket", "must begin with file:// or s3://"),
         ("KONECTOM_KEYS_URL", "keys.json", "must be an address"),
         ("KONECTOM_DATABASE_URL", "mysql://host/name", "must begin with sqlite:// or postgresql+psycopg://"),
         ("KONECTOM_DATABASE_URL", "sqlite://", "must name a file"),
@@ -118,7 +118,7 @@ def test_secrets_are_not_shown():
         load_settings({}, database_url="postgres://user:hunter2@host/name")
     assert "hunter2" not in refused.value.detail
     secrets = [each.name for each in SETTINGS if each.secret]
-    assert secrets == ["database_url", "keys_url", "oidc_client_secret", "rate_limit_storage"]
+    assert secrets == ["database_url", "object_store_secret", "keys_url", "oidc_client_secret", "rate_limit_storage"]
 
 
 def test_settings_cannot_be_changed_and_go_from_process_to_process():

@@ -1,8 +1,8 @@
 """The tables.
 
-``people`` are studies, patients and phones, ``access`` who may come in, ``data`` uploads and what was computed from
-them, ``campaigns`` what is computed again, ``following`` what serves the following of scores over years, ``audit`` who
-did or saw what.
+``people`` are studies, patients and phones, ``access`` who may come in, ``data`` sessions and what was computed from
+them, ``uploads`` those that are still coming, ``campaigns`` what is computed again, ``following`` what serves the
+following of scores over years, ``audit`` who did or saw what.
 Rows of :data:`IMMUTABLE` tables are written once (:mod:`konectom.storage.guard`); a newer version adds rows.
 """
 
@@ -24,7 +24,17 @@ from konectom.storage.models.access import (
 from konectom.storage.models.audit import AuditHead, AuditRow
 from konectom.storage.models.base import NAMES, SECRET, Base, Json
 from konectom.storage.models.campaigns import Campaign, EarlierOutcome
-from konectom.storage.models.data import Blob, CatalogueRow, MeasureRow, RecordingRow, ResultRow, ScoreRow, SessionRow
+from konectom.storage.models.data import (
+    Arrival,
+    Blob,
+    CatalogueRow,
+    MeasureRow,
+    QuarantineRow,
+    RecordingRow,
+    ResultRow,
+    ScoreRow,
+    SessionRow,
+)
 from konectom.storage.models.following import Alert, NoiseRow, Observation, ObservedRow, Review, Schedule
 from konectom.storage.models.people import (
     Consent,
@@ -38,6 +48,7 @@ from konectom.storage.models.people import (
     Site,
     Study,
 )
+from konectom.storage.models.uploads import Upload, UploadPiece
 
 IMMUTABLE = (AuditRow, Blob, CatalogueRow, EarlierOutcome, Erasure, ResultRow, MeasureRow, ScoreRow, NoiseRow)
 """Rows of these are written once and never changed."""
@@ -51,6 +62,7 @@ __all__ = [
     "NAMES",
     "SECRET",
     "Alert",
+    "Arrival",
     "AuditHead",
     "AuditRow",
     "Base",
@@ -79,6 +91,7 @@ __all__ = [
     "ObservedRow",
     "Patient",
     "PatientKey",
+    "QuarantineRow",
     "RecordingRow",
     "RecoveryCode",
     "Renewal",
@@ -91,5 +104,7 @@ __all__ = [
     "SessionRow",
     "Site",
     "Study",
+    "Upload",
+    "UploadPiece",
     "User",
 ]

@@ -1,4 +1,4 @@
-"""Raw bytes, kept as they were received under their sha256, written once.
+"""Objects as files of a directory.
 
 An object is complete and on the disk before it can be seen: the bytes go to a temporary file, the file is flushed,
 it gets its name, and the directory that holds the name is flushed. A crash at any point leaves the object whole,
@@ -13,43 +13,20 @@ import hashlib
 import os
 import re
 import secrets
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import datetime
 from pathlib import Path
-from typing import Protocol
+from typing import BinaryIO
 
 import structlog
 
-from konectom.errors import NotFound, SettingInvalid, StoreUnavailable
+from konectom.errors import NotFound, StoreUnavailable
+from konectom.storage.objects.protocol import PIECE, key_of
+from konectom.storage.objects.reading import require_digest, stream_of
 
 log = structlog.get_logger()
 
 _NO_HARD_LINKS = {errno.EPERM, errno.ENOTSUP, errno.ENOSYS, errno.EMLINK}
-
-
-class ObjectStore(Protocol):
-    """Bytes by their sha256, in hexadecimal."""
-
-    def put(self, digest: str, data: bytes) -> bool:
-        """Keep ``data`` durably; tell whether it was new."""
-
-    def get(self, digest: str) -> bytes:
-        """Return the bytes; raises :class:`NotFound`, or :class:`StoreUnavailable` where they are damaged."""
-
-    def exists(self, digest: str) -> bool:
-        """Tell whether the object is kept here."""
-
-    def delete(self, digest: str) -> None:
-        """Remove the object, if it is here, durably. Only for one that nothing refers to, nor can come to refer to."""
-
-    def written_before(self, instant: datetime, *, most: int | None = None) -> Iterator[str]:
-        """Yield the digests of objects that were written before ``instant``; looks at about ``most`` objects.
-
-        Each call begins somewhere else, so that many calls see all.
-        """
-
-    def ping(self) -> None:
-        """Raise :class:`StoreUnavailable` unless objects can be written."""
 
 
 class FileObjectStore:
@@ -60,28 +37,35 @@ class FileObjectStore:
 
     def put(self, digest: str, data: bytes) -> bool:
         """Keep ``data`` durably; tell whether it was new. An object of the wrong size is written again."""
+        return self._keep(digest, len(data), lambda: iter((data,)))
+
+    def put_file(self, digest: str, path: Path) -> bool:
+        """Keep the bytes of a file, read piece by piece and compared with ``digest`` before they get their name."""
+        return self._keep(digest, path.stat().st_size, lambda: pieces_of(path, digest))
+
+    def _keep(self, digest: str, length: int, pieces: Callable[[], Iterator[bytes]]) -> bool:
         place = self._place(digest)
         with _telling():
             size = _size(place)
-            if size == len(data):
+            if size == length:
                 # Another process may have named it and not yet flushed the name.
                 _flush_directory(place.parent)
                 return False
             if size is not None:
-                log.error("object.damaged", digest=digest, size_bytes=size, expected_bytes=len(data))
+                log.error("object.damaged", digest=digest, size_bytes=size, expected_bytes=length)
             while True:
                 _make_directory(place.parent)
                 with contextlib.suppress(FileNotFoundError):  # another who deletes the object took it for a leftover
-                    return self._write(place, data, replace=size is not None)
+                    return self._write(place, pieces(), replace=size is not None)
 
-    def _write(self, place: Path, data: bytes, *, replace: bool) -> bool:
+    def _write(self, place: Path, pieces: Iterator[bytes], *, replace: bool) -> bool:
         coming = self.root / "incoming"
         _make_directory(coming)
         temporary = coming / f"{place.name}.{secrets.token_hex(8)}"
         try:
             handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
             with os.fdopen(handle, "wb") as file:
-                file.write(data)
+                file.writelines(pieces)
                 file.flush()
                 _flush(file.fileno())
             created = _name(temporary, place, replace=replace)
@@ -98,10 +82,18 @@ class FileObjectStore:
                 data = place.read_bytes()
         except FileNotFoundError:
             raise NotFound(f"there is no object {digest}") from None
-        if hashlib.sha256(data).hexdigest() != digest:
-            log.error("object.damaged", digest=digest, size_bytes=len(data))
-            raise StoreUnavailable(f"the stored object {digest} is damaged; restore it from a backup")
+        require_digest(digest, hashlib.sha256(data).hexdigest(), len(data))
         return data
+
+    def open(self, digest: str) -> BinaryIO:
+        """Return a stream of the bytes, compared with their digest at its end."""
+        place = self._place(digest)
+        try:
+            with _telling():
+                file = place.open("rb")
+        except FileNotFoundError:
+            raise NotFound(f"there is no object {digest}") from None
+        return stream_of(digest, _read(file), file.close)
 
     def exists(self, digest: str) -> bool:
         """Tell whether the object is kept here."""
@@ -144,17 +136,24 @@ class FileObjectStore:
             raise StoreUnavailable("the object store is full")
 
     def _place(self, digest: str) -> Path:
-        if not re.fullmatch("[0-9a-f]{64}", digest):
-            raise ValueError("a digest is 64 hexadecimal digits")
-        return self.root / "sha256" / digest[:2] / digest[2:4] / digest
+        return self.root / key_of(digest)
 
 
-def open_store(url: str) -> ObjectStore:
-    """Return the store at ``url``: ``file://DIRECTORY``, taken as it stands. Nothing is opened yet."""
-    scheme, _, rest = url.partition("://")
-    if scheme != "file" or not rest.startswith("/"):
-        raise SettingInvalid("the object store's address must be file:// and an absolute directory")
-    return FileObjectStore(Path(rest))
+def pieces_of(path: Path, digest: str) -> Iterator[bytes]:
+    """Yield the bytes of a file; raises at the end where they do not have this digest."""
+    told = hashlib.sha256()
+    with path.open("rb") as file:
+        while piece := file.read(PIECE):
+            told.update(piece)
+            yield piece
+    if told.hexdigest() != digest:
+        raise StoreUnavailable("the file does not hold what is to be kept; it was changed or damaged meanwhile")
+
+
+def _read(file: BinaryIO) -> Iterator[bytes]:
+    with _telling():
+        while piece := file.read(PIECE):
+            yield piece
 
 
 def _name(temporary: Path, place: Path, *, replace: bool) -> bool:
