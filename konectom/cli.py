@@ -24,6 +24,7 @@ COMMANDS = (
     "serve",
     "worker",
     "db",
+    "doctor",
     "keys",
     "study",
     "site",
@@ -42,6 +43,9 @@ COMMANDS = (
     "quarantine",
     "retention",
     "audit",
+    "backup",
+    "restore",
+    "migrate-store",
     "simulate",
     "reference",
 )
@@ -62,7 +66,7 @@ class Commands(click.Group):
         if cmd_name not in COMMANDS:
             return None
         # A module cannot be called "import".
-        module = import_module(f"konectom.commands.{cmd_name}{'_' if cmd_name == 'import' else ''}")
+        module = import_module(f"konectom.commands.{cmd_name.replace('-', '_')}{'_' if cmd_name == 'import' else ''}")
         command: click.Command = module.command
         return command
 

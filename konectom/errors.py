@@ -73,8 +73,13 @@
         ├── KeysMissing            503  keys_missing
         ├── KeysInvalid            503  keys_invalid
         ├── KeyInUse               409  key_in_use
+        ├── TargetInUse            409  target_in_use
+        ├── SourceChanged          409  source_changed
+        ├── TransferBroken         409  transfer_broken
+        ├── BackupInvalid          409  backup_invalid
         ├── StoreUnavailable       503  store_unavailable
-        │   └── SealBroken              seal_broken
+        │   ├── SealBroken              seal_broken
+        │   └── StoreFull               store_full
         ├── ProcessingParked       500  processing_parked
         ├── TooSlow                503  too_slow
         └── TooBusy                503  too_busy
@@ -527,8 +532,32 @@ class KeyInUse(OperationError):
     code, status, title = "key_in_use", 409, "Key in use"
 
 
+class TargetInUse(OperationError):
+    """What was to be filled holds something already."""
+
+    code, status, title = "target_in_use", 409, "Target in use"
+
+
+class SourceChanged(OperationError):
+    """What was being copied was changed meanwhile."""
+
+    code, status, title = "source_changed", 409, "Source changed meanwhile"
+
+
+class TransferBroken(OperationError):
+    """A copy cannot be gone on with, or did not become what was copied."""
+
+    code, status, title = "transfer_broken", 409, "Copy not whole"
+
+
+class BackupInvalid(OperationError):
+    """A backup is not whole, was damaged, or is of another installation."""
+
+    code, status, title = "backup_invalid", 409, "Backup not usable"
+
+
 class StoreUnavailable(OperationError):
-    """The database or the object store cannot be reached or is full."""
+    """The database or the object store cannot be used at present."""
 
     code, status, title = "store_unavailable", 503, "Storage not available"
 
@@ -537,6 +566,12 @@ class SealBroken(StoreUnavailable):
     """Something that is stored sealed was changed or damaged, or belongs elsewhere."""
 
     code, title = "seal_broken", "Stored data damaged"
+
+
+class StoreFull(StoreUnavailable):
+    """Too little room is left, so that nothing is accepted that could not be kept."""
+
+    code, title = "store_full", "Storage full"
 
 
 class ProcessingParked(OperationError):

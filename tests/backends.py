@@ -1,11 +1,12 @@
 """What tests run on: what needs nothing installed (SQLite and a directory), or PostgreSQL and S3.
 
-``KONECTOM_TEST_BACKEND=real`` takes the latter; else, or with ``embedded``, it is the former. A test marked ``embedded``
-is about the file or the directory itself, and is left out on the other.
+``KONECTOM_TEST_BACKEND=real`` takes the latter; else, or with ``embedded``, it is the former. A test marked
+``embedded`` is about the file or the directory itself, and is left out on the other.
 """
 
 from __future__ import annotations
 
+import logging
 import os
 import shutil
 from collections.abc import Callable, Iterator
@@ -58,6 +59,7 @@ def bucket() -> Iterator[Bucket]:
     """A store in this process, with one bucket."""
     from moto.server import ThreadedMotoServer
 
+    logging.getLogger("werkzeug").setLevel(logging.WARNING)
     server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
     server.start()
     try:
@@ -119,3 +121,18 @@ def installer(backend: Embedded | Real, key_file: Path) -> Callable[[Path], Sett
         )
 
     return install
+
+
+WHERE = ("data_dir", "database_url", "keys_url", "object_store_url", "object_store_endpoint", "object_store_region")
+WHERE += ("object_store_key_id", "object_store_secret")
+
+
+def where_of(settings: Settings) -> dict[str, str]:
+    """Return the settings that say where an installation is, for other settings of the same."""
+    return {name: str(getattr(settings, name)) for name in WHERE}
+
+
+def environ_of(settings: Settings) -> dict[str, str]:
+    """Return the variables with which another process finds the same installation."""
+    told = where_of(settings) | {"mode": settings.mode}
+    return {f"KONECTOM_{name.upper()}": value for name, value in told.items()}

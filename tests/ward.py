@@ -25,6 +25,7 @@ from konectom.workflows.credentials import COPIED
 from konectom.workflows.devices import REASONS, authenticate_device, revoke_device
 from konectom.workflows.enrolments import create_enrolment
 from konectom.workflows.services import Services
+from tests.backends import where_of
 from tests.phone import Answer, Network, NoAnswer, Phone, Request, Thief, tap_session
 
 LIVE = (
@@ -43,7 +44,7 @@ THIEVES = 0.2
 @pytest.fixture
 def hourly(settings: Any, clock: Any) -> Any:
     """Services whose tokens have the lifetimes that are the default."""
-    hourly = load_settings({}, data_dir=settings.data_dir, mode="development", rate_limits="off")
+    hourly = load_settings({}, **where_of(settings), mode="development", rate_limits="off")
     services = Services.open(hourly, clock=clock)
     yield services
     services.close()

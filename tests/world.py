@@ -39,6 +39,7 @@ from konectom.workflows.people import create_patient, create_study
 from konectom.workflows.schedules import create_schedule
 from konectom.workflows.service_tokens import issue_service_token, revoke_service_token
 from konectom.workflows.services import Services
+from konectom.workflows.uploads.opening import Wanted, open_upload
 
 TAPS = [{"type": "tap", "t": 0.2 * i, "zone": ("left", "right")[i % 2]} for i in range(1, 40)]
 
@@ -218,6 +219,13 @@ def _place(services: Services, name: str, study: UUID, site: UUID) -> Place:
     entered = enter_observation(
         services, patient, code="edss", at=services.clock() - timedelta(days=3), values={"step": 3.5}, note=note
     )
+    begun = open_upload(
+        services,
+        Wanted(
+            session_id=uuid4(), patient_id=patient, device_id=phone.device_id, length=100, told="", media_type=None,
+            encoding=None, digest=None,
+        ),
+    )  # fmt: skip
     now, gone = services.clock(), uuid4()
     ids = {name: uuid4() for name in ("alert_id", "enrolment_id", "form_id", "team_id", "erasure_id")}
     with services.db.write() as db:
@@ -263,12 +271,22 @@ def _place(services: Services, name: str, study: UUID, site: UUID) -> Place:
         "patient_id": patient,
         "study_id": study,
         "session_id": session_id,
+        "upload_id": UUID(begun["id"]),
         "device_id": phone.device_id,
         "observation_id": UUID(entered.observation["id"]),
         "site_id": site,
     }
-    texts = (ids[each] for each in ("patient_id", "session_id", "device_id", "observation_id", "alert_id"))
-    marks = {code, model, note, *map(str, texts), str(ids["schedule_id"]), str(ids["enrolment_id"]), str(gone)}
+    texts = (ids[each] for each in ("patient_id", "session_id", "upload_id", "device_id", "observation_id"))
+    marks = {
+        code,
+        model,
+        note,
+        *map(str, texts),
+        str(ids["alert_id"]),
+        str(ids["schedule_id"]),
+        str(ids["enrolment_id"]),
+        str(gone),
+    }
     return Place(name, study, site, patient, ids, code, frozenset(marks))
 
 

@@ -29,6 +29,7 @@ from konectom.api.schemas.sessions import (
 from konectom.errors import (
     BatchInvalid,
     BatchTooLong,
+    BodyDamaged,
     BodyTooLarge,
     CompressionCorrupt,
     ConsentMissing,
@@ -46,6 +47,8 @@ from konectom.errors import (
     NotJson,
     PatientRestricted,
     SessionIdTaken,
+    StoreFull,
+    StoreUnavailable,
 )
 from konectom.workflows.ingest import Ingested, ingest_session
 from konectom.workflows.known import Asked, known_sessions
@@ -70,12 +73,13 @@ ASK_AGAIN_AFTER_S = 5
 @sessions.headers(UploadHeaders)
 @sessions.answers(201, Receipt, headers=PLACE, description="Stored durably, and computed unless it is `received`.")
 @sessions.also_answers(200, Receipt, headers=PLACE, description="The very same bytes were already there.")
-@sessions.refuses(NotJson, CompressionCorrupt, BodyIncomplete)
+@sessions.refuses(NotJson, BodyDamaged, CompressionCorrupt, BodyIncomplete)
 @sessions.refuses(NotFound, BodyStalled, DigestConflict, SessionIdTaken)
 @sessions.refuses(BodyTooLarge, InflatedTooLarge, InflationRatioExceeded)
 @sessions.refuses(EncodingUnsupported, FormatUnknown)
 @sessions.refuses(ConsentMissing, ConsentWithdrawn, PatientRestricted)
 @sessions.refuses(FieldInvalid, LengthMismatch, NothingUsable)
+@sessions.refuses(StoreUnavailable, StoreFull)
 @sessions.doc(requestBody=upload.request_body())
 def put_session(session_id: UUID, patient: UUID | None = None, encoding: str | None = None) -> Any:
     """Hand over a session; safe to repeat until it is answered."""
@@ -138,7 +142,7 @@ def get_session_content(session_id: UUID) -> Response:
 @sessions.answers(200, Batch, description="What came of each session.")
 @sessions.refuses(BatchInvalid, BodyIncomplete)
 @sessions.refuses(NotFound, BodyStalled, BodyTooLarge, BatchTooLong, MediaTypeUnsupported)
-@sessions.refuses(PatientRestricted)
+@sessions.refuses(PatientRestricted, StoreFull)
 @sessions.doc(requestBody=upload.batch_body())
 def post_sessions_batch(patient: UUID | None = None) -> Any:
     """Hand over several sessions at once; each is kept as soon as its part is whole, whatever becomes of the others."""

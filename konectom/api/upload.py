@@ -69,8 +69,11 @@ def request_body() -> dict[str, Any]:
     """Return the OpenAPI request body of an upload: every format under its media types."""
     content: dict[str, Any] = {}
     for known in FORMATS:
-        ours = known.name == session1.NAME
-        about = {"schema": _ref("UploadedSession"), "example": EXAMPLE} if ours else {"schema": {"type": "object"}}
+        about: dict[str, Any] = {"schema": {"type": "object"}}
+        if known.magic:
+            about = {"schema": {"type": "string", "format": "binary", "description": known.title}}
+        elif known.name == session1.NAME:
+            about = {"schema": _ref("UploadedSession"), "example": EXAMPLE}
         content |= dict.fromkeys(known.media_types, about)
     names = "; ".join(f"`{known.name}` ({known.title})" for known in FORMATS)
     told = f"One of: {names}. Under `application/json` the document itself tells which it is."

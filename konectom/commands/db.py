@@ -54,6 +54,27 @@ def check() -> None:
         click.echo("database: not set up yet (konectom db upgrade)")
 
 
+@command.command("downgrade")
+@click.argument("revision")
+@click.option("--yes", is_flag=True, help="Do it although rows are held that may be lost.")
+def downgrade(revision: str, yes: bool) -> None:
+    """Take the database back to the schema of an earlier REVISION, or to none by `base`. Make a backup before.
+
+    What only the later schema holds is lost: where there are any rows, `--yes` has to be said. What nothing brings
+    back, the audit and the keys of patients, is never dropped while it holds something.
+    """
+    from konectom.storage import migrate
+
+    url = _url()
+    if not _exists(url):
+        raise click.ClickException("there is no database")
+    before, rows = migrate.current_revision(url), migrate.rows_held(url)
+    if rows and not yes:
+        raise click.ClickException(f"the database holds {rows} rows, of which some may be lost; say --yes to go on")
+    migrate.downgrade(url, revision)
+    click.echo(f"{before or 'empty'} -> {migrate.current_revision(url) or 'empty'}")
+
+
 @command.command("current")
 def current() -> None:
     """Print the revision that the database is at, and the one that this version needs."""

@@ -34,6 +34,7 @@ def command(ctx: click.Context, concurrency: int | None, check: bool) -> None:
     from konectom.errors import StoreUnavailable
     from konectom.settings import require_safe
     from konectom.workers.work import work
+    from konectom.workflows.exposition import told_at
 
     with installation() as services:
         require_safe(services.settings)
@@ -42,7 +43,8 @@ def command(ctx: click.Context, concurrency: int | None, check: bool) -> None:
             services.ping()
         except StoreUnavailable as error:  # it may come back; until then the worker waits
             click.echo(f"konectom: {error.detail}", err=True)
-        work(services, processes=concurrency or os.cpu_count() or 1)
+        with told_at(services, services.settings.metrics_address):
+            work(services, processes=concurrency or os.cpu_count() or 1)
 
 
 def _check() -> None:

@@ -14,7 +14,7 @@ from konectom.errors import BodyDamaged
 from konectom.formats._arrow_batch import Batch
 from konectom.formats._arrow_schema import columns_of, is_big_endian, metadata_of
 from konectom.formats._flatbuffers import BYTE, LONG, SHORT, Table
-from konectom.formats._source import Source, Unpacking
+from konectom.formats._source import BYTES_A_BLOCK, Source, Unpacking
 
 FILE_MAGIC = b"ARROW1"
 STREAM_MAGIC = b"\xff\xff\xff\xff"
@@ -42,6 +42,7 @@ class Arrow:
                 break
             if len(self.batches) == MOST_BATCHES:
                 raise BodyDamaged(f"the Arrow data have more than {MOST_BATCHES} batches")
+            unpacking.take(BYTES_A_BLOCK)
             self.batches.append(Batch(*found, self.columns, unpacking))
         if start != end:
             raise BodyDamaged("the Arrow data go on after their end mark")
@@ -69,6 +70,8 @@ class Arrow:
     def _piece(self, start: int, length: int, end: int) -> memoryview:
         if length > end - start:
             raise BodyDamaged("the Arrow data end before their end mark")
+        if not self._source.in_memory:
+            self._unpacking.take(length)
         return self._source.take(start, length)
 
 

@@ -13,9 +13,12 @@ from konectom.formats._flatbuffers import BYTE as UNION
 from konectom.formats._flatbuffers import INT, SHORT, Table
 
 MOST_COLUMNS = 128
+NOTHING = ""
+"""Stands for the type of a column in which nothing is: as whoever writes it does not know what would be."""
+
 MOST_ENTRIES = 100
 EXTENSION = b"ARROW:extension:name"
-_INT, _FLOAT, _UTF8, _LIST, _LARGE_UTF8, _LARGE_LIST = 2, 3, 5, 12, 20, 21
+_NULL, _INT, _FLOAT, _UTF8, _LIST, _LARGE_UTF8, _LARGE_LIST = 1, 2, 3, 5, 12, 20, 21
 _TYPES = {1: "null", 4: "binary", 6: "bool", 13: "struct", 22: "run-end encoded", 24: "text view"}
 
 
@@ -46,7 +49,8 @@ class Column:
     @property
     def end(self) -> tuple[int, int]:
         """The node and the buffer after the last of this column."""
-        return self.value_node + 1, self.value_buffer + (3 if self.values is None else 2)
+        buffers = {None: 3, NOTHING: 0}.get(self.values, 2)
+        return self.value_node + 1, self.value_buffer + buffers
 
 
 def columns_of(schema: Table) -> dict[str, Column]:
@@ -80,6 +84,8 @@ def _column(name: str, field: Table, node: int, buffer: int) -> Column:
             raise BodyDamaged(f"the lists of {name[:40]!r} hold nothing")
         values, offsets = _values(name, inner[0])
         return Column(name, values, offsets, "<i4" if kind == _LIST else "<i8", node, buffer)
+    if kind == _NULL:
+        return Column(name, NOTHING, None, None, node, buffer)
     values, offsets = _values(name, field)
     return Column(name, values, offsets, None, node, buffer)
 

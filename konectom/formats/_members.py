@@ -9,6 +9,7 @@ from konectom.errors import ColumnInvalid, MemberInvalid
 from konectom.formats import _parquet_footer as parquet
 from konectom.formats._arrow_batch import Values
 from konectom.formats._arrow_ipc import FILE_MAGIC, STREAM_MAGIC, Arrow
+from konectom.formats._arrow_schema import NOTHING
 from konectom.formats._held import Piece, Texts
 from konectom.formats._parquet_table import Parquet
 from konectom.formats._rows import NOT_COLUMNS
@@ -56,7 +57,7 @@ def _arrow_columns(source: Source, unpacking: Unpacking) -> Columns:
     table = Arrow(source, unpacking)
     for name, column in table.columns.items():
         _require_values(name, column.lists is not None)
-    found: dict[str, list[Piece]] = {name: [] for name in table.columns}
+    found: dict[str, list[Piece]] = {name: [] for name, each in table.columns.items() if each.values != NOTHING}
     for batch in table.batches:
         for name, pieces in found.items():
             values = batch.column(name)

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from konectom.errors import BodyDamaged, ColumnInvalid
-from konectom.formats._source import Source
+from konectom.formats._source import BYTES_A_THING, Source, Unpacking
 from konectom.formats._thrift import I32, I64, Reader, Struct, inner, listed, whole
 
 MAGIC = b"PAR1"
@@ -55,14 +55,16 @@ class Footer:
     """The columns of text by their path, as pyarrow calls them."""
 
 
-def read_footer(source: Source) -> Footer:
+def read_footer(source: Source, unpacking: Unpacking) -> Footer:
     """Return what the file says of itself; raises :class:`BodyDamaged`."""
     if source.size < 12 or bytes(source.take(0, 4)) != MAGIC or bytes(source.take(source.size - 4, 4)) != MAGIC:
         raise BodyDamaged("the Parquet file is cut short, or encrypted")
     length = int.from_bytes(source.take(source.size - 8, 4), "little")
     if length > min(source.size - 12, MOST_FOOTER_BYTES):
         raise BodyDamaged("the footer of the Parquet file is larger than it can be")
-    told = Reader(source.take(source.size - 8 - length, length), MOST_THINGS).struct()
+    reader = Reader(source.take(source.size - 8 - length, length), MOST_THINGS)
+    told = reader.struct()
+    unpacking.take(reader.things * BYTES_A_THING)
     if 8 in told or 9 in told:
         raise BodyDamaged("encrypted Parquet files are not read")
     elements, groups = listed(told, 2, Struct), listed(told, 4, Struct)
@@ -83,6 +85,8 @@ def _group(told: Struct, end: int) -> Group:
     columns, rows = listed(told, 1, Struct), whole(told, 3, I64)
     if len(columns) > MOST_COLUMNS or rows < 0:
         raise BodyDamaged(f"a row group has more than {MOST_COLUMNS} columns, or less than no rows")
+    if not rows:
+        return Group(0, ())  # nothing of it is looked at
     chunks = tuple(_chunk(each, end) for each in columns)
     for each in chunks:
         if each.values < rows:

@@ -12,14 +12,13 @@ from collections.abc import Iterable
 
 from konectom.errors import BodyDamaged
 from konectom.formats._parquet_footer import BYTE_ARRAY, WIDTHS, Chunk
-from konectom.formats._source import Source, Unpacking
+from konectom.formats._source import BYTES_A_BLOCK, Source, Unpacking
 from konectom.formats._thrift import I32, Reader, Struct, inner, whole
 
 HEADER_BYTES = (4096, 128 * 1024)
 """How much is looked at for the header of a page: little, or else what the longest takes."""
 
 MOST_THINGS = 1000
-MOST_PAGES = 100_000
 _DATA, _INDEX, _DICTIONARY, _DATA_2 = range(4)
 _PLAIN, _PLAIN_DICTIONARY, _RLE, _BIT_PACKED, _DELTA, _RLE_DICTIONARY, _SPLIT = 0, 2, 3, 4, 5, 8, 9
 _OF_LEVELS = (_RLE, _BIT_PACKED)
@@ -31,19 +30,20 @@ _LEVEL_BYTES = 4
 def look_through(source: Source, chunks: Iterable[Chunk], unpacking: Unpacking) -> None:
     """Count what the pages of these columns take; raises where that is too much, or they do not hold together."""
     for chunk in chunks:
-        values, unpacked = _pages(source, chunk)
+        values, unpacked, largest = _pages(source, chunk, unpacking)
+        # Pages of numbers come and go; of texts, what they hold may stay as it is.
+        held = unpacked if chunk.kind == BYTE_ARRAY else largest
         # Each value takes its width, and its levels: in which list it is, and whether it is there.
-        unpacking.take(unpacked + values * (WIDTHS[chunk.kind] + _LEVEL_BYTES))
+        unpacking.take(held + values * (WIDTHS[chunk.kind] + _LEVEL_BYTES), passing=unpacked - held)
 
 
-def _pages(source: Source, chunk: Chunk) -> tuple[int, int]:
-    """Return how many values the pages of a column hold, and the bytes that they unpack to."""
+def _pages(source: Source, chunk: Chunk, unpacking: Unpacking) -> tuple[int, int, int]:
+    """Return how many values the pages of a column hold, the bytes that they unpack to, and those of the largest."""
     place, end = chunk.start, chunk.start + chunk.size
-    values = unpacked = 0
+    values = unpacked = largest = 0
     boundary = False
-    for _ in range(MOST_PAGES):
-        if place >= end:
-            break
+    while place < end:
+        unpacking.take(BYTES_A_BLOCK)
         boundary = boundary or place == chunk.first_page
         told, header_bytes = _header(source, place, end)
         packed, size = whole(told, 3, I32), whole(told, 2, I32)
@@ -52,9 +52,10 @@ def _pages(source: Source, chunk: Chunk) -> tuple[int, int]:
             raise BodyDamaged("a page of the Parquet file does not end where its column does")
         values += _values_in(told, size, chunk, first=values == 0 and unpacked == 0)
         unpacked += size
+        largest = max(largest, size)
     if place != end or values != chunk.values or not boundary:
         raise BodyDamaged("the pages of a Parquet column do not hold what the footer says")
-    return values, unpacked
+    return values, unpacked, largest
 
 
 def _header(source: Source, place: int, end: int) -> tuple[Struct, int]:

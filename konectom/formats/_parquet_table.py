@@ -47,7 +47,7 @@ class Parquet:
     def __init__(self, source: Source, unpacking: Unpacking, apart: tuple[str, ...] = ()) -> None:
         """``apart`` names columns that are asked for without the others; the rest is decoded in one go."""
         self._source, self._unpacking, self._apart = source, unpacking, apart
-        self.footer: Footer = read_footer(source)
+        self.footer: Footer = read_footer(source, unpacking)
         self._groups: dict[tuple[int, str], Column] = {}
 
     @cached_property
@@ -68,13 +68,18 @@ class Parquet:
 
     @cached_property
     def types(self) -> dict[str, tuple[bool, bool]]:
-        """Whether each column holds lists, and whether texts; raises :class:`ColumnInvalid` for other types."""
+        """Whether each column holds lists, and whether texts; those in which nothing can be are left out.
+
+        Raises :class:`ColumnInvalid` for a type that is not read.
+        """
+        import pyarrow as pa
+
         with damage_told():
             schema = self._file.schema_arrow
         names = [field.name for field in schema]
         if len(set(names)) < len(names):
             raise BodyDamaged("a column of the Parquet file is there twice")
-        return {field.name: _type(field.name, field.type) for field in schema}
+        return {field.name: _type(field.name, field.type) for field in schema if not pa.types.is_null(field.type)}
 
     def column(self, group: int, name: str) -> Column:
         """Return a column of a row group, decoded."""
@@ -84,6 +89,9 @@ class Parquet:
 
     def _decode(self, group: int, names: list[str]) -> None:
         held = self.footer.groups[group]
+        if not held.rows:
+            self._groups |= {(group, name): Column([], *self.types[name]) for name in names}
+            return
         look_through(self._source, [each for each in held.chunks if each.path[0] in names], self._unpacking)
         with damage_told():
             table = self._file.read_row_group(group, columns=names, use_threads=False)

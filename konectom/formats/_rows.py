@@ -27,6 +27,7 @@ NOT_COLUMNS = ("unit", "rate_hz", "t0", "member")
 """What a stream tells in the document: no column has such a name."""
 
 MOST_ROWS = 200_000
+MOST_LISTS = 1_000_000
 
 
 class Table(Protocol):
@@ -41,7 +42,7 @@ class Table(Protocol):
         """Return how many rows are in a group."""
 
     def numbers(self, group: int, column: str) -> FloatArray:
-        """Return a column of places as numbers, NaN where one is missing."""
+        """Return a column of places as numbers, NaN where one is missing, as all are without it."""
 
     def texts(self, group: int, column: str) -> Texts:
         """Return a column of places as texts."""
@@ -65,8 +66,9 @@ class Rows(Carrier):
         wrong = [name for name in NOT_COLUMNS if name in table.names]
         if wrong:
             raise ColumnInvalid(f"{wrong[0]} is told in the document, not in a column")
-        if sum(table.rows(group) for group in range(table.groups)) > MOST_ROWS:
-            raise BodyDamaged(f"the table has more than {MOST_ROWS} rows; a row holds a stream, or a stretch of one")
+        rows = sum(table.rows(group) for group in range(table.groups))
+        if rows > MOST_ROWS or rows * len(table.names) > MOST_LISTS:
+            raise BodyDamaged(f"the table has {rows} rows, too many: a row holds a stream, or a stretch of one")
         for group in range(table.groups):
             self._note(group)
 
@@ -121,7 +123,7 @@ def document_of(metadata: Mapping[bytes, memoryview | bytes]) -> Any:
 def require_places(names: Iterable[str]) -> tuple[str, ...]:
     """Return the columns that hold samples; raises :class:`ColumnMissing` where one of the places is missing."""
     there = tuple(names)
-    for name in PLACE:
+    for name in (RECORDING, STREAM):
         if name not in there:
             raise ColumnMissing(f"the table has no column {name}", at=f"/{name}")
     return tuple(name for name in there if name not in PLACE)

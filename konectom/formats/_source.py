@@ -100,6 +100,13 @@ class _Window(io.RawIOBase):
         return len(piece)
 
 
+BYTES_A_THING = 64
+"""What a thing in metadata counts in memory, however short it is in the body."""
+
+BYTES_A_BLOCK = 1024
+"""What a batch or page counts: a body of many that hold nothing takes time as one that holds much."""
+
+
 class Unpacking:
     """How many bytes may still be unpacked: at once, and in all for a body of this size.
 
@@ -112,10 +119,13 @@ class Unpacking:
         self._most_ever = max(RATIO_FREE_BYTES, packed_bytes * limits.max_inflation_ratio)
         self._now = self._ever = 0
 
-    def take(self, size: int) -> None:
-        """Count bytes that are about to be unpacked; raises where there may not be so many."""
+    def take(self, size: int, passing: int = 0) -> None:
+        """Count bytes that are about to be unpacked; raises where there may not be so many.
+
+        Those that are ``passing`` are in memory for a moment only, and cost no more than their time.
+        """
         self._now += size
-        self._ever += size
+        self._ever += size + passing
         if self._now > self._most:
             raise InflatedTooLarge(f"what is unpacked takes more than {self._most} bytes")
         if self._ever > self._most_ever:

@@ -32,7 +32,8 @@ class Reader:
 
     def __init__(self, data: memoryview, most_things: int) -> None:
         self._data = data
-        self._left = most_things
+        self._most = most_things
+        self.things = 0
         self.place = 0
 
     def struct(self, depth: int = 0) -> Struct:
@@ -74,8 +75,8 @@ class Reader:
         return [self._value(head & 15, depth, within_list=True) for _ in range(length)]
 
     def _count(self, things: int = 1) -> None:
-        self._left -= things
-        if self._left < 0:
+        self.things += things
+        if self.things > self._most:
             raise BodyDamaged("the metadata hold more things than are accepted")
 
     def _byte(self) -> int:

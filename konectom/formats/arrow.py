@@ -7,9 +7,12 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from konectom.errors import ColumnInvalid
 from konectom.formats._arrow_batch import Lists, Values
 from konectom.formats._arrow_ipc import FILE_MAGIC, STREAM_MAGIC, Arrow
+from konectom.formats._arrow_schema import NOTHING
 from konectom.formats._held import Piece, Texts
 from konectom.formats._limits import Limits
 from konectom.formats._registry import Format
@@ -24,9 +27,10 @@ class ArrowTable:
 
     def __init__(self, arrow: Arrow, unpacking: Unpacking) -> None:
         self._arrow, self._unpacking = arrow, unpacking
-        self.names = require_places(arrow.columns)
+        self._there = {name: column for name, column in arrow.columns.items() if column.values != NOTHING}
+        self.names = require_places(self._there)
         self.groups = len(arrow.batches)
-        for name, column in arrow.columns.items():
+        for name, column in self._there.items():
             flat = name in PLACE
             if flat is not (column.lists is None) or (flat and (name == STREAM) is not (column.values is None)):
                 raise ColumnInvalid(f"{name[:40]} is a column of {_due(name)}", at=f"/{name}")
@@ -43,6 +47,8 @@ class ArrowTable:
 
     def numbers(self, group: int, column: str) -> FloatArray:
         """Return a column of places as numbers."""
+        if column not in self._there:
+            return np.full(self.rows(group), np.nan)
         return self._column(group, column).numbers(0, self.rows(group))  # type: ignore[no-any-return]
 
     def texts(self, group: int, column: str) -> Texts:

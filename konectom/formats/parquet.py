@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from konectom.errors import ColumnInvalid
 from konectom.formats._held import Piece, Texts
 from konectom.formats._limits import Limits
@@ -38,6 +40,8 @@ class ParquetTable:
 
     def numbers(self, group: int, column: str) -> FloatArray:
         """Return a column of places as numbers."""
+        if column not in self._parquet.types:
+            return np.full(self.rows(group), np.nan)
         return self._parquet.column(group, column).numbers()
 
     def texts(self, group: int, column: str) -> Texts:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import io
 import zipfile
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -161,11 +161,3 @@ def _file(columns: Mapping[str, list[Any]], kind: str) -> bytes:
     with pa.ipc.new_file(out, table.schema, options=pa.ipc.IpcWriteOptions(compression="zstd")) as writer:
         writer.write_table(table)
     return out.getvalue()
-
-
-FORMS: dict[str, tuple[str, Callable[[Mapping[str, Any]], bytes]]] = {
-    "arrow": (".arrow", as_arrow),
-    "parquet": (".parquet", as_parquet),
-    "archive": (".zip", as_archive),
-}
-"""How a session can be written other than as JSON: the ending of its file, and what writes it."""

@@ -23,20 +23,19 @@ from typing import Any
 
 import orjson
 from sqlalchemy import Connection, Engine, create_engine, event, make_url, text
-from sqlalchemy.exc import DBAPIError, InternalError, OperationalError, ProgrammingError
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm import Session
 
-from konectom.errors import MigrationNeeded, StoreUnavailable, TooSlow
+from konectom.errors import MigrationNeeded, StoreFull, StoreUnavailable, TooSlow
+from konectom.metrics import CONNECTIONS
 from konectom.storage.audit import TRAIL, audit
 from konectom.storage.audit_trail import Trail
 from konectom.storage.guard import guard
+from konectom.storage.postgres import CANCELLED, MORE_AT_NEED, POOL_SIZE, WITHIN, is_away, open_postgres
 
 BUSY_TIMEOUT_MS = 30_000
 """How long a write waits for another to end."""
-
-IDLE_TIMEOUT_MS = 600_000
-"""How long a transaction may rest between two statements."""
 
 STATEMENT_LIMIT = timedelta(seconds=60)
 """How long one statement may take, where nobody says otherwise."""
@@ -48,12 +47,8 @@ TEMPORARY = "SQLITE_TMPDIR"
 """The variable that tells SQLite where temporary files belong."""
 
 WRITES = "konectom_writes"
-WITHIN = "konectom_within"
-CANCELLED = "57014"
-"""What PostgreSQL says where a statement took too long."""
-
-READ_ONLY = "25006"
-"""What PostgreSQL says where it is a replica or was told to keep still; it does not count that as operational."""
+FULL = ("53100", "SQLITE_FULL")
+"""What the databases say where there is no room to write."""
 
 
 class GuardedSession(Session):
@@ -86,6 +81,7 @@ class Database:
                     if self._engine is not None:
                         self._engine.dispose(close=False)  # the parent still uses these connections
                     self._engine, self._pid = open_engine(self.url, within=self.within), os.getpid()
+                    _count_connections(self._engine)
         return self._engine
 
     @contextmanager
@@ -128,12 +124,14 @@ class Database:
         """Turn what only the operator can mend into errors that say so."""
         try:
             yield
-        except (OperationalError, ProgrammingError, InternalError) as error:
+        except DBAPIError as error:
             if _was_stopped(error):
                 raise TooSlow("the database was stopped at its limit of time; ask for less") from error
             if _schema_is_another(error):
                 raise MigrationNeeded("the database has another schema; run: konectom db upgrade") from error
-            if isinstance(error, OperationalError) or getattr(error.orig, "sqlstate", None) == READ_ONLY:
+            if _is_full(error):
+                raise StoreFull("there is no room left for the database") from error
+            if is_away(error):
                 raise StoreUnavailable("the database cannot be used at present") from error
             raise
         except PoolTimeout as error:
@@ -146,7 +144,7 @@ def keep_temporary_files_in(directory: Path, url: str) -> None:
     Only before this process first uses SQLite, which then reads ``SQLITE_TMPDIR``; one that is set already stays.
     Source: https://www.sqlite.org/tempfiles.html, section 5.
     """
-    if make_url(url).get_backend_name() != "sqlite" or TEMPORARY in os.environ:
+    if not url.startswith("sqlite") or TEMPORARY in os.environ:
         return
     try:
         directory.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -162,19 +160,15 @@ def open_engine(url: str, *, foreign_keys: bool = True, within: timedelta | None
     ``within`` limits each statement; without it (for migrations) nothing does.
     """
     options: dict[str, Any] = {"json_serializer": _dumps, "json_deserializer": orjson.loads}
-    if make_url(url).get_backend_name() != "sqlite":
-        limits = {} if within is None else {"connect_args": {"options": _postgres_limits(within)}}
-        engine = create_engine(url, pool_pre_ping=True, hide_parameters=True, **options, **limits)
-        if within is not None:
-            _lengthen(engine, within)
-        return engine
+    if not url.startswith("sqlite"):
+        return open_postgres(url, within=within, **options)
     file = Path(make_url(url).database or "")
     try:
         file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         file.touch(mode=0o600)
     except OSError as error:
         raise StoreUnavailable(f"the database cannot be opened: {error.strerror}") from error
-    engine = create_engine(url, pool_size=8, max_overflow=24, hide_parameters=True, **options)
+    engine = create_engine(url, pool_size=POOL_SIZE, max_overflow=MORE_AT_NEED, hide_parameters=True, **options)
 
     @event.listens_for(engine, "connect")
     def set_up(connection: Any, record: Any) -> None:
@@ -200,6 +194,12 @@ def open_engine(url: str, *, foreign_keys: bool = True, within: timedelta | None
     return engine
 
 
+def _count_connections(engine: Engine) -> None:
+    """Tell the metrics how many connections are at work."""
+    event.listen(engine, "checkout", lambda *_: CONNECTIONS.add(1))
+    event.listen(engine, "checkin", lambda *_: CONNECTIONS.add(-1))
+
+
 def _watch(engine: Engine) -> None:
     """Let SQLite stop a statement of a reading session when its time is over."""
 
@@ -214,37 +214,15 @@ def _watch(engine: Engine) -> None:
         connection.info["deadline"] = float("inf") if within is None else time.monotonic() + within.total_seconds()
 
 
-def _lengthen(engine: Engine, usual: timedelta) -> None:
-    """Give a session on PostgreSQL the time that it asks for, where that is not the usual."""
-
-    @event.listens_for(engine, "begin")
-    def begin(connection: Connection) -> None:
-        within: timedelta | None = connection.get_execution_options().get(WITHIN)
-        if within is not None and within != usual:
-            connection.exec_driver_sql(f"SET LOCAL statement_timeout = {_milliseconds(within)}")
-
-
-def _postgres_limits(within: timedelta) -> str:
-    """Return the options of a connection: for a statement, for a lock, and for a transaction that does nothing.
-
-    The last ends what a process leaves open that was cut off; an export rests while its reader is slow.
-    """
-    limits = {
-        "statement_timeout": _milliseconds(within),
-        "lock_timeout": BUSY_TIMEOUT_MS,
-        "idle_in_transaction_session_timeout": IDLE_TIMEOUT_MS,
-    }
-    return " ".join(f"-c {name}={value}" for name, value in limits.items())
-
-
-def _milliseconds(span: timedelta) -> int:
-    return span // timedelta(milliseconds=1)
-
-
 def _was_stopped(error: DBAPIError) -> bool:
     return getattr(error.orig, "sqlstate", None) == CANCELLED or (
         getattr(error.orig, "sqlite_errorname", None) == "SQLITE_INTERRUPT"
     )
+
+
+def _is_full(error: DBAPIError) -> bool:
+    said = getattr(error.orig, "sqlstate", None) or getattr(error.orig, "sqlite_errorname", None)
+    return said in FULL
 
 
 def _dumps(value: Any) -> str:

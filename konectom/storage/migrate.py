@@ -29,6 +29,14 @@ from konectom.storage.models import AuditHead, Base
 UPGRADE_LOCK = 0x6B6F6E65
 """Number of PostgreSQL's advisory lock under which one process upgrades while others wait."""
 
+REVISIONS = "alembic_version"
+"""The table in which Alembic keeps the revision of a database."""
+
+UNFINISHED = "unfinished"
+"""Stands in place of the revision of a database that is being filled (:mod:`konectom.workflows.transfer`)."""
+
+UNFINISHED_TOLD = "the database is being filled and not complete; run again: konectom migrate-store, or restore"
+
 
 def _is_ours(name: str | None, kind: str, _parents: Any) -> bool:
     """Tell whether a name in the database is compared with the models: tables of jobs are Procrastinate's."""
@@ -59,6 +67,41 @@ def upgrade(url: str) -> None:
             broken = connection.exec_driver_sql("PRAGMA foreign_key_check").fetchall()
             if broken:
                 raise MigrationNeeded(f"the migration would break references, and was not made: {broken[:3]}")
+
+
+def downgrade(url: str, revision: str) -> None:
+    """Take the database back to an earlier schema (``base``: to none), in one transaction; what it alone held is lost.
+
+    Raises :class:`MigrationNeeded` where the revision is not an earlier one, or a migration refuses to be undone.
+    """
+    with _connection(url) as connection:
+        if connection.dialect.name == "postgresql":
+            connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": UPGRADE_LOCK})
+        current = MigrationContext.configure(connection).get_current_revision()
+        _refuse_later(current)
+        if revision != "base" and revision not in _earlier(current):
+            raise MigrationNeeded(f"the database is at {current or 'no revision'}; {revision} is no earlier one")
+        try:
+            command.downgrade(_config(connection), revision)
+        except CommandError as refused:
+            raise MigrationNeeded(str(refused)) from refused
+
+
+def _earlier(current: str | None) -> set[str]:
+    """Return the revisions that come before one."""
+    if current is None:
+        return set()
+    walked = ScriptDirectory.from_config(_config()).walk_revisions("base", current)
+    return {script.revision for script in walked} - {current}
+
+
+def rows_held(url: str) -> int:
+    """Return how many rows the tables hold, apart from what every installation has."""
+    with _connection(url) as connection:
+        tables = set(inspected(connection).get_table_names()) - {"alembic_version", AuditHead.__tablename__}
+        quote = connection.dialect.identifier_preparer.quote
+        asked = (f"SELECT count(*) FROM {quote(table)}" for table in sorted(tables))  # noqa: S608
+        return sum(connection.exec_driver_sql(each).scalar_one() for each in asked)
 
 
 def current_revision(url: str) -> str | None:
@@ -93,8 +136,16 @@ def require_head(connection: Connection) -> None:
         raise MigrationNeeded(f"{detail}; run: konectom db upgrade")
 
 
+def refuse_unfinished(connection: Connection) -> None:
+    """Raise :class:`MigrationNeeded` where the database is being filled and not complete."""
+    if MigrationContext.configure(connection).get_current_revision() == UNFINISHED:
+        raise MigrationNeeded(UNFINISHED_TOLD)
+
+
 def _refuse_later(current: str | None) -> None:
     """Raise :class:`MigrationNeeded` where a later version of konectom set the database up."""
+    if current == UNFINISHED:
+        raise MigrationNeeded(UNFINISHED_TOLD)
     known = {script.revision for script in ScriptDirectory.from_config(_config()).walk_revisions()}
     if current is not None and current not in known:
         raise MigrationNeeded(

@@ -19,6 +19,7 @@ from konectom.storage import jobs
 from konectom.workers.crew import Crew
 from konectom.workflows.left_behind import sweep_sessions
 from konectom.workflows.services import Services
+from konectom.workflows.uploads.clearing import sweep_uploads
 
 try:
     import procrastinate
@@ -83,6 +84,7 @@ async def _sweep(services: Services, stopping: asyncio.Event) -> None:
     while not stopping.is_set():
         try:
             await asyncio.to_thread(sweep_sessions, services)
+            await asyncio.to_thread(sweep_uploads, services)
         except KonectomError as error:
             log.warning("sessions.unswept", reason=error.detail)
         except Exception:  # the next round may do better, and nobody else would be told

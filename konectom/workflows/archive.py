@@ -98,6 +98,16 @@ Times are ISO 8601; units are UCUM. Left out:
 """
 
 
+ENDINGS = {
+    "application/vnd.apache.arrow.file": ".arrow",
+    "application/vnd.apache.arrow.stream": ".arrows",
+    "application/vnd.apache.parquet": ".parquet",
+    "application/vnd.konectom.session.v1+zip": ".zip",
+    "application/zip": ".zip",
+    "text/csv": ".csv",
+}
+"""How the name of a file of this type ends."""
+
 DAMAGED = """\
 What the phone sent cannot be given: {why}
 The receipt beside this file tells what was computed from it. Ask those who run the study: there may be a backup.
@@ -234,7 +244,7 @@ def _audit(services: Services, patient_id: UUID) -> Iterator[bytes]:
 def _ending(row: SessionRow | QuarantineRow) -> str:
     """Return how the name of an upload ends, as far as its declared types tell."""
     media = (row.media_type or "").partition(";")[0].strip().lower()
-    ending = ".json" if media.endswith("json") else {"application/zip": ".zip", "text/csv": ".csv"}.get(media, "")
+    ending = ".json" if media.endswith("json") else ENDINGS.get(media, "")
     return ending + {"gzip": ".gz", "zstd": ".zst"}.get(row.encoding or "", "")
 
 

@@ -63,7 +63,7 @@ def compute_session(services: Services, session_id: UUID, *, begun: Begun = lamb
         return status
     begun(None)
     try:
-        with read_session(services, mine.row) as readable:
+        with read_session(services, session_id) as readable:
             return _compute(services, mine, readable, begun)
     except (BodyError, DataError) as error:
         return _reject(services, session_id, error)

@@ -24,11 +24,13 @@ from konectom import formats
 from konectom.errors import (
     BodyTooLarge,
     DigestConflict,
+    KonectomError,
     NotFound,
     NothingUsable,
     SessionIdTaken,
     error_class,
 )
+from konectom.metrics import UPLOAD_BYTES, UPLOADS
 from konectom.recording import Recording, Rejected, Session
 from konectom.storage.models import Device, SessionRow
 from konectom.workflows.collecting import Agreed
@@ -103,10 +105,15 @@ def ingest_session(
         digest=hashlib.sha256(body).hexdigest(),
     )
     try:
-        return receive(services, upload, body)
-    except HOLDABLE as error:
-        error.context["kept"] = hold(services, upload, body, error)
+        kept = receive(services, upload, body)
+    except KonectomError as error:
+        UPLOADS.add(outcome=error.code)
+        if isinstance(error, HOLDABLE):
+            error.context["kept"] = hold(services, upload, body, error)
         raise
+    if not kept.created:
+        UPLOADS.add(outcome="repeated")
+    return kept
 
 
 def receive(services: Services, upload: Upload, body: bytes) -> Ingested:
@@ -227,6 +234,8 @@ def _refuse_if_nothing_usable(outcomes: Sequence[Recording | Extracted | Rejecte
 
 def _tell(upload: Upload, session: Session, outcomes: Outcomes | None) -> None:
     # Without the session's id: the log outlives an erasure. The request's leads to it, by the audit.
+    UPLOADS.add(outcome="created")
+    UPLOAD_BYTES.add(upload.size_bytes)
     log.info("session.stored", format=session.format, recordings=len(session.recordings), size_bytes=upload.size_bytes)
     if outcomes is not None:
         log_outcomes(outcomes)

@@ -18,7 +18,7 @@ from typing import BinaryIO
 from uuid import UUID
 
 import structlog
-from sqlalchemy import select
+from sqlalchemy import Select, select
 
 from konectom import formats, logs
 from konectom.errors import FormatUnknown, KonectomError
@@ -62,9 +62,15 @@ def compute_large_soon(services: Services) -> None:
         services.background.start(WORK, partial(_in_a_process, services))
 
 
+def large_waiting(services: Services) -> set[UUID]:
+    """Return the large sessions that wait."""
+    with services.db.read() as db:
+        return set(db.scalars(_statement(services)))
+
+
 def _in_a_process(services: Services) -> None:
     """Wait for a process that computes all that wait. If it is killed, what it was at counts as tried."""
-    if not list(_waiting(services)):
+    if not large_waiting(services):
         return
     process = multiprocessing.get_context("spawn").Process(
         target=compute_waiting, args=(services.settings,), name="large", daemon=True
@@ -96,17 +102,20 @@ def compute_waiting(settings: Settings) -> None:
 
 def _waiting(services: Services) -> Iterator[UUID]:
     """Yield each large session that waits, those too that come meanwhile, and none twice."""
-    most = services.settings.max_body_bytes
-    large = select(SessionRow.id).join(Blob, Blob.object == SessionRow.object).where(Blob.size_bytes > most)
-    waiting = large.where(SessionRow.status == "received").order_by(SessionRow.received_at, SessionRow.id)
     seen: set[UUID] = set()
     while True:
         with services.db.read() as db:
-            found = [each for each in db.scalars(waiting) if each not in seen]
+            found = [each for each in db.scalars(_statement(services)) if each not in seen]
         if not found:
             return
         seen.add(found[0])
         yield found[0]
+
+
+def _statement(services: Services) -> Select[UUID]:
+    most = services.settings.max_body_bytes
+    large = select(SessionRow.id).join(Blob, Blob.object == SessionRow.object).where(Blob.size_bytes > most)
+    return large.where(SessionRow.status == "received").order_by(SessionRow.received_at, SessionRow.id)
 
 
 @contextmanager

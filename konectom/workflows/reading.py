@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from uuid import UUID
 
 from konectom import formats
+from konectom.errors import KeyDestroyed
 from konectom.recording import Recording, Rejected, Session
 from konectom.storage.models import Blob, SessionRow
 from konectom.workflows.keep import Outcome
@@ -33,16 +35,19 @@ class Readable:
 
 
 @contextmanager
-def read_session(services: Services, row: SessionRow) -> Iterator[Readable]:
+def read_session(services: Services, session_id: UUID) -> Iterator[Readable]:
     """Yield a session, to be read as long as this lasts.
 
     Raises as :func:`konectom.formats.read` and :func:`~konectom.workflows.raw.raw_bytes`; of a large one some of it
     only when a recording is asked for.
     """
     settings = services.settings
-    how = {"encoding": row.encoding, "media_type": row.media_type}
     with services.db.read() as db:
+        row = db.get(SessionRow, session_id)
+        if row is None:
+            raise KeyDestroyed("there is no such session any more")
         size_bytes = db.get_one(Blob, row.object).size_bytes
+    how = {"encoding": row.encoding, "media_type": row.media_type}
     if size_bytes <= settings.max_body_bytes:
         session = formats.read(raw_bytes(services, row), **how, limits=settings.limits)
         yield Readable(session, session.recordings.__getitem__)

@@ -8,9 +8,11 @@ from uuid import UUID
 import structlog
 
 from konectom.errors import MigrationNeeded, StoreUnavailable
+from konectom.workflows.large import compute_large_soon, large_waiting
 from konectom.workflows.left_behind import MOST, compute_or_log, waiting_sessions
 from konectom.workflows.services import Services
 from konectom.workflows.tries import give_back
+from konectom.workflows.uploads.clearing import sweep_uploads
 
 log = structlog.get_logger()
 
@@ -48,9 +50,15 @@ class Rounds:
                 return
 
     def _round(self) -> None:
+        sweep_uploads(self.services)
+        apart = large_waiting(self.services)
+        if apart:
+            compute_large_soon(self.services)
         for session_id in waiting_sessions(self.services, most=MOST):
             if self._stopping.is_set():
                 return
+            if session_id in apart:
+                continue
             self._computing = session_id
             try:
                 compute_or_log(self.services, session_id)

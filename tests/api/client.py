@@ -26,6 +26,7 @@ from konectom.settings import SETTINGS
 from konectom.workflows.enrolments import enrol_device
 from konectom.workflows.service_tokens import ALL, issue_service_token
 from konectom.workflows.services import Services
+from tests.backends import WHERE
 
 ALWAYS = ("X-Request-Id", "X-Content-Type-Options", "Referrer-Policy", "Content-Security-Policy", "Cache-Control")
 
@@ -103,7 +104,11 @@ class Caller:
         headers = dict(kwargs.pop("headers", {}))
         if self.token is not None:
             headers["Authorization"] = f"Bearer {self.token}"
-        full = path if path.startswith(("/api", "/docs", "/openapi", "/healthz", "/readyz")) else f"/api/v1{path}"
+        full = (
+            path
+            if path.startswith(("/api", "/docs", "/openapi", "/healthz", "/readyz", "/metrics"))
+            else f"/api/v1{path}"
+        )
         return self.client.open(full, method=method, headers=headers, **kwargs)
 
     def get(self, path: str, **kwargs: Any) -> TestResponse:
@@ -141,7 +146,6 @@ class Callers:
         return Caller(self.client, issued.token, study=study, credential=issued.token_id)
 
 
-WHERE = {"data_dir", "database_url", "object_store_url", "keys_url"}
 _APPS: dict[frozenset[tuple[str, str]], Flask] = {}
 
 

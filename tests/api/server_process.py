@@ -15,9 +15,10 @@ import orjson
 
 from konectom.api import server
 from konectom.settings import Settings
+from tests.backends import environ_of
 
-TOLD = ("data_dir", "mode", "rate_limits", "rate_limit_device", "header_time_limit", "send_time_limit")
-"""What the server is told of the settings."""
+TOLD = ("rate_limits", "rate_limit_device", "header_time_limit", "send_time_limit")
+"""What the server is told of the settings beside where everything is."""
 
 PATIENCE_S = 120
 """How long an answer may take before the test gives up."""
@@ -39,6 +40,7 @@ class Server:
     def start(self, workers: int = 1, threads: int = 4) -> None:
         fd = self.listener.fileno()
         environ = {name: value for name, value in os.environ.items() if not name.startswith("KONECTOM_")}
+        environ |= environ_of(self.settings)
         environ |= {f"KONECTOM_{name.upper()}": _written(getattr(self.settings, name)) for name in TOLD}
         self.process = subprocess.Popen(
             server.command(bind=f"fd://{fd}", workers=workers, threads=threads),

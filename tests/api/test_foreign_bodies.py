@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import contextlib
 import copy
-from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -21,6 +20,7 @@ from konectom.storage.models import Blob, RecordingRow, ResultRow, SessionRow
 from konectom.workflows.services import Services
 from tests.api.client import Caller
 from tests.formats import test_apdm, test_fuzz
+from tests.kept import kept
 
 REFUSALS = (400, 409, 413, 415, 422)
 FOREIGN = sorted(name for name in test_fuzz.documents() if name != "session1")
@@ -36,8 +36,7 @@ def stored(services: Services) -> tuple[int, ...]:
     """Return how many rows and files there are."""
     with services.db.read() as db:
         rows = tuple(db.query(table).count() for table in (SessionRow, RecordingRow, ResultRow, Blob))
-    root: Path = services.objects.root  # type: ignore[attr-defined]
-    return (*rows, sum(each.is_file() for each in root.rglob("*")))
+    return (*rows, len(kept(services)))
 
 
 def put(phone: Caller, services: Services, body: bytes, session: UUID, media_type: str) -> TestResponse:

@@ -25,6 +25,7 @@ from konectom.storage.models import Login
 from konectom.workflows.enrolments import enrol_device
 from konectom.workflows.services import Services
 from tests.api.client import Caller, Callers, CheckedClient, first_error
+from tests.backends import where_of
 from tests.conftest import People
 from tests.people import PASSWORD, QUICK, Staff
 from tests.probe import session_body
@@ -61,7 +62,7 @@ def limited(settings, clock, wall):
 
     def make(**further) -> Flask:
         chosen = load_settings(
-            {}, mode="development", data_dir=settings.data_dir, device_access_lifetime="30 d", **RATES | further
+            {}, mode="development", **where_of(settings), device_access_lifetime="30 d", **RATES | further
         )
         services = Services.open(chosen, clock=clock)
         opened.append(services)

@@ -18,6 +18,7 @@ from konectom.api.connections import HEAD_BYTES, Worker
 from konectom.settings import load_settings
 from tests.api.server_process import PATIENCE_S, serving
 from tests.assessments.examples import example
+from tests.backends import where_of
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -90,7 +91,7 @@ def test_what_only_a_socket_can_show(settings, phone, body):
 def test_an_upload_too_many_is_answered_and_its_connection_ends_in_order(settings, phone, body):
     """The answer arrives whole, whether the phone waits before it sends its bytes or not; they are taken later."""
     limited = load_settings(
-        {}, mode="development", data_dir=settings.data_dir, rate_limit_device="2/hour", device_access_lifetime="30 d"
+        {}, mode="development", **where_of(settings), rate_limit_device="2/hour", device_access_lifetime="30 d"
     )
     with serving(limited) as running:
         for _ in range(2):
@@ -120,7 +121,7 @@ HEALTH = b"GET /healthz HTTP/1.1\r\nHost: a\r\n\r\n"
 def test_neither_half_heads_nor_slow_readers_hold_others_up(settings, phone):
     """More of each than the server has threads; then it answers all the same, and they lose their connections."""
     limited = load_settings(
-        {}, mode="development", data_dir=settings.data_dir, header_time_limit="2 s", send_time_limit="1 s"
+        {}, mode="development", **where_of(settings), header_time_limit="2 s", send_time_limit="1 s"
     )
     with serving(limited, threads=2) as running, ExitStack() as opened:
         assert running.ask("GET", "/healthz", phone.token)[0] == 200

@@ -128,7 +128,7 @@ def test_others_are_untouched(services, persons, gone):
         assert dump() == before
     after = {n: b for n, b in files_of(services).items() if n.startswith("objects")}
     assert after.items() < objects.items()
-    assert len(after) == 6
+    assert len(after) == 8
 
 
 def test_erasing_again_gives_the_same_certificate(services, gone, clock):
@@ -159,7 +159,7 @@ def test_the_certificate_says_what_was_removed_and_what_is_kept(services, gone, 
         audited = db.scalar(select(func.count()).select_from(AuditRow).where(AuditRow.patient_id == gone.id))
     told = erase_patient(services, gone.id, reason=WHY)["certificate"]
     assert told["removed"]["rows"] == before | {"blob": 3}
-    assert told["removed"]["objects"] == 3
+    assert told["removed"]["objects"] == 4
     assert told["removed"]["size_bytes"] == sum(map(len, gone.bodies))
     assert told["removed"]["key_sealed_under"] == services.keys.current_id
     assert (told["patient"], told["study"], told["reason"]) == (str(gone.id), str(study), WHY)
@@ -304,12 +304,12 @@ def test_an_object_that_cannot_be_reached_is_removed_later(services, gone, monke
     with monkeypatch.context() as patch:
         patch.setattr(type(services.objects), "delete", unreachable)
         told = erase_patient(services, gone.id, reason=WHY)
-        assert told["residue"] == {"objects": 3, "database": False}
+        assert told["residue"] == {"objects": 4, "database": False}
         assert not finish_erasures(services)
         assert not verify_certificate(services, gone.id).holds
     assert finish_erasures(services)
     assert get_certificate(services, gone.id)["residue"] == {"objects": 0, "database": False}
-    assert not [name for name in files_of(services) if name.startswith("objects")][6:]
+    assert not [name for name in files_of(services) if name.startswith("objects")][8:]
 
 
 def test_whoever_still_reads_reads_on_and_the_rest_is_done_later(services, gone, monkeypatch):
@@ -466,7 +466,7 @@ def test_no_answer_holds_a_byte_of_who_was_erased(app, services, persons, gone, 
     done = manager.post(f"/patients/{gone.id}/erasure", json={"code": gone.code, "reason": WHY})
     assert done.status_code == 200, done.text
     assert done.json["certificate"]["by"]["kind"] == "user"
-    assert done.json["residue"] == {"objects": 3, "database": True}
+    assert done.json["residue"] == {"objects": 4, "database": True}
     services.background.join()
 
     asked = 0

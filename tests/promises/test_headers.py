@@ -10,6 +10,7 @@ from konectom.app import create_app
 from konectom.settings import load_settings
 from konectom.workflows.services import Services
 from tests.api.client import Callers, CheckedClient, first_error
+from tests.backends import where_of
 from tests.conftest import People
 
 HOST = "konectom.hospital.example"
@@ -20,7 +21,7 @@ STRANGE_METHODS = ("TRACE", "BREW")
 def production(settings, clock):
     """The callers of an installation that is fit for patients' data."""
     chosen = load_settings(
-        {}, data_dir=settings.data_dir, public_url=f"https://{HOST}", rate_limit_device="1_000_000/minute",
+        {}, **where_of(settings), public_url=f"https://{HOST}", rate_limit_device="1_000_000/minute",
         rate_limit_service="1_000_000/minute", rate_limit_address="1_000_000/minute", device_access_lifetime="30 d",
     )  # fmt: skip
     services = Services.open(chosen, clock=clock)

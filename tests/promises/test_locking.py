@@ -44,6 +44,7 @@ def read_all_the_time(url, barrier, stop, answer):
         db.close()
 
 
+@pytest.mark.embedded
 def test_processes_that_read_then_insert_wait_for_each_other(settings):
     context = multiprocessing.get_context("spawn")
     barrier, stop, answer = context.Barrier(PROCESSES + 1), context.Event(), context.Queue()
@@ -64,6 +65,7 @@ def test_processes_that_read_then_insert_wait_for_each_other(settings):
     assert sorted(map(int, codes)) == list(range(PROCESSES * TRANSACTIONS))
 
 
+@pytest.mark.embedded
 def test_a_write_holds_the_lock_from_its_first_statement_and_a_read_never_does(services, people):
     other = Database(services.settings.database_url)
     with services.db.read() as reading:

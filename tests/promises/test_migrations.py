@@ -20,9 +20,15 @@ from konectom.storage.models import Base, Study
 ROOT = Path(__file__).resolve().parents[2]
 
 
-@pytest.fixture
-def url(tmp_path):
-    return f"sqlite:///{tmp_path}/konectom.sqlite3"
+@pytest.fixture(params=["sqlite", "postgresql"])
+def url(request, tmp_path):
+    if request.param == "sqlite":
+        yield f"sqlite:///{tmp_path}/konectom.sqlite3"
+        return
+    postgres = request.getfixturevalue("postgres")
+    name = postgres.new()
+    yield postgres.url(name)
+    postgres.drop(name)
 
 
 def test_the_migrations_make_what_the_models_say(url):
@@ -93,12 +99,32 @@ def test_a_forgotten_migration_does_not_pass(url, monkeypatch):
 
 def test_all_the_way_down_and_up_again(url):
     migrate.upgrade(url)
-    with migrate._connection(url) as connection:
-        command.downgrade(migrate._config(connection), "base")
+    migrate.downgrade(url, "base")
     engine = open_engine(url)
     assert set(inspect(engine).get_table_names()) == {"alembic_version"}
     engine.dispose()
     migrate.upgrade(url)
+    migrate.check(url)
+
+
+def test_step_by_step_down_and_up_again(url):
+    """Each migration is undone for itself, and what it made before is made again."""
+    steps = [script.revision for script in migrate.ScriptDirectory.from_config(migrate._config()).walk_revisions()]
+    migrate.upgrade(url)
+    for earlier in (*steps[1:], "base"):
+        migrate.downgrade(url, earlier)
+        assert (migrate.current_revision(url) or "base") == earlier
+    for later in reversed(steps):
+        with migrate._connection(url) as connection:
+            command.upgrade(migrate._config(connection), later)
+    migrate.check(url)
+
+
+def test_a_revision_that_is_not_earlier_is_refused(url):
+    migrate.upgrade(url)
+    for other in (migrate.head_revision(), "none"):
+        with pytest.raises(MigrationNeeded, match="no earlier one"):
+            migrate.downgrade(url, other)
     migrate.check(url)
 
 

@@ -1,6 +1,5 @@
 """No question keeps the database for ever: the database itself stops it, and says so in so many words."""
 
-import os
 from datetime import timedelta
 
 import pytest
@@ -8,12 +7,14 @@ from sqlalchemy import text
 
 from konectom.errors import TooSlow
 from konectom.settings import load_settings
-from konectom.storage.database import Database, _postgres_limits, open_engine
+from konectom.storage.database import Database, open_engine
+from konectom.storage.postgres import _settings
 from konectom.workflows.services import Services
 from tests.api.client import first_error
+from tests.backends import where_of
 
 ENDLESS = text("WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT max(i) FROM n")
-LONG = text("WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n LIMIT 300000) SELECT max(i) FROM n")
+LONG = text("WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 300000) SELECT max(i) FROM n")
 SOON = timedelta(milliseconds=30)
 
 
@@ -42,6 +43,7 @@ def test_an_export_may_ask_for_more(hasty):
         assert db.execute(LONG).scalar_one() == 300_000
 
 
+@pytest.mark.embedded
 def test_a_write_is_not_cut_off(hasty):
     with hasty.write() as db:
         assert db.execute(LONG).scalar_one() == 300_000
@@ -55,7 +57,7 @@ def test_migrations_have_no_limit(settings):
 
 
 def test_the_services_take_the_limit_of_the_settings(settings):
-    chosen = load_settings({}, data_dir=settings.data_dir, read_time_limit="7 s")
+    chosen = load_settings({}, **where_of(settings), read_time_limit="7 s")
     services = Services.open(chosen)
     assert services.db.within == timedelta(seconds=7)
     services.close()
@@ -74,17 +76,17 @@ def test_the_caller_is_told(phone, monkeypatch):
 
 
 def test_postgresql_is_told_its_limits_when_a_connection_is_made():
-    options = _postgres_limits(timedelta(seconds=60))
+    options = _settings(timedelta(seconds=60))
     assert "-c statement_timeout=60000" in options
     assert "-c lock_timeout=30000" in options
     assert "-c idle_in_transaction_session_timeout=600000" in options
 
 
-@pytest.mark.skipif("TEST_POSTGRES_URL" not in os.environ, reason="TEST_POSTGRES_URL names no server")
-def test_postgresql_stops_a_question_and_lets_an_export_go_on():
-    database = Database(os.environ["TEST_POSTGRES_URL"], within=SOON)
+def test_postgresql_stops_a_question_and_lets_an_export_go_on(postgres):
+    database = Database(postgres.url(), within=SOON)
     with pytest.raises(TooSlow), database.read() as db:
         db.execute(text("SELECT pg_sleep(5)"))
     with database.read(within=timedelta(seconds=5)) as db:
         db.execute(text("SELECT pg_sleep(0.1)"))
+    database.close()
     database.close()

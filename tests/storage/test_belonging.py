@@ -13,9 +13,12 @@ KNOWS_THE_ID_ALONE = {"audit", "erasure"}
 
 def references(url):
     """Each table with those to which it refers, as the database has them."""
-    database = inspect(create_engine(url))
+    engine = create_engine(url)
+    database = inspect(engine)
     names = database.get_table_names()
-    return {name: {key["referred_table"] for key in database.get_foreign_keys(name)} for name in names}
+    found = {name: {key["referred_table"] for key in database.get_foreign_keys(name)} for name in names}
+    engine.dispose()
+    return found
 
 
 def test_every_table_from_which_a_patient_is_reached_is_among_them(settings):

@@ -1,15 +1,10 @@
-"""On PostgreSQL nothing is called clean that somebody may still see. Needs a server: KONECTOM_TEST_POSTGRESQL_URL."""
-
-import os
+"""On PostgreSQL nothing is called clean that somebody may still see."""
 
 import pytest
 from sqlalchemy import create_engine
 
 from konectom.storage import compaction
 from konectom.storage.compaction import compact
-
-URL = os.environ.get("KONECTOM_TEST_POSTGRESQL_URL", "")
-pytestmark = pytest.mark.skipif(not URL, reason="no PostgreSQL server to test on")
 
 
 @pytest.fixture(autouse=True)
@@ -18,15 +13,19 @@ def impatient(monkeypatch):
 
 
 @pytest.fixture
-def engine():
-    engine = create_engine(URL)
+def url(postgres):
+    name = postgres.new()
+    yield postgres.url(name)
+    postgres.drop(name)
+
+
+@pytest.fixture
+def engine(url):
+    engine = create_engine(url)
     with engine.begin() as db:
-        db.exec_driver_sql("DROP TABLE IF EXISTS compacted")
         db.exec_driver_sql("CREATE TABLE compacted (id INTEGER PRIMARY KEY, said TEXT)")
         db.exec_driver_sql("INSERT INTO compacted SELECT n, 'SECRET' FROM generate_series(1, 100) AS n")
     yield engine
-    with engine.begin() as db:
-        db.exec_driver_sql("DROP TABLE compacted")
     engine.dispose()
 
 
@@ -35,38 +34,35 @@ def delete(engine):
         db.exec_driver_sql("DELETE FROM compacted WHERE id < 50")
 
 
-def test_nobody_reads(engine):
+def test_nobody_reads(url, engine):
     delete(engine)
-    assert compact(URL, [])
+    assert compact(url, [])
 
 
-def test_an_older_state_that_is_read(engine):
+def test_an_older_state_that_is_read(url, engine):
     with engine.connect().execution_options(isolation_level="REPEATABLE READ") as reader:
         assert reader.exec_driver_sql("SELECT count(*) FROM compacted").scalar() == 100
         delete(engine)
-        assert not compact(URL, [])
+        assert not compact(url, [])
         assert reader.exec_driver_sql("SELECT count(*) FROM compacted").scalar() == 100
-    assert compact(URL, [])
+    assert compact(url, [])
 
 
-def test_an_older_transaction_that_writes(engine):
+def test_an_older_transaction_that_writes(url, engine):
     with engine.connect() as writer:
         writer.exec_driver_sql("INSERT INTO compacted VALUES (1000, '')")
         delete(engine)
-        assert not compact(URL, [])
+        assert not compact(url, [])
         writer.commit()
-    assert compact(URL, [])
+    assert compact(url, [])
 
 
-def test_a_transaction_that_was_prepared(engine):
+def test_a_transaction_that_was_prepared(url, engine):
     with engine.connect() as db:
-        if db.exec_driver_sql("SHOW max_prepared_transactions").scalar() == "0":
-            pytest.skip("this server prepares no transactions")
-        db.rollback()
         transaction = db.begin_twophase()
         db.exec_driver_sql("INSERT INTO compacted VALUES (1000, '')")
         transaction.prepare()
         delete(engine)
-        assert not compact(URL, [])
+        assert not compact(url, [])
         transaction.rollback()
-    assert compact(URL, [])
+    assert compact(url, [])

@@ -21,6 +21,7 @@ def pragma(session, name):
     return session.execute(text(f"PRAGMA {name}")).scalar_one()
 
 
+@pytest.mark.embedded
 def test_how_a_connection_is_set_up(services):
     with services.db.read() as db:
         assert pragma(db, "journal_mode") == "wal"
@@ -182,6 +183,7 @@ def test_closed_it_opens_again(services, people):
     people.study()
 
 
+@pytest.mark.embedded
 def test_a_copy_of_the_file_is_the_whole_database(services, people, tmp_path):
     people.study("COPIED")
     services.close()

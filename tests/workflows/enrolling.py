@@ -11,12 +11,13 @@ from konectom.workflows.devices import list_devices
 from konectom.workflows.enrolments import create_enrolment, list_enrolments
 from konectom.workflows.services import Services
 from konectom.workflows.tokens import authenticate
+from tests.backends import where_of
 
 
 @pytest.fixture
 def services(settings, clock):
     """Services with the lifetimes that are the default."""
-    default = load_settings({}, data_dir=settings.data_dir, mode="development")
+    default = load_settings({}, **where_of(settings), mode="development")
     services = Services.open(default, clock=clock)
     yield services
     services.close()

@@ -21,6 +21,7 @@ from konectom.workflows.people import create_patient, create_study
 from konectom.workflows.restrictions import restrict_patient
 from konectom.workflows.sessions import get_session
 from tests.erasing import populate
+from tests.kept import place_of
 from tests.probe import probe_recording, session_body
 
 
@@ -177,7 +178,7 @@ def test_who_is_not_here_has_none(services):
 def object_of(services, patient):
     with services.db.read() as db:
         row = db.scalars(select(SessionRow).where(SessionRow.patient_id == patient)).first()
-    return row.id, services.objects.root / "sha256" / row.object[:2] / row.object[2:4] / row.object
+    return row.id, place_of(services, row.object)
 
 
 @pytest.mark.parametrize("spoil", [lambda place: place.write_bytes(b"damaged"), lambda place: place.unlink()])

@@ -2,8 +2,7 @@
 
 import csv
 import io
-import sqlite3
-from dataclasses import replace
+from dataclasses import asdict, replace
 from datetime import timedelta
 from uuid import UUID, uuid4
 
@@ -17,6 +16,7 @@ from konectom.security.chain import Anchor, seal_entry, seal_head
 from konectom.security.principal import EVERYTHING, Scope
 from konectom.settings import load_settings
 from konectom.storage.audit_rows import stored_entries
+from konectom.storage.database import open_engine
 from konectom.storage.models import AuditRow, Base, Patient, PatientKey, Site, Study
 from konectom.storage.whose import KEY_PURPOSE
 from konectom.workflows.audit import Which, export_audit, last_entries, list_audit, note_read
@@ -59,12 +59,13 @@ def execute(services, statement, **values):
 
 
 def behind(services, *statements):
-    """Change the SQLite file as somebody would who has it and does not mind what refers to what."""
-    connection = sqlite3.connect(services.settings.data_dir / "konectom.sqlite3")
-    for each in statements:
-        connection.execute(*([each] if isinstance(each, str) else each))
-    connection.commit()
-    connection.close()
+    """Change the database as somebody would who has its file, or rules it, and does not mind what refers to what."""
+    with open_engine(services.settings.database_url, foreign_keys=False).begin() as connection:
+        if connection.dialect.name == "postgresql":
+            connection.exec_driver_sql("SET session_replication_role = replica")
+        for each in statements:
+            connection.execute(*([text(each)] if isinstance(each, str) else [text(each[0]), each[1]]))
+    connection.engine.dispose()
 
 
 def test_entries_are_listed_page_by_page_newest_last(services, people):
@@ -141,6 +142,7 @@ def test_where_the_audit_cannot_be_written_a_read_is_refused(services, patient):
         note_read(services, entity="trend", patient_id=patient)
 
 
+@pytest.mark.embedded
 def test_a_reason_is_told_until_the_patients_key_is_destroyed(services, people, keyed):
     patient = keyed(people.patient())
     with because("a fall on the ward"):
@@ -246,17 +248,18 @@ def forge(services, seqs, key):
     with services.db.read() as db:
         stored = list(stored_entries(db.connection()))
     previous = stored[seqs[0] - 2].seal
-    statements = [("DELETE FROM audit WHERE seq > ?", (seqs[-1],))]
+    statements = [("DELETE FROM audit WHERE seq > :last", {"last": seqs[-1]})]
     for seq in seqs:
         forged = replace(stored[seq - 1].entry, actor_name="somebody else")
         previous = seal_entry(services.keys, forged, previous, key)
-        change = "UPDATE audit SET actor_name = 'somebody else', key = ?, seal = ? WHERE seq = ?"
-        statements.append((change, (key, previous, seq)))
+        change = "UPDATE audit SET actor_name = 'somebody else', key = :key, seal = :seal WHERE seq = :seq"
+        statements.append((change, {"key": key, "seal": previous, "seq": seq}))
     head = seal_head(services.keys, seqs[-1], previous, key)
-    change = "UPDATE audit_head SET seq = ?, seal = ?, key = ?, head_seal = ?"
-    behind(services, *statements, (change, (head.seq, head.seal, head.key, head.head_seal)))
+    change = "UPDATE audit_head SET seq = :seq, seal = :seal, key = :key, head_seal = :head_seal"
+    behind(services, *statements, (change, asdict(head)))
 
 
+@pytest.mark.embedded
 def test_a_retired_key_seals_nothing_that_is_taken_for_new(services, people, clock):
     people.patient()
     old = services.keys.current_id
@@ -348,7 +351,8 @@ def test_a_secret_that_was_changed_behind_the_audits_back_is_told(services, chan
 
 def test_a_patients_key_that_was_changed_is_told_and_so_is_all_that_needs_it(services, people):
     patient, other = people.patient(), people.patient()
-    behind(services, f"UPDATE patient_key SET sealed = x'00' WHERE patient_id = '{patient.hex}'")
+    change = "UPDATE patient_key SET sealed = :sealed WHERE patient_id = :patient"
+    behind(services, (change, {"sealed": b"\0", "patient": patient.hex}))
     faults = {(each.kind, each.what) for each in verify(services, rows=True).faults}
     assert faults == {("row_closed", f"patient {patient}"), ("row_closed", f"patient_key {patient}")}
     assert other != patient
@@ -368,10 +372,13 @@ def test_rows_that_an_erasure_removed_are_not_missed(services, people):
 
 def rows_behind(services, table, column, value):
     """The rows of a table as SQL that puts them back."""
-    connection = sqlite3.connect(services.settings.data_dir / "konectom.sqlite3")
-    rows = connection.execute(f"SELECT * FROM {table} WHERE {column} = ?", (value,)).fetchall()
-    connection.close()
-    return [(f"INSERT INTO {table} VALUES ({', '.join('?' * len(row))})", row) for row in rows]
+    with services.db.engine.connect() as connection:
+        rows = (
+            connection.execute(text(f"SELECT * FROM {table} WHERE {column} = :value"), {"value": value})
+            .mappings()
+            .all()
+        )
+    return [(f"INSERT INTO {table} VALUES ({', '.join(f':{name}' for name in row)})", dict(row)) for row in rows]
 
 
 @pytest.mark.parametrize("retired", [False, True])
@@ -390,10 +397,11 @@ def test_a_patient_who_was_put_back_after_the_erasure_is_told(services, people, 
 def test_certificates_that_were_made_up_changed_or_removed_are_told(services, people):
     one, two, three = people.patient(), people.patient(), people.patient()
     ids = [erase_patient(services, each, reason="asked_by_patient")["certificate"]["id"] for each in (one, two)]
-    copy = "INSERT INTO erasure (id, study_id, patient_id, erased_at, certificate) SELECT ?, study_id, ?, erased_at, "
+    columns = "study_id, patient_id, erased_at"
+    copy = f"INSERT INTO erasure (id, {columns}, certificate) SELECT :id, study_id, :patient, erased_at, "
     behind(
         services,
-        (f"{copy} certificate FROM erasure LIMIT 1", (uuid4().hex, three.hex)),
+        (f"{copy} certificate FROM erasure LIMIT 1", {"id": uuid4().hex, "patient": three.hex}),
         f"DELETE FROM patient_key WHERE patient_id = '{three.hex}'",
         f"DELETE FROM erasure WHERE id = '{UUID(ids[0]).hex}'",
         f"UPDATE erasure SET certificate = '{{}}' WHERE id = '{UUID(ids[1]).hex}'",
@@ -407,6 +415,7 @@ def test_certificates_that_were_made_up_changed_or_removed_are_told(services, pe
     }
 
 
+@pytest.mark.embedded
 def test_an_anchor_tells_a_database_that_was_put_back(services, people):
     people.study()
     earlier = services.settings.data_dir / "earlier.sqlite3"

@@ -26,6 +26,7 @@ from konectom.workflows.people import find_patient
 from konectom.workflows.restrictions import restrict_patient, resume_patient
 from konectom.workflows.sessions import get_session
 from tests.formats.test_konectom2 import FILE as KONECTOM2_FILE
+from tests.kept import kept
 from tests.probe import probe_of, probe_recording, session_body
 
 LOCATED = {"sensors": [{"name": "gps", "measurements": []}]}
@@ -81,7 +82,7 @@ def located():
 def stored(services):
     with services.db.read() as db:
         rows = [db.scalar(select(func.count()).select_from(each)) for each in (SessionRow, Blob)]
-    return (*rows, len([path for path in services.objects.root.rglob("*") if path.is_file()]))
+    return (*rows, len(kept(services)))
 
 
 def test_nothing_is_collected_without_consent(services, send):

@@ -31,6 +31,7 @@ from konectom.storage.models import Observation, ObservedRow
 from konectom.workflows import import_observations as module
 from konectom.workflows.import_observations import AT_ONCE, PROBLEMS_TOLD, Imported, import_observations
 from konectom.workflows.observations import enter_observation, list_observations, retract_observation
+from tests.backends import where_of
 
 EXAMPLE = Path(__file__).resolve().parents[2] / "docs" / "observations.csv"
 HEADER = "patient,code,at,component,value,unit,id,source,note"
@@ -236,7 +237,7 @@ def test_what_cannot_be_read_at_all_is_refused(services, study):
 
 def test_limits_are_settings(services, study, tmp_path):
     def bounded(**limits):
-        chosen = load_settings({}, data_dir=services.settings.data_dir, **limits)
+        chosen = load_settings({}, **where_of(services.settings), **limits)
         return dataclasses.replace(services, settings=chosen)
 
     body = "\n".join((HEADER, *[f"P-001,edss,2026-03-{day:02d},step,3,,,," for day in range(1, 11)])).encode()

@@ -1,5 +1,6 @@
 import dataclasses
 import hashlib
+import os
 import signal
 import subprocess
 import sys
@@ -47,6 +48,8 @@ from konectom.storage.models import (
 from konectom.workflows.ingest import ingest_session
 from konectom.workflows.raw import raw_bytes
 from konectom.workflows.sessions import get_session
+from tests.backends import environ_of
+from tests.kept import kept
 from tests.probe import probe_recording, session_body
 
 UPLOADED = (Blob, SessionRow, RecordingRow, CatalogueRow, ResultRow, ScoreRow)
@@ -57,13 +60,8 @@ def counts(services):
         return {model.__tablename__: db.scalar(select(func.count()).select_from(model)) for model in UPLOADED}
 
 
-def objects_of(services):
-    root = services.objects.root
-    return [path for path in root.rglob("*") if path.is_file()]
-
-
 def nothing_stored(services):
-    return set(counts(services).values()) == {0} and objects_of(services) == []
+    return set(counts(services).values()) == {0} and kept(services) == []
 
 
 def rejected_recording(**more):
@@ -166,7 +164,7 @@ def test_other_bytes_under_the_same_id_are_a_conflict(services, patient, probe):
     assert refused.value.context["stored"] == first.receipt["digest"]
     assert refused.value.context["received"] != first.receipt["digest"]
     assert get_session(services, session_id) == first.receipt
-    assert len(objects_of(services)) == 1
+    assert len(kept(services)) == 1
 
 
 def test_somebody_elses_id_is_taken_whatever_the_bytes(services, patient, people, probe):
@@ -182,7 +180,7 @@ def test_somebody_elses_id_is_taken_whatever_the_bytes(services, patient, people
 def test_the_same_bytes_under_two_ids_are_two_sessions_and_one_object(services, patient, probe):
     for _ in range(2):
         assert ingest_session(services, session_id=uuid4(), patient_id=patient, body=session_body()).created
-    assert len(objects_of(services)) == 1
+    assert len(kept(services)) == 1
     assert (counts(services)["session"], counts(services)["blob"], counts(services)["catalogue"]) == (2, 1, 1)
 
 
@@ -278,7 +276,7 @@ def test_what_is_stored_shows_nothing_of_what_was_sent(services, patient, people
     body = session_body()
     for each in (patient, people.patient()):
         ingest_session(services, session_id=uuid4(), patient_id=each, body=body)
-    first, second = objects_of(services)
+    first, second = kept(services)
     digest = hashlib.sha256(body).hexdigest()
     for file in (first, second):
         stored = file.read_bytes()
@@ -293,7 +291,7 @@ def test_a_stored_object_that_was_changed_is_not_given_out(services, patient, pr
     ingest_session(services, session_id=session_id, patient_id=patient, body=session_body())
     with services.db.read() as db:
         row = db.get(SessionRow, session_id)
-    (file,) = objects_of(services)
+    (file,) = kept(services)
     changed = bytearray(file.read_bytes())
     changed[-1] ^= 1
     # Under the name of what it is now, so that the store has nothing to say against it.
@@ -314,7 +312,7 @@ def test_of_a_patient_whose_key_is_gone_nothing_is_taken_or_read(services, patie
         raw_bytes(services, row)
     with pytest.raises(NotFound):
         ingest_session(services, session_id=uuid4(), patient_id=patient, body=session_body(setting="clinic"))
-    assert len(objects_of(services)) == 1
+    assert len(kept(services)) == 1
 
 
 def test_without_keys_nothing_is_kept(services, patient, probe):
@@ -413,24 +411,23 @@ from tests.probe import probe_of, session_body
 
 every_assessment()["probe"] = probe_of(1)
 ingest.keep_session = lambda *rows: os.kill(os.getpid(), signal.SIGKILL)
-data_dir, database_url, session_id, patient_id = sys.argv[1:]
-services = Services.open(load_settings({}, data_dir=data_dir, database_url=database_url))
+session_id, patient_id = sys.argv[1:]
+services = Services.open(load_settings())
 ingest.ingest_session(services, session_id=UUID(session_id), patient_id=UUID(patient_id), body=session_body())
 """
 
 
 def test_killed_between_bytes_and_row_it_can_be_sent_again(services, patient, probe):
     session_id = uuid4()
-    settings = services.settings
-    arguments = [str(settings.data_dir), settings.database_url, str(session_id), str(patient)]
-    ran = subprocess.run([sys.executable, "-c", KILLED, *arguments], check=False)
+    command = [sys.executable, "-c", KILLED, str(session_id), str(patient)]
+    ran = subprocess.run(command, env=os.environ | environ_of(services.settings), check=False)
     assert ran.returncode == -signal.SIGKILL
-    assert len(objects_of(services)) == 1
+    assert len(kept(services)) == 1
     assert set(counts(services).values()) == {0}
     with pytest.raises(NotFound):
         get_session(services, session_id)
     assert ingest_session(services, session_id=session_id, patient_id=patient, body=session_body()).created
-    assert len(objects_of(services)) == 1
+    assert len(kept(services)) == 1
     assert counts(services)["session"] == 1
 
 

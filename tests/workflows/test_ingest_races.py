@@ -19,6 +19,7 @@ from konectom.workflows.keep import keep_session, remove_orphan
 from konectom.workflows.patient_keys import patient_key
 from konectom.workflows.raw import raw_bytes, sealed_upload
 from konectom.workflows.services import Services
+from tests.kept import kept
 from tests.probe import probe_of, probe_recording, session_body
 
 THREADS, PROCESSES = 24, 4
@@ -83,11 +84,11 @@ def test_threads_that_send_different_bytes_under_one_id(services, patient, probe
     assert sum(isinstance(each, DigestConflict) for each in all_sent) == THREADS - 1
     assert [count(services, model) for model in (SessionRow, Blob, ResultRow)] == [1, 1, 1]
     # What was refused left nothing behind, and what was kept is whole.
-    (kept,) = [each for each in all_sent if not isinstance(each, DigestConflict)]
+    (accepted,) = [each for each in all_sent if not isinstance(each, DigestConflict)]
     with services.db.read() as db:
         row = db.get(SessionRow, session_id)
-    assert [file.name for file in objects_of(services)] == [row.object]
-    assert f"sha256:{sha256(raw_bytes(services, row)).hexdigest()}" == kept.receipt["digest"]
+    assert [file.name for file in kept(services)] == [row.object]
+    assert f"sha256:{sha256(raw_bytes(services, row)).hexdigest()}" == accepted.receipt["digest"]
 
 
 def test_bytes_that_another_session_has_stay_when_they_lose_a_race(services, patient, probe, monkeypatch):
@@ -105,7 +106,7 @@ def test_bytes_that_another_session_has_stay_when_they_lose_a_race(services, pat
     with pytest.raises(DigestConflict):
         ingest_session(services, session_id=taken, patient_id=patient, body=body)
     assert services.objects.exists(name_of(services, patient, body))
-    assert len(objects_of(services)) == 2
+    assert len(kept(services)) == 2
 
 
 def test_bytes_that_are_removed_while_another_is_about_to_keep_them_are_put_back(services, patient, probe, monkeypatch):
@@ -156,12 +157,8 @@ def test_a_patient_who_is_erased_during_an_upload_leaves_nothing(services, patie
     monkeypatch.setattr(ingest, "keep_session", erased_before)
     with pytest.raises(NotFound):
         ingest_session(services, session_id=uuid4(), patient_id=patient, body=session_body())
-    assert objects_of(services) == []
+    assert kept(services) == []
     assert [count(services, model) for model in (SessionRow, Blob, ResultRow)] == [0, 0, 0]
-
-
-def objects_of(services):
-    return [file for file in services.objects.root.rglob("*") if file.is_file()]
 
 
 def test_threads_that_send_different_sessions_share_what_they_share(services, patient, probe, monkeypatch):

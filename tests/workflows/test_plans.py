@@ -55,6 +55,7 @@ def plans(services):
     return of
 
 
+@pytest.mark.embedded
 def test_questions_are_answered_from_an_index(services, people_of_a_study, plans, probe):
     study, patient, session_id = people_of_a_study
     phone = enrolments.enrol_device(services, patient_id=patient)
@@ -95,6 +96,7 @@ def test_questions_are_answered_from_an_index(services, people_of_a_study, plans
 RECEIVED = "ix_session_received_at_id"
 
 
+@pytest.mark.embedded
 def test_pages_are_not_sorted(services, people_of_a_study, plans, probe):
     study, patient = people_of_a_study[:2]
     for ask in (
@@ -106,6 +108,7 @@ def test_pages_are_not_sorted(services, people_of_a_study, plans, probe):
         assert not [step for step in plans(ask) if "USE TEMP B-TREE FOR ORDER BY" in step]
 
 
+@pytest.mark.embedded
 def test_an_export_never_reads_all_results_of_all_studies(services, people_of_a_study, plans, probe):
     study = people_of_a_study[0]
     steps = plans(lambda: b"".join(export.feature_table(services, study, "probe")))

@@ -97,7 +97,10 @@ def test_a_database_that_only_reads_still_tells_what_was_found(services, study, 
     services.db.close()
 
     def only_read(connection, record):
-        connection.execute("PRAGMA query_only = ON")
+        if hasattr(connection, "read_only"):
+            connection.read_only = True
+        else:
+            connection.execute("PRAGMA query_only = ON")
 
     event.listen(services.db.engine, "connect", only_read)
     answer = list_alerts(services, study)

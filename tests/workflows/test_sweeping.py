@@ -1,6 +1,6 @@
 """Objects without a row: an upload that fails takes its own back, and what a crash leaves is removed a day later."""
 
-import os
+from datetime import UTC, datetime, timedelta
 from uuid import UUID, uuid4
 
 import pytest
@@ -15,7 +15,10 @@ from konectom.workflows.certificates import verify_certificate
 from konectom.workflows.erasure import erase_patient, finish_erasures
 from konectom.workflows.ingest import ingest_session
 from konectom.workflows.sweeping import sweep_objects
+from tests.kept import FileKept, kept, place_of
 from tests.probe import session_body
+
+LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 @pytest.fixture
@@ -24,22 +27,21 @@ def patient(people, probe):
 
 
 def objects_of(services):
-    return sorted(path.name for path in services.objects.root.rglob("*") if path.is_file())
+    return [each.name for each in kept(services)]
 
 
 def send(services, patient, **how):
     return ingest_session(services, session_id=uuid4(), patient_id=patient, body=session_body(**how))
 
 
-def leave(services, clock, name, *, hours, inside="sha256"):
-    """Put an object, or what is left of one, that is so old."""
-    digest = f"{name:064x}"
-    place = services.objects.root / inside
-    place = place / digest[:2] / digest[2:4] / digest if inside == "sha256" else place / f"{digest}.0123"
-    place.parent.mkdir(parents=True, exist_ok=True)
+def leave(services, clock, name, *, hours):
+    """Put an object that is so old."""
+    return left(place_of(services, f"{name:064x}"), clock, hours)
+
+
+def left(place, clock, hours):
     place.write_bytes(b"sealed")
-    then = clock.now.timestamp() - hours * 3600
-    os.utime(place, (then, then))
+    place.age(clock.now - timedelta(hours=hours))
     return place
 
 
@@ -99,14 +101,19 @@ def test_a_refusal_stands_where_the_object_cannot_be_taken_back(services, patien
 
 def test_what_no_row_speaks_of_goes_after_a_day(services, patient, clock):
     send(services, patient)
-    (kept,) = objects_of(services)
-    for path in services.objects.root.rglob(kept):
-        os.utime(path, (0, 0))
+    (held,) = kept(services)
+    held.age(LONG_AGO)
     old, young = leave(services, clock, 1, hours=25), leave(services, clock, 2, hours=23)
-    cut_off = leave(services, clock, 3, hours=25, inside="incoming")
     assert finish_erasures(services)
-    assert (old.exists(), young.exists(), cut_off.exists()) == (False, True, False)
-    assert objects_of(services) == sorted([kept, young.name])
+    assert (old.exists(), young.exists()) == (False, True)
+    assert objects_of(services) == sorted([held.name, young.name])
+
+
+@pytest.mark.embedded
+def test_what_a_write_left_that_was_cut_off_goes_after_a_day(services, clock):
+    cut_off = left(FileKept(services.objects.root / "incoming" / f"{3:064x}.0123"), clock, 25)
+    assert finish_erasures(services)
+    assert not cut_off.exists()
 
 
 def test_an_erasure_removes_what_a_crash_had_left(services, patient, clock, monkeypatch):
@@ -114,8 +121,8 @@ def test_an_erasure_removes_what_a_crash_had_left(services, patient, clock, monk
     monkeypatch.setattr(ingest, "keep_session", lambda *rows: 1 / 0)
     with pytest.raises(ZeroDivisionError):
         send(services, patient)
-    for path in services.objects.root.rglob("*"):
-        os.utime(path, (0, 0))
+    for each in kept(services):
+        each.age(LONG_AGO)
     done = erase_patient(services, patient, reason="asked_by_patient")
     finish_erasures(services)
     assert objects_of(services) == []
