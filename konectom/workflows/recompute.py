@@ -70,7 +70,7 @@ def compute(tasks: Sequence[Task]) -> list[Outcomes]:
 def compute_large(services: Services, row: SessionRow, wanted: Sequence[int]) -> Outcomes:
     """Return what comes of a session that is not held in memory: here, one recording after the other."""
     try:
-        with read_session(services, row) as readable:
+        with read_session(services, row.id) as readable:
             session = readable.session
             times, types = times_of(session), [data_types_of(each) for each in session.recordings]
             return {index: _told(readable.outcome(index), times[index], types[index]) for index in wanted}
