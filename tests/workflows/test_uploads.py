@@ -46,7 +46,6 @@ from konectom.workflows.uploads.opening import Wanted, get_upload, open_upload
 from konectom.workflows.uploads.receiving import Checksum, receive
 from tests.probe import probe_recording, session_body
 
-
 WRITTEN = {"arrow": as_arrow, "parquet": as_parquet, "archive": as_archive}
 
 
