@@ -7,8 +7,8 @@ from contextlib import suppress
 import structlog
 from flask import Flask
 
-from konectom import __version__, dashboard, logs
-from konectom.api import access, body, errors, headers, limits, noting, openapi, requests
+from konectom import __version__, dashboard, logs, metrics
+from konectom.api import access, body, errors, headers, limits, noting, openapi, requests, tus
 from konectom.api.assessments import assessments
 from konectom.api.audit import audit
 from konectom.api.consents import consents
@@ -20,20 +20,24 @@ from konectom.api.health import health
 from konectom.api.identity import identity
 from konectom.api.json import OrjsonProvider
 from konectom.api.logins import logins
+from konectom.api.metrics import metrics as figures
 from konectom.api.observations import observations
 from konectom.api.patients import patients
+from konectom.api.quarantine import quarantine
 from konectom.api.rights import rights
 from konectom.api.sessions import sessions
 from konectom.api.sites import sites
 from konectom.api.studies import studies
 from konectom.api.teams import teams
 from konectom.api.tokens import tokens
+from konectom.api.uploads import uploads
 from konectom.api.users import users
 from konectom.dashboard import access as pages_access
 from konectom.errors import MigrationNeeded, StoreUnavailable
 from konectom.settings import Settings, load_settings, require_safe
 from konectom.workflows.erasure import finish_soon
 from konectom.workflows.services import Services
+from konectom.workflows.uploads.clearing import sweep_soon
 
 _LOG = structlog.get_logger("konectom")
 API_PREFIX = "/api/v1"
@@ -56,7 +60,8 @@ def create_app(settings: Settings | None = None, *, services: Services | None = 
     app.extensions["konectom"] = services
     settings = services.settings
 
-    logs.configure(settings.log_format)
+    logs.configure(settings.log_format, texts=settings.mode == "development")
+    metrics.turn_on()
     require_safe(settings)
     if settings.mode == "development":
         _LOG.warning("server.development", told="not fit for patients' data: set KONECTOM_MODE=production")
@@ -70,12 +75,15 @@ def create_app(settings: Settings | None = None, *, services: Services | None = 
     noting.init_app(app)
     limits.init_app(app, settings)
     body.init_app(app)
+    tus.init_app(app, f"{API_PREFIX}/uploads")
     errors.init_app(app)
 
     api = Api(app, title="konectom", version=__version__, info=openapi.INFO)
     openapi.prepare(api.spec)
     for resource in (
         sessions,
+        uploads,
+        quarantine,
         patients,
         identity,
         observations,
@@ -90,8 +98,11 @@ def create_app(settings: Settings | None = None, *, services: Services | None = 
         api.register_blueprint(resource, url_prefix=API_PREFIX)
     for resource in (sites, teams, users, logins, tokens):
         api.register_blueprint(resource, url_prefix=API_PREFIX)
-    api.register_blueprint(health)
+    for resource in (health, figures):
+        api.register_blueprint(resource)
     app.register_blueprint(docs)
     dashboard.init_app(app, services)
-    finish_soon(services)  # what erasures had left when the server was stopped
+    # What was left when the server was stopped: by erasures, by uploads.
+    finish_soon(services)
+    sweep_soon(services)
     return app

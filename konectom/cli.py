@@ -22,7 +22,9 @@ COMMANDS = (
     "catalogue",
     "demo",
     "serve",
+    "worker",
     "db",
+    "doctor",
     "keys",
     "study",
     "site",
@@ -37,8 +39,12 @@ COMMANDS = (
     "export",
     "alerts",
     "reliability",
+    "quarantine",
     "retention",
     "audit",
+    "backup",
+    "restore",
+    "migrate-store",
     "simulate",
     "reference",
 )
@@ -59,7 +65,7 @@ class Commands(click.Group):
         if cmd_name not in COMMANDS:
             return None
         # A module cannot be called "import".
-        module = import_module(f"konectom.commands.{cmd_name}{'_' if cmd_name == 'import' else ''}")
+        module = import_module(f"konectom.commands.{cmd_name.replace('-', '_')}{'_' if cmd_name == 'import' else ''}")
         command: click.Command = module.command
         return command
 

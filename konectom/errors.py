@@ -5,11 +5,14 @@
     KonectomError
     ├── BodyError                  the request body as a whole cannot be used
     │   ├── BodyTooLarge           413  body_too_large
+    │   ├── BatchTooLong           413  batch_too_long
+    │   ├── BatchInvalid           400  batch_invalid
     │   ├── InflatedTooLarge       413  inflated_too_large
     │   ├── InflationRatioExceeded 413  inflation_ratio_exceeded
     │   ├── CompressionCorrupt     400  compression_corrupt
     │   ├── EncodingUnsupported    415  encoding_unsupported
     │   ├── NotJson                400  not_json
+    │   ├── BodyDamaged            400  body_damaged
     │   └── FormatUnknown          415  format_unknown
     ├── DataError                  422  what the body says is wrong somewhere
     │   ├── FieldMissing                field_missing
@@ -29,6 +32,7 @@
     │       ├── TimeNotFinite           time_not_finite
     │       ├── UnitMissing             unit_missing
     │       ├── UnitInvalid             unit_invalid
+    │       ├── MemberInvalid           member_invalid
     │       └── AudioUndecodable        audio_undecodable
     ├── AccessError
     │   ├── NotAuthenticated       401  not_authenticated
@@ -47,7 +51,14 @@
     │   ├── AlreadyExists               already_exists
     │   ├── LastAdministrator           last_administrator
     │   ├── EnrolmentUsed               enrolment_used
+    │   ├── QuarantineEnded             quarantine_ended
     │   └── ObservationConflict         observation_conflict
+    ├── UploadError                an upload that comes in pieces
+    │   ├── UploadOffsetWrong      409  upload_offset_wrong
+    │   ├── UploadGone             410  upload_gone
+    │   ├── UploadsTooMany         429  uploads_too_many
+    │   ├── ChecksumUnsupported    400  checksum_unsupported
+    │   └── ChecksumMismatch       460  checksum_mismatch
     └── OperationError             the operator has to act
         ├── SettingInvalid         500  setting_invalid
         ├── SettingUnsafe          500  setting_unsafe
@@ -58,8 +69,14 @@
         ├── KeysMissing            503  keys_missing
         ├── KeysInvalid            503  keys_invalid
         ├── KeyInUse               409  key_in_use
+        ├── TargetInUse            409  target_in_use
+        ├── SourceChanged          409  source_changed
+        ├── TransferBroken         409  transfer_broken
+        ├── BackupInvalid          409  backup_invalid
         ├── StoreUnavailable       503  store_unavailable
-        │   └── SealBroken              seal_broken
+        │   ├── SealBroken              seal_broken
+        │   └── StoreFull               store_full
+        ├── ProcessingParked       500  processing_parked
         ├── TooSlow                503  too_slow
         └── TooBusy                503  too_busy
 
@@ -108,6 +125,18 @@ class BodyTooLarge(BodyError):
     code, status, title = "body_too_large", 413, "Body too large"
 
 
+class BatchTooLong(BodyError):
+    """The batch has more sessions than accepted."""
+
+    code, status, title = "batch_too_long", 413, "Too many sessions in one batch"
+
+
+class BatchInvalid(BodyError):
+    """The parts of the batch cannot be told apart, or it ended before its last boundary."""
+
+    code, title = "batch_invalid", "Batch cannot be taken apart"
+
+
 class InflatedTooLarge(BodyError):
     """The body would be larger than accepted once decompressed."""
 
@@ -136,6 +165,12 @@ class NotJson(BodyError):
     """The body is not a JSON document."""
 
     code, title = "not_json", "Body is not JSON"
+
+
+class BodyDamaged(BodyError):
+    """A binary body (Arrow, Parquet, archive) is cut short, damaged, or built in a way that is not read here."""
+
+    code, title = "body_damaged", "Body is damaged"
 
 
 class FormatUnknown(BodyError):
@@ -248,6 +283,12 @@ class UnitInvalid(StreamError):
     """The unit is unknown or does not fit the stream."""
 
     code, title = "unit_invalid", "Unit invalid"
+
+
+class MemberInvalid(StreamError):
+    """A member of the archive that holds a stream is missing, damaged, or of a kind that is not read here."""
+
+    code, title = "member_invalid", "Member of the archive cannot be read"
 
 
 class AudioUndecodable(StreamError):
@@ -369,10 +410,52 @@ class EnrolmentUsed(ConflictError):
     code, title = "enrolment_used", "Enrolment code used"
 
 
+class QuarantineEnded(ConflictError):
+    """The upload is not held in quarantine any more."""
+
+    code, title = "quarantine_ended", "Not in quarantine any more"
+
+
 class ObservationConflict(ConflictError):
     """Another value of the same scale, time and source is stored already."""
 
     code, title = "observation_conflict", "Contradicts a stored observation"
+
+
+class UploadError(KonectomError):
+    """An upload that comes in pieces cannot go on like this."""
+
+    status = 400
+
+
+class UploadOffsetWrong(UploadError):
+    """The bytes do not begin where the upload ends, or another request has gone on with it meanwhile."""
+
+    code, status, title = "upload_offset_wrong", 409, "Offset differs"
+
+
+class UploadGone(UploadError):
+    """The upload was given up, or its time is over."""
+
+    code, status, title = "upload_gone", 410, "Upload is gone"
+
+
+class UploadsTooMany(UploadError):
+    """The patient has as many unfinished uploads, or bytes in them, as there may be."""
+
+    code, status, title = "uploads_too_many", 429, "Too many unfinished uploads"
+
+
+class ChecksumUnsupported(UploadError):
+    """The checksum cannot be read, or is of an algorithm that is not known here."""
+
+    code, title = "checksum_unsupported", "Checksum not supported"
+
+
+class ChecksumMismatch(UploadError):
+    """The bytes that came do not have the checksum that was told."""
+
+    code, status, title = "checksum_mismatch", 460, "Checksum mismatch"
 
 
 class OperationError(KonectomError):
@@ -433,8 +516,32 @@ class KeyInUse(OperationError):
     code, status, title = "key_in_use", 409, "Key in use"
 
 
+class TargetInUse(OperationError):
+    """What was to be filled holds something already."""
+
+    code, status, title = "target_in_use", 409, "Target in use"
+
+
+class SourceChanged(OperationError):
+    """What was being copied was changed meanwhile."""
+
+    code, status, title = "source_changed", 409, "Source changed meanwhile"
+
+
+class TransferBroken(OperationError):
+    """A copy cannot be gone on with, or did not become what was copied."""
+
+    code, status, title = "transfer_broken", 409, "Copy not whole"
+
+
+class BackupInvalid(OperationError):
+    """A backup is not whole, was damaged, or is of another installation."""
+
+    code, status, title = "backup_invalid", 409, "Backup not usable"
+
+
 class StoreUnavailable(OperationError):
-    """The database or the object store cannot be reached or is full."""
+    """The database or the object store cannot be used at present."""
 
     code, status, title = "store_unavailable", 503, "Storage not available"
 
@@ -443,6 +550,18 @@ class SealBroken(StoreUnavailable):
     """Something that is stored sealed was changed or damaged, or belongs elsewhere."""
 
     code, title = "seal_broken", "Stored data damaged"
+
+
+class StoreFull(StoreUnavailable):
+    """Too little room is left, so that nothing is accepted that could not be kept."""
+
+    code, title = "store_full", "Storage full"
+
+
+class ProcessingParked(OperationError):
+    """What was tried several times to be computed, and is not tried any more; its bytes are kept."""
+
+    code, status, title = "processing_parked", 500, "Given up"
 
 
 class TooSlow(OperationError):

@@ -17,6 +17,7 @@ from konectom.settings import Settings
 from konectom.storage import migrate
 from konectom.workflows.enrolments import enrol_device
 from konectom.workflows.people import create_patient, create_study
+from konectom.workflows.readiness import Readiness
 from konectom.workflows.services import Services
 from tests.backends import REAL, Bucket, Embedded, Real, bucket, installer
 from tests.people import QUICK, Staff
@@ -119,7 +120,8 @@ def settings(tmp_path: Path, set_up: Callable[[Path], Settings], backend: Embedd
 
 @pytest.fixture
 def services(settings: Settings, clock: Clock) -> Iterator[Services]:
-    services = replace(Services.open(settings, clock=clock), passwords=QUICK)
+    at_once = Readiness(kept_s=0.0)  # tests break things and look again
+    services = replace(Services.open(settings, clock=clock), passwords=QUICK, readiness=at_once)
     yield services
     services.close()
 

@@ -5,6 +5,7 @@ patient's. A :class:`Needle` is one of them, in all the ways in which a file may
 """
 
 import base64
+import contextlib
 import hashlib
 import io
 import random
@@ -19,6 +20,7 @@ from uuid import UUID, uuid4
 import orjson
 from sqlalchemy import select
 
+from konectom.errors import AssessmentUnknown
 from konectom.security.acting import because
 from konectom.storage.models import (
     Alert,
@@ -28,10 +30,12 @@ from konectom.storage.models import (
     CareTeam,
     Consent,
     Enrolment,
+    QuarantineRow,
     Renewal,
     Review,
     ScoreRow,
     SessionRow,
+    UploadPiece,
     User,
 )
 from konectom.workflows.enrolments import enrol_device
@@ -41,6 +45,8 @@ from konectom.workflows.observations import enter_observation, retract_observati
 from konectom.workflows.people import create_patient
 from konectom.workflows.schedules import create_schedule
 from konectom.workflows.services import Services
+from konectom.workflows.uploads.opening import Wanted, open_upload
+from konectom.workflows.uploads.receiving import receive
 from tests.probe import probe_recording, session_body
 
 CLEAR, SEALED, OBJECT, NOWHERE = "in the database", "sealed", "an object", "nowhere in the open"
@@ -96,7 +102,9 @@ class Person:
     sessions: list[UUID]
     bodies: list[bytes]
     ids: dict[str, UUID]
+    refused: list[bytes] = field(default_factory=list)
     needles: list[Needle] = field(default_factory=list)
+    unfinished_bytes: int = 0
 
 
 def word(what: str) -> str:
@@ -115,6 +123,8 @@ def populate(services: Services, study: UUID, *, sessions: int = 3) -> Person:
     _identify(services, person)
     for _ in range(sessions):
         _upload(services, person)
+    _refuse(services, person)
+    _hand_over(services, person)
     _observe(services, person)
     _follow(services, person, study)
     _needles_of_rows(services, person)
@@ -149,6 +159,49 @@ def _upload(services: Services, person: Person) -> None:
         Needle("beginning of the body", (body[:48],), NOWHERE),
         Needle("end of the body", (body[-32:],), NOWHERE),
     ]
+
+
+def _refuse(services: Services, person: Person) -> None:
+    """Upload what cannot be used, so that it is in quarantine."""
+    session_id, test, said = uuid4(), word("unknown-test"), word("spoken")
+    body = orjson.dumps(orjson.loads(session_body({"assessment": test, "streams": {}})) | {"said": said})
+    with contextlib.suppress(AssessmentUnknown):
+        ingest_session(
+            services, session_id=session_id, patient_id=person.id, device_id=person.ids["device"], body=body,
+            media_type="application/json",
+        )  # fmt: skip
+    person.refused.append(body)
+    person.needles += [
+        identifier("session that was refused", session_id),
+        text("said in what was refused", said, NOWHERE),
+        digest("digest of what was refused", body),
+        Needle("end of what was refused", (body[-32:],), NOWHERE),
+    ]
+
+
+def _hand_over(services: Services, person: Person) -> None:
+    """Half of a session has come in pieces."""
+    session_id, body = uuid4(), word("unfinished").encode() * 40
+    wanted = Wanted(
+        session_id=session_id, patient_id=person.id, device_id=person.ids["device"], length=2 * len(body), told="",
+        digest=hashlib.sha256(body).hexdigest(),
+    )  # fmt: skip
+    upload_id = UUID(open_upload(services, wanted)["id"])
+    receive(services, upload_id, lambda most: iter([body]), offset=0)
+    person.ids["upload"], person.unfinished_bytes = upload_id, len(body)
+    person.needles += [
+        identifier("session that is not whole", session_id),
+        identifier("upload", upload_id),
+        Needle("beginning of what has come", (body[:48],), NOWHERE),
+        digest("digest of what has come", body),
+    ]
+    with services.db.read() as db:
+        for piece in db.scalars(select(UploadPiece).where(UploadPiece.upload_id == upload_id)):
+            name = (piece.object.encode(), bytes.fromhex(piece.object))
+            person.needles += [
+                Needle("end of a piece", (services.objects.get(piece.object)[-32:],), SEALED),
+                Needle("name of a piece", name, OBJECT),
+            ]
 
 
 def _observe(services: Services, person: Person) -> None:
@@ -207,6 +260,13 @@ def _needles_of_rows(services: Services, person: Person) -> None:
                 Needle("end of the object", (sealed[-32:],), SEALED),
                 Needle("name of the object", (row.object.encode(), bytes.fromhex(row.object)), OBJECT),
             ]
+        (held,) = db.scalars(select(QuarantineRow).where(QuarantineRow.patient_id == person.id))
+        person.ids["quarantine"] = held.id
+        person.needles += [
+            identifier("quarantine", held.id),
+            Needle("beginning of the object", (services.objects.get(held.object)[9:41],), SEALED),
+            Needle("name of the object", (held.object.encode(), bytes.fromhex(held.object)), OBJECT),
+        ]
         values = db.scalars(select(ScoreRow.value).where(ScoreRow.patient_id == person.id)).all()
         person.needles += [number("score", value) for value in values if value % 1]
 

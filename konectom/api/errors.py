@@ -8,12 +8,15 @@ What HTTP itself refuses, before a workflow is asked, joins the tree of :mod:`ko
         ├── BodyIncomplete         400  body_incomplete
         ├── MethodNotAllowed       405  method_not_allowed
         ├── BodyStalled            408  body_stalled
+        ├── TusVersionUnsupported  412  tus_version_unsupported
         ├── MediaTypeUnsupported   415  media_type_unsupported
         ├── RateLimited            429  rate_limited
         └── InternalError          500  internal_error
 """
 
 from __future__ import annotations
+
+from typing import Any
 
 import structlog
 from flask import Flask, Response, current_app, request
@@ -29,11 +32,15 @@ from werkzeug.exceptions import NotFound as WerkzeugNotFound
 
 from konectom.api.json import encode
 from konectom.api.requests import request_id
-from konectom.errors import BodyTooLarge, KonectomError, NotAuthenticated, NotFound
+from konectom.errors import BodyTooLarge, KonectomError, NotAuthenticated, NotFound, StoreFull
+from konectom.metrics import REFUSALS
 
 PROBLEM_TYPE = "application/problem+json"
 RETRY_AFTER_S = 10
 """How long a client should wait before it asks a server again whose storage is away."""
+
+RETRY_WHEN_FULL_S = 60
+"""The same of one that is full: somebody has to make room."""
 
 _LOG = structlog.get_logger("konectom.api")
 
@@ -68,6 +75,12 @@ class BodyStalled(ProtocolError):
     code, status, title = "body_stalled", 408, "Body stalled"
 
 
+class TusVersionUnsupported(ProtocolError):
+    """The request does not say that it speaks the version of tus that is spoken here."""
+
+    code, status, title = "tus_version_unsupported", 412, "Version of tus not supported"
+
+
 class MediaTypeUnsupported(ProtocolError):
     """The Content-Type is none that this address reads."""
 
@@ -95,25 +108,31 @@ def init_app(app: Flask) -> None:
 
 def problem(error: KonectomError) -> Response:
     """Return ``error`` as the one shape in which every failure is told."""
-    told = {"type": f"/docs/errors#{error.code}", "title": error.title, "status": error.status}
-    told |= {name: value for name, value in error.as_dict().items() if name not in told}
-    if error.status == 500 or error.private:
-        # What exactly failed is for the operator's log; the caller learns the kind of failure and the request's id.
-        told = {name: told[name] for name in ("type", "title", "status", "code")}
-        told["detail"] = (type(error).__doc__ or error.title).splitlines()[0]
-    if error.status == 500:
-        _LOG.error("request.failed", code=error.code, detail=error.detail, exc_info=error.__cause__ or error)
-    told |= {"instance": request.path, "request_id": request_id()}
-    response = current_app.response_class(encode(told), error.status, mimetype=PROBLEM_TYPE)
+    response = current_app.response_class(encode(document_of(error, request.path)), error.status, mimetype=PROBLEM_TYPE)
     if isinstance(error, NotAuthenticated):
         response.headers["WWW-Authenticate"] = 'Bearer realm="konectom"'
     if error.status == 429:
         response.headers["Retry-After"] = str(error.context.get("retry_after_s", RETRY_AFTER_S))
     if error.status == 503:
+        response.headers["Retry-After"] = str(RETRY_WHEN_FULL_S if isinstance(error, StoreFull) else RETRY_AFTER_S)
+    return response
+
+
+def document_of(error: KonectomError, instance: str) -> dict[str, Any]:
+    """Return what is told of ``error``; what only the operator should know goes to the log."""
+    told: dict[str, Any] = {"type": f"/docs/errors#{error.code}", "title": error.title, "status": error.status}
+    told |= {name: value for name, value in error.as_dict().items() if name not in told}
+    if error.status == 500 or error.private:
+        # What exactly failed is for the operator's log; the caller learns the kind of failure and the request's id.
+        told = {name: told[name] for name in ("type", "title", "status", "code", "checks") if name in told}
+        told["detail"] = (type(error).__doc__ or error.title).splitlines()[0]
+    REFUSALS.add(error=error.code)
+    if error.status == 500:
+        _LOG.error("request.failed", code=error.code, detail=error.detail, exc_info=error.__cause__ or error)
+    if error.status == 503:
         cause = getattr(error.__cause__, "orig", error.__cause__)
         _LOG.warning("request.unserved", code=error.code, detail=error.detail, cause=str(cause or ""))
-        response.headers["Retry-After"] = str(RETRY_AFTER_S)
-    return response
+    return told | {"instance": instance, "request_id": request_id()}
 
 
 def _of_http(raised: HTTPException) -> Response:
@@ -149,6 +168,11 @@ def _translated(raised: HTTPException) -> KonectomError:
 
 def problem_of_bug(raised: Exception) -> Response:
     """Return what nobody foresaw as a failure of the server."""
-    failure = InternalError(f"{type(raised).__name__}: {raised}")
+    return problem(failure_of(raised))
+
+
+def failure_of(raised: Exception) -> InternalError:
+    """Return the error that stands for what nobody foresaw."""
+    failure = InternalError(type(raised).__name__)  # what it says may quote what was sent
     failure.__cause__ = raised
-    return problem(failure)
+    return failure

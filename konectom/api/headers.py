@@ -36,7 +36,7 @@ UNLESS_TOLD = {"Content-Security-Policy": POLICY, "Cache-Control": "no-store", "
 STRICT_TRANSPORT = ("Strict-Transport-Security", "max-age=31536000")
 """For a year; not for the hosts below this one, which are not ours to speak for."""
 
-ANY_HOST = frozenset({"health"})
+ANY_HOST = frozenset({"health", "metrics"})
 """Blueprints for whatever watches the server: it asks under the machine's own address."""
 
 HTTPS_PORT = 443
@@ -59,7 +59,7 @@ def init_app(app: Flask, settings: Settings) -> None:
 
     def refuse() -> None:
         if request.method == "TRACE":  # it echoes what came, tokens too (RFC 9110 section 9.3.8)
-            raise MethodNotAllowed("TRACE is not possible here.")
+            raise request.routing_exception or MethodNotAllowed("TRACE is not possible here.")
         if hosts is not None and request.blueprint not in ANY_HOST and request.host.lower() not in hosts:
             raise RequestInvalid("The request names another host than this server's.")
 

@@ -107,6 +107,11 @@ def noted() -> None:
     g.noted = True
 
 
+def shown_of(patient_id: UUID) -> None:
+    """Say of which patient the view shows something, where neither the address nor the answer does."""
+    g.shown_of = patient_id
+
+
 def _end(response: Response) -> Response:
     """Note what the answer shows; where that is not possible, answer with the problem."""
     _note_refusals(response.status_code)
@@ -128,7 +133,7 @@ def _note_success(permission: Permission, response: Response) -> None:
     if not reads and tally.entries:
         return  # the rows that it changed have told it
     named = request.view_args or {}
-    patient = named.get("patient_id") or _patient_of(response)
+    patient = named.get("patient_id") or g.get("shown_of") or _patient_of(response)
     shown = _shown(permission, response) if reads and patient is None else None
     query = {name: value[:LONGEST] for name, value in selected(SELECTS).items()}
     detail: dict[str, Any] = {"query": query} if query else {}

@@ -12,6 +12,8 @@ import threading
 from importlib import import_module
 from typing import Any
 
+from konectom import metrics
+
 APPLICATION = "konectom.app:create_app()"
 
 bind = "127.0.0.1:8000"
@@ -41,21 +43,52 @@ limit_request_line = 8190
 limit_request_fields = 50
 limit_request_field_size = 8190
 
+# Of what the server computes that nobody waits for, so much is waited for in the end.
+ROUNDS_END_WITHIN_S = 10.0
+_rounds: list[Any] = []
+
 # The application logs each request itself, without addresses and ids of people.
 accesslog = None
 errorlog = "-"
+logger_class = "konectom.api.server_log.Log"
 
 
 def on_starting(_arbiter: Any) -> None:
-    """Keep to ourselves which server this is; the workers inherit it."""
+    """Keep to ourselves which server this is, and say where its processes count together; they inherit both."""
     from gunicorn.http import wsgi  # type: ignore[import-untyped]
 
     wsgi.SERVER = "konectom"
+    metrics.begin_together()
 
 
-def post_worker_init(_worker: Any) -> None:
-    """Import the maths beside the first requests, so that the first upload need not wait for it."""
+def child_exit(_arbiter: Any, worker: Any) -> None:
+    """Forget what a process that ended had in hand at the moment; what it counted stays."""
+    metrics.forget(worker.pid)
+
+
+def on_exit(_arbiter: Any) -> None:
+    """Remove what the processes counted."""
+    metrics.end_together()
+
+
+def post_worker_init(worker: Any) -> None:
+    """Import the maths beside the first requests, so that the first upload need not wait for it.
+
+    Then see to what was left behind, where this server computes.
+    """
     threading.Thread(target=_warm, name="warm", daemon=True).start()
+    services = worker.wsgi.extensions["konectom"]
+    if services.settings.processing == "request":
+        from konectom.workflows.rounds import Rounds
+
+        _rounds.append(Rounds(services))
+        _rounds[-1].start()
+
+
+def worker_exit(_arbiter: Any, _worker: Any) -> None:
+    """Let what the process was computing beside its requests end, or give it back."""
+    for each in _rounds:
+        each.stop(within_s=ROUNDS_END_WITHIN_S)
 
 
 def _warm() -> None:

@@ -6,7 +6,8 @@ from typing import Any
 
 from apispec import APISpec
 
-from konectom.formats import FORMATS, session1
+from konectom.formats import FORMATS
+from konectom.formats import _session1_schemas as session1
 from konectom.formats._streams import KINDS, Kind
 from konectom.formats._units import UNITS
 
@@ -68,13 +69,44 @@ def request_body() -> dict[str, Any]:
     """Return the OpenAPI request body of an upload: every format under its media types."""
     content: dict[str, Any] = {}
     for known in FORMATS:
-        ours = known.name == session1.NAME
-        about = {"schema": _ref("UploadedSession"), "example": EXAMPLE} if ours else {"schema": {"type": "object"}}
+        about: dict[str, Any] = {"schema": {"type": "object"}}
+        if known.magic:
+            about = {"schema": {"type": "string", "format": "binary", "description": known.title}}
+        elif known.name == session1.NAME:
+            about = {"schema": _ref("UploadedSession"), "example": EXAMPLE}
         content |= dict.fromkeys(known.media_types, about)
     names = "; ".join(f"`{known.name}` ({known.title})" for known in FORMATS)
     told = f"One of: {names}. Under `application/json` the document itself tells which it is."
     content["application/json"] = {"schema": _ref("UploadedSession"), "example": EXAMPLE}
     return {"required": True, "description": told, "content": content}
+
+
+BATCH_EXAMPLE = """\
+--x
+Content-Disposition: form-data; name="5b0e7c1c-5c2b-4d0e-9d8e-3c2f6f0a7d11"
+Content-Type: application/json
+Content-Encoding: gzip
+
+(the bytes of the session, exactly as PUT would have sent them)
+--x
+Content-Disposition: form-data; name="8a2f1f2e-0c55-4bd4-a6c0-1f0a5a3b9c77"
+Content-Type: application/json
+
+{"schema": "konectom.session/1", "started_at": "2026-11-21T09:12:03.250+01:00", "recordings": []}
+--x--
+"""
+"""A batch of two sessions, as it goes over the wire under the boundary ``x``."""
+
+
+def batch_body() -> dict[str, Any]:
+    """Return the OpenAPI request body of a batch: a multipart body, each part one session under its id."""
+    told = (
+        "At most 50 sessions. The name of each part is the session's id; its `Content-Type` and `Content-Encoding` are "
+        "those that `PUT` would have had, and its content the very same bytes."
+    )
+    schema = {"type": "object", "additionalProperties": {"type": "string", "format": "binary"}, "maxProperties": 50}
+    about = {"schema": schema, "example": BATCH_EXAMPLE}
+    return {"required": True, "description": told, "content": {"multipart/form-data": about, "multipart/mixed": about}}
 
 
 def add_schemas(spec: APISpec) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -18,8 +18,18 @@ if TYPE_CHECKING:
     from konectom.workflows.services import Services
 
 
-OF_NO_PATIENT = ("audit", "db", "demo", "keys", "retention", "serve", "site", "study", "token", "user")
-"""Commands that show nothing of patients. Of all others the audit is told before they show anything."""
+OF_NO_PATIENT = (
+    *("audit", "db", "demo", "doctor", "keys", "migrate-store", "restore", "retention", "serve", "site", "study"),
+    *("token", "user"),
+)
+"""Commands that show nothing of patients, or tell the audit themselves. Of all others it is told before they show
+anything."""
+
+FILLING = ("migrate-store", "restore")
+"""Commands that go on with a database that is not complete."""
+
+OF_NO_PATIENT_THEMSELVES = ("worker",)
+"""Commands of which that is true, but not of those below them."""
 
 
 @dataclass(slots=True)
@@ -50,10 +60,13 @@ def installation(*, changes: bool = False) -> Iterator[Services]:
     from konectom.workflows.services import Services
 
     settings = load_settings()
-    logs.configure(settings.log_format, level=logging.WARNING)  # what succeeds, the command itself tells
+    # What succeeds, the command itself tells.
+    logs.configure(settings.log_format, level=logging.WARNING, texts=settings.mode == "development")
     services, run, given = Services.open(settings), *_run()
     token = _RUN.set(run if not changes else None)
     try:
+        if run.name not in FILLING:
+            _require_finished(services)
         with acting_as(_operator(run.name)):
             tally = count_entries()
             if run.to_note and not changes and not given & {"study", "patient"}:
@@ -66,6 +79,22 @@ def installation(*, changes: bool = False) -> Iterator[Services]:
         services.close()
 
 
+def _require_finished(services: Services) -> None:
+    """Raise :class:`~konectom.errors.MigrationNeeded` where the database is being filled: patients may be among its
+    rows who were erased. One that cannot be reached, or is not there yet, is for the command to tell.
+    """
+    from pathlib import Path
+
+    from konectom.errors import StoreUnavailable
+    from konectom.storage.migrate import refuse_unfinished
+
+    scheme, _, file = services.settings.database_url.partition(":///")
+    if scheme == "sqlite" and not Path(file).exists():  # asking would make one
+        return
+    with suppress(StoreUnavailable), services.db.read() as db:
+        refuse_unfinished(db.connection())
+
+
 def _run() -> tuple[_Run, set[str]]:
     """Return the command that is running, and the names of what it was given."""
     context = click.get_current_context(silent=True)
@@ -73,7 +102,11 @@ def _run() -> tuple[_Run, set[str]]:
         return _Run("", to_note=False), set()
     name = context.command_path.partition(" ")[2]
     given = {name for name, value in context.params.items() if value not in (None, ())}
-    return _Run(name, to_note=name.partition(" ")[0] not in OF_NO_PATIENT), given
+    return _Run(name, to_note=_may_show_patients(name)), given
+
+
+def _may_show_patients(name: str) -> bool:
+    return name.partition(" ")[0] not in OF_NO_PATIENT and name not in OF_NO_PATIENT_THEMSELVES
 
 
 def _operator(command: str) -> Acting:

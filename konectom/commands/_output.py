@@ -55,6 +55,21 @@ def progress(what: str, screen: Console) -> Progress:
     return Progress(*columns, console=screen, transient=True, disable=not screen.is_terminal)
 
 
+@contextmanager
+def told_progress() -> Iterator[Callable[[str, int, int], None]]:
+    """Yield what takes how far a long command is (what, done, of how many), and shows it on a terminal."""
+    screen = console(sys.stderr)
+    with progress("[progress.description]{task.description}", screen) as bar:
+        tasks: dict[str, Any] = {}
+
+        def tell(what: str, done: int, of: int) -> None:
+            if what not in tasks:
+                tasks[what] = bar.add_task(what)
+            bar.update(tasks[what], completed=done, total=of)
+
+        yield tell
+
+
 def show_rows(rows: Iterable[Mapping[str, Any]], columns: Sequence[str], form: str) -> None:
     """Print rows as a table of these columns, or all they hold as JSON. Ids and tokens are never broken over lines."""
     listed = list(rows)

@@ -61,7 +61,7 @@ def import_file(services: Services, patient_id: UUID, name: str) -> tuple[bool, 
     from konectom.workflows.ingest import ingest_session
 
     body = read_file(name)
-    session_id = formats.read(body, limits=services.settings.limits).id or id_of(body)
+    session_id = formats.outline(body, limits=services.settings.limits).id or id_of(body)
     ingested = ingest_session(services, session_id=session_id, patient_id=patient_id, body=body)
     return ingested.created, ingested.receipt
 

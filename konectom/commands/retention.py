@@ -74,10 +74,14 @@ def erase(study: str, reason: str, yes: bool) -> None:
 def finish() -> None:
     """Remove what erasures have left outside of the rows: after a crash, or where something was in the way.
 
-    Objects without a row, which uploads that were cut off have left, go as well when they are a day old. Exit status 1
-    says that something still is in the way.
+    Objects without a row, which uploads that were cut off have left, go as well when they are a day old, and so does
+    what came of uploads whose time is over. Exit status 1 says that something still is in the way.
     """
+    from konectom.workflows.uploads.clearing import sweep_uploads
+
     with installation() as services:
+        if not sweep_uploads(services):
+            raise Refusal("some uploads could not be put in order; run later: konectom retention finish")
         _finish(services, most=None)
     click.echo("nothing is left")
 

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 FIRST_DAY = "2025-01-06"
 COURSES = ("steady", "improving", "worsening", "relapse")
+FORMS = ("json", "arrow", "parquet", "archive")
 
 
 @click.command(
@@ -26,9 +27,12 @@ COURSES = ("steady", "improving", "worsening", "relapse")
 @click.option(
     "--start", type=click.DateTime(["%Y-%m-%d"]), default=FIRST_DAY, show_default=True, help="Monday of the first week."
 )
+@click.option(
+    "--format", "form", type=click.Choice(FORMS), default="json", show_default=True, help="In what form to write them."
+)
 @click.option("--output", "-o", "directory", required=True, metavar="DIRECTORY", help="Where to write the files.")
-def command(course: str, patients: int, weeks: int, seed: int, start: datetime, directory: str) -> None:
-    """Write sessions of synthetic patients, one gzip-compressed JSON file each, and truth.json.
+def command(course: str, patients: int, weeks: int, seed: int, start: datetime, form: str, directory: str) -> None:
+    """Write sessions of synthetic patients, a file each (JSON is gzip-compressed), and truth.json.
 
     Each file is a body that PUT /api/v1/sessions/ID takes; ID is the file's name. truth.json holds what was planted:
     for each session the quantities that were performed, and what they would be without the noise of that day.
@@ -48,8 +52,8 @@ def command(course: str, patients: int, weeks: int, seed: int, start: datetime, 
         task = bar.add_task("", total=patients * weeks)
         for patient in people:
             for visit in visits(patient, QUANTITIES, start=start.date(), weeks=weeks):
-                sent = upload(patient, visit, QUANTITIES)
-                (target / f"{sent.session_id}.json.gz").write_bytes(sent.body)
+                sent = upload(patient, visit, QUANTITIES, form)
+                (target / f"{sent.session_id}{sent.ending}").write_bytes(sent.body)
                 done = {each.name for each in QUANTITIES if each.is_due(visit.week)}
                 truth.append(_truth(patient, visit, str(sent.session_id), done))
                 bar.advance(task)

@@ -1,4 +1,4 @@
-"""JSON lists to numpy columns: fast where they are right, exact about where they are not."""
+"""JSON lists and held columns to numpy: fast where they are right, exact about where they are not."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from konectom.errors import ColumnInvalid, LengthMismatch, TimeNotFinite, TooManySamples
+from konectom.formats._held import Held
 from konectom.recording import FloatArray
 
 LONGEST_TEXT = 1000
@@ -48,6 +49,8 @@ def numbers(values: object, at: str, *, digits: bool = False, truths: bool = Fal
 
     With ``digits``, texts of digits count as numbers; with ``truths``, truth values do, as 1 and 0.
     """
+    if isinstance(values, Held):
+        return measurable(values.numbers(at), at)
     if not isinstance(values, list):
         raise ColumnInvalid(f"a column is a list of numbers, not {_kind(values)}", at=at)
     if not values:
@@ -115,6 +118,8 @@ def texts(values: object, at: str, allowed: Sequence[str] = (), room: Room | Non
 
     Free texts are bounded: each in its length, and all together by ``room``.
     """
+    if isinstance(values, Held):
+        values = values.texts(at)
     if not isinstance(values, list):
         raise ColumnInvalid(f"a column is a list of texts, not {_kind(values)}", at=at)
     known = set(map(type, values))

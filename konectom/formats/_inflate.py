@@ -15,11 +15,9 @@ from konectom.errors import (
     InflationRatioExceeded,
 )
 from konectom.formats._limits import MEBIBYTE, Limits
+from konectom.formats._source import RATIO_FREE_BYTES
 
 _CHUNK_BYTES = 256 * 1024
-_RATIO_FREE_BYTES = MEBIBYTE
-"""Below this size a high ratio does no harm: short bodies of repeated text reach it honestly."""
-
 _GZIP_MAGIC = b"\x1f\x8b"
 _ZSTD_MAGIC = b"\x28\xb5\x2f\xfd"
 _ZSTD_WINDOW_BYTES = 64 * MEBIBYTE
@@ -53,13 +51,24 @@ def inflate(body: bytes, encoding: str, limits: Limits) -> bytes:
     if name in ("gzip", "x-gzip"):
         return _collect(_gunzip(body), len(body), limits)
     if name == "zstd":
+        _refuse_declared(body, limits)
         return _collect(_unzstd(body), len(body), limits)
     raise EncodingUnsupported(f"Content-Encoding {encoding!r} is not supported; use gzip, zstd or none")
 
 
+def _refuse_declared(body: bytes, limits: Limits) -> None:
+    """Refuse a frame that says itself that it is too large, before anything of it is unpacked."""
+    try:
+        declared = zstandard.get_frame_parameters(body).content_size
+    except zstandard.ZstdError as error:
+        raise CompressionCorrupt(f"the zstd data are damaged: {error}") from None
+    if declared != zstandard.CONTENTSIZE_UNKNOWN and declared > limits.max_inflated_bytes:
+        raise InflatedTooLarge(f"the body inflates to more than {limits.max_inflated_bytes} bytes")
+
+
 def _collect(chunks: Iterator[bytes], packed_bytes: int, limits: Limits) -> bytes:
     out = bytearray()
-    most = max(_RATIO_FREE_BYTES, packed_bytes * limits.max_inflation_ratio)
+    most = max(RATIO_FREE_BYTES, packed_bytes * limits.max_inflation_ratio)
     for chunk in chunks:
         out += chunk
         if len(out) > limits.max_inflated_bytes:

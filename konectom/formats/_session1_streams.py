@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from typing import Any
 
@@ -20,6 +20,7 @@ from konectom.errors import (
     pointer_token,
 )
 from konectom.formats._columns import Room, instants, numbers, same_length, texts
+from konectom.formats._held import Held
 from konectom.formats._streams import KINDS, Kind
 from konectom.formats._units import unit_of
 from konectom.recording import Defect, FloatArray, Stream
@@ -38,14 +39,19 @@ def read_streams(data: Mapping[str, Any], at: str) -> tuple[dict[str, Stream], t
         raise FieldInvalid(f"at most {MOST_STREAMS} streams are accepted", at=at)
     streams: dict[str, Stream] = {}
     defects: list[Defect] = []
-    unknown = f"no stream of that name is known; known are: {', '.join(KINDS)}"
     for name, columns in data.items():
-        where = f"{at}/{pointer_token(name)}"
         if name in KINDS:
-            streams[name] = _stream(name, KINDS[name], columns, where)
+            streams[name] = _stream(name, KINDS[name], columns, f"{at}/{pointer_token(name)}")
         else:
-            defects.append(Defect(name, StreamUnknown.code, unknown, where))
+            defects += unknown_streams([name], at)
     return streams, tuple(defects)
+
+
+def unknown_streams(names: Iterable[str], at: str) -> tuple[Defect, ...]:
+    """Return a note of each name that no stream has here."""
+    told = f"no stream of that name is known; known are: {', '.join(KINDS)}"
+    unknown = (name for name in names if name not in KINDS)
+    return tuple(Defect(name, StreamUnknown.code, told, f"{at}/{pointer_token(name)}") for name in unknown)
 
 
 def _stream(name: str, kind: Kind, data: Any, at: str) -> Stream:
@@ -80,10 +86,10 @@ def _times(data: Mapping[str, Any], rows: int, at: str) -> FloatArray:
     rate_hz = data.get("rate_hz")
     if rate_hz is None:
         raise TimeMissing("a stream needs t, a time stamp for each row in seconds, or rate_hz", at=f"{at}/t")
-    if not _is_number(rate_hz) or not SLOWEST_HZ <= rate_hz <= FASTEST_HZ:
+    if not is_number(rate_hz) or not SLOWEST_HZ <= rate_hz <= FASTEST_HZ:
         raise FieldInvalid(f"rate_hz is a number from {SLOWEST_HZ:g} to {FASTEST_HZ:g}", at=f"{at}/rate_hz")
     first_s = data.get("t0", 0.0)
-    if not _is_number(first_s):
+    if not is_number(first_s):
         raise FieldInvalid("t0 is a number of seconds", at=f"{at}/t0")
     t_s: FloatArray = first_s + np.arange(rows) / rate_hz
     if not np.isfinite(t_s).all():
@@ -91,7 +97,8 @@ def _times(data: Mapping[str, Any], rows: int, at: str) -> FloatArray:
     return t_s
 
 
-def _is_number(value: object) -> bool:
+def is_number(value: object) -> bool:
+    """Tell whether a value is a number of JSON."""
     return isinstance(value, int | float) and not isinstance(value, bool)
 
 
@@ -155,7 +162,7 @@ def _count_streams(streams: object) -> int:
         if isinstance(stream, dict)
         for values in stream.values()
     )
-    return sum(len(values) for values in columns if isinstance(values, list))
+    return sum(len(values) for values in columns if isinstance(values, list | Held))
 
 
 def _count_events(events: object, at: str) -> int:

@@ -190,5 +190,5 @@ FORMAT = Format(
     media_types=("application/x-hdf5", "application/x-hdf"),
     recognises=_recognises,
     read=read,
-    magic=MAGIC,
+    magic=(MAGIC,),
 )

@@ -7,116 +7,37 @@ more than this version understands.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-import marshmallow as ma
-from marshmallow import fields, validate
-
-from konectom.errors import DataError, FieldInvalid, FieldMissing, TooManyRecordings, pointer_token
+from konectom.errors import (
+    BodyDamaged,
+    CompressionCorrupt,
+    DataError,
+    FieldInvalid,
+    KonectomError,
+    TooManyRecordings,
+)
 from konectom.formats._columns import Room
 from konectom.formats._limits import Limits
 from konectom.formats._registry import Format
-from konectom.formats._session1_streams import read_events, read_streams, refuse_flood, stream_names
+from konectom.formats._session1_schemas import NAME, PartSchema, RecordingSchema, SessionSchema, load
+from konectom.formats._session1_streams import (
+    MOST_STREAMS,
+    read_events,
+    read_streams,
+    refuse_flood,
+    stream_names,
+    unknown_streams,
+)
+from konectom.formats._streams import KINDS
 from konectom.recording import Device, Part, Recording, Rejected, Screen, Session
 
-NAME = "konectom.session/1"
-_TEXT = validate.Length(min=1, max=200)
-_FINITE_SECONDS = validate.Range(min=-1e9, max=1e9)
-
-
-class _Lenient(ma.Schema):
-    """Unknown fields are left aside: the raw bytes keep them."""
-
-    class Meta:
-        unknown = ma.EXCLUDE
-
-
-class ScreenSchema(_Lenient):
-    """The phone's screen."""
-
-    width_px = fields.Float(allow_none=True)
-    height_px = fields.Float(allow_none=True)
-    width_pt = fields.Float(allow_none=True)
-    height_pt = fields.Float(allow_none=True)
-    pt_per_mm = fields.Float(allow_none=True, validate=validate.Range(min=0, min_inclusive=False))
-
-
-class DeviceSchema(_Lenient):
-    """The phone and the app that recorded."""
-
-    platform = fields.String(allow_none=True, validate=_TEXT, metadata={"example": "ios"})
-    model = fields.String(allow_none=True, validate=_TEXT, metadata={"example": "iPhone15,2"})
-    os = fields.String(allow_none=True, validate=_TEXT, metadata={"example": "19.1"})
-    app = fields.String(allow_none=True, validate=_TEXT, metadata={"example": "1.4.2"})
-    screen = fields.Nested(ScreenSchema, allow_none=True)
-
-
-class PartSchema(_Lenient):
-    """A stretch of a recording under one condition. Streams are columns, events are objects with ``type`` and ``t``."""
-
-    condition = fields.Dict(keys=fields.String(validate=_TEXT), values=fields.String(validate=_TEXT))
-    start_s = fields.Float(validate=_FINITE_SECONDS)
-    duration_s = fields.Float(allow_none=True, validate=validate.Range(min=0, max=1e9))
-    streams = fields.Dict(keys=fields.String(), values=fields.Raw())
-    events = fields.List(fields.Raw())
-    answers = fields.Dict(keys=fields.String(), values=fields.Raw(allow_none=True))
-
-
-class RecordingSchema(PartSchema):
-    """One performed test: its streams and events, or the ``parts`` that hold them."""
-
-    assessment = fields.String(required=True, validate=_TEXT, metadata={"example": "tap"})
-    offset_s = fields.Float(validate=_FINITE_SECONDS)
-    completion = fields.String(validate=validate.OneOf(("completed", "cancelled")))
-    interruption = fields.String(allow_none=True, validate=_TEXT)
-    parts = fields.List(fields.Raw())
-
-    class Meta(_Lenient.Meta):
-        """Set what a recording does not take over from a part."""
-
-        exclude = ("start_s",)
-
-
-class SessionSchema(_Lenient):
-    """One sitting."""
-
-    schema = fields.String(required=True, validate=validate.Equal(NAME))
-    started_at = fields.AwareDateTime(
-        required=True, format="iso", metadata={"example": "2026-11-21T09:12:03.250+01:00"}
-    )
-    time_zone = fields.String(allow_none=True, metadata={"example": "Europe/Paris"})
-    setting = fields.String(allow_none=True, validate=_TEXT, metadata={"example": "remote"})
-    supervised = fields.Boolean(allow_none=True, truthy={True}, falsy={False})
-    device = fields.Nested(DeviceSchema, allow_none=True)
-    recordings = fields.List(fields.Raw(), required=True, validate=validate.Length(min=1))
-
-
 _SESSION, _RECORDING, _PART = SessionSchema(), RecordingSchema(), PartSchema()
-
-
-def _load(schema: ma.Schema, data: Any, at: str) -> dict[str, Any]:
-    """Validate metadata; raise the first fault with its pointer."""
-    if not isinstance(data, dict):
-        raise FieldInvalid("an object is due here", at=at)
-    try:
-        loaded: dict[str, Any] = schema.load(data)
-    except ma.ValidationError as error:
-        path, message = _first(error.messages)
-        where = at + "".join(f"/{pointer_token(token)}" for token in path)
-        kind = FieldMissing if message.startswith("Missing data") else FieldInvalid
-        raise kind(message, at=where) from None
-    return loaded
-
-
-def _first(messages: Any) -> tuple[list[Any], str]:
-    path: list[Any] = []
-    while isinstance(messages, dict):
-        token, messages = next(iter(messages.items()))
-        if token not in ("key", "value", "_schema"):
-            path.append(token)
-    return path, str(messages[0] if isinstance(messages, list) else messages)
+_OUTLINED = RecordingSchema(exclude=("streams", "events", "answers", "parts"))
+"""What is told of a recording without looking into it."""
 
 
 def recognises(document: Any) -> bool:
@@ -124,21 +45,96 @@ def recognises(document: Any) -> bool:
     return isinstance(document, dict) and document.get("schema") == NAME
 
 
+class Carrier:
+    """What holds columns beside the document; this one holds none.
+
+    A form that carries the samples of a session beside its document lends them to the one reader that there is.
+    """
+
+    def attach(self, recordings: list[Any]) -> None:
+        """Be told of the document's recordings as they stand there; raises where they do not go together."""
+
+    def named(self, index: int, recording: Any) -> Any:
+        """Return a recording with the name of each stream that is carried beside the document."""
+        return recording
+
+    def filled(self, index: int, recording: Any, at: str) -> Any:
+        """Return a recording with the columns that are carried beside the document."""
+        return recording
+
+    def forget(self) -> None:
+        """Let go of what is held in memory of the recordings before."""
+
+
+class Sitting:
+    """A session whose recordings are read when they are asked for.
+
+    Raises :class:`DataError` where the metadata of the whole are wrong.
+    """
+
+    def __init__(self, document: Any, limits: Limits, carrier: Carrier | None = None) -> None:
+        told = load(_SESSION, document, "")
+        if len(told["recordings"]) > limits.max_recordings:
+            raise TooManyRecordings(f"at most {limits.max_recordings} recordings are accepted", at="/recordings")
+        zone = told.get("time_zone")
+        if zone is not None:
+            _check_zone(zone)
+        self._data = told["recordings"]
+        self._limits, self._carrier = limits, carrier or Carrier()
+        self._carrier.attach(self._data)
+        self.head = Session(
+            NAME, told["started_at"], zone, told.get("setting"), told.get("supervised"), _device(told.get("device"))
+        )
+        """The session without its recordings."""
+
+    def outline(self) -> Session:
+        """Return the session with recordings that name their streams in ``beside`` and hold none."""
+        found = (self._outlined(self._carrier.named(index, each), index) for index, each in enumerate(self._data))
+        return replace(self.head, recordings=tuple(found))
+
+    def read(self) -> Session:
+        """Return the session with all its recordings."""
+        room = Room(self._limits.max_values)
+        return replace(self.head, recordings=tuple(self._one(index, room) for index in range(len(self._data))))
+
+    def recordings(self) -> Iterator[Recording | Rejected]:
+        """Yield the recordings. What one takes in memory is free for the next, as far as the caller lets go of it."""
+        room = Room(self._limits.max_values)
+        for index in range(len(self._data)):
+            self._carrier.forget()
+            yield self._one(index, room)
+
+    def _one(self, index: int, room: Room) -> Recording | Rejected:
+        data, at = self._data[index], f"/recordings/{index}"
+        try:
+            return _recording(self._carrier.filled(index, data, at), at, self.head.device, self._limits, room)
+        except (DataError, BodyDamaged, CompressionCorrupt) as error:
+            error.at = error.at or at
+            return _rejected(self._carrier.named(index, data), error)
+
+    def _outlined(self, data: Any, index: int) -> Recording | Rejected:
+        at = f"/recordings/{index}"
+        try:
+            told = load(_OUTLINED, data, at)
+            names = stream_names(data)
+            if names is None:
+                raise FieldInvalid("streams are an object, and parts a list of objects", at=at)
+        except DataError as error:
+            return _rejected(data, error)
+        condition = told.get("condition", {})
+        unknown = unknown_streams(sorted(names - KINDS.keys())[:MOST_STREAMS], f"{at}/streams")
+        part = Part(condition, duration_s=told.get("duration_s"), defects=unknown)
+        return replace(_of(told, (part,), self.head.device), beside=names & KINDS.keys())
+
+
 def read(document: Any, limits: Limits) -> Session:
     """Return the session; raises :class:`DataError` where the metadata of the whole are wrong."""
-    told = _load(_SESSION, document, "")
-    if len(told["recordings"]) > limits.max_recordings:
-        raise TooManyRecordings(f"at most {limits.max_recordings} recordings are accepted", at="/recordings")
-    zone = told.get("time_zone")
-    if zone is not None:
-        _check_zone(zone)
-    device = _device(told.get("device"))
-    room = Room(limits.max_values)
-    recordings = tuple(
-        _recording_or_rejected(each, f"/recordings/{index}", device, limits, room)
-        for index, each in enumerate(told["recordings"])
-    )
-    return Session(NAME, told["started_at"], zone, told.get("setting"), told.get("supervised"), device, recordings)
+    return Sitting(document, limits).read()
+
+
+def outline(document: Any, limits: Limits) -> Session:
+    """Return the session without its samples; raises as :func:`read`."""
+    return Sitting(document, limits).outline()
 
 
 def _check_zone(zone: str) -> None:
@@ -154,23 +150,24 @@ def _device(told: Mapping[str, Any] | None) -> Device:
     return Device(**told, screen=screen)
 
 
-def _recording_or_rejected(data: Any, at: str, device: Device, limits: Limits, room: Room) -> Recording | Rejected:
-    try:
-        return _recording(data, at, device, limits, room)
-    except DataError as error:
-        name = data.get("assessment") if isinstance(data, dict) else None
-        return Rejected(name if isinstance(name, str) else None, error.as_dict(), stream_names(data))
+def _rejected(data: Any, error: KonectomError) -> Rejected:
+    name = data.get("assessment") if isinstance(data, dict) else None
+    return Rejected(name if isinstance(name, str) else None, error.as_dict(), stream_names(data))
 
 
 def _recording(data: Any, at: str, device: Device, limits: Limits, room: Room) -> Recording:
-    told = _load(_RECORDING, data, at)
+    told = load(_RECORDING, data, at)
     condition = told.get("condition", {})
     refuse_flood(data, at, limits.max_values)
     parts = _parts(told, condition, at, limits, room) if "parts" in told else (_part(told, condition, at, room),)
+    return _of(told, parts, device)
+
+
+def _of(told: Mapping[str, Any], parts: tuple[Part, ...], device: Device) -> Recording:
     return Recording(
         assessment=told["assessment"],
         parts=parts,
-        condition=condition,
+        condition=told.get("condition", {}),
         offset_s=told.get("offset_s", 0.0),
         duration_s=told.get("duration_s"),
         finished=told.get("completion", "completed") == "completed",
@@ -192,7 +189,7 @@ def _parts(
     parts = []
     for index, each in enumerate(told["parts"]):
         where = f"{at}/parts/{index}"
-        inner = _load(_PART, each, where)
+        inner = load(_PART, each, where)
         parts.append(_part(inner, {**condition, **inner.get("condition", {})}, where, room))
     return tuple(parts)
 
@@ -216,4 +213,5 @@ FORMAT = Format(
     media_types=("application/vnd.konectom.session.v1+json",),
     recognises=recognises,
     read=read,
+    outline=outline,
 )

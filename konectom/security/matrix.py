@@ -127,6 +127,17 @@ _DECLARED = (
     _permission(
         "session.read", "See sessions and what came of them.", {**_STUDY_DATA, "device": "own"}, emergency=True
     ),
+    _permission(
+        "raw.read",
+        "Fetch uploads byte for byte, with all that is in them: voice, positions.",
+        {"study_manager": "study", "clinician": "care"},
+    ),
+    _permission(
+        "quarantine.read",
+        "See which uploads were refused, and why.",
+        {"study_manager": "study", "clinician": "care", "monitor": "study", "service": "study", "device": "own"},
+    ),
+    _permission("quarantine.discard", "Let go of uploads that were refused, for good.", {"study_manager": "study"}),
     _permission("trend.read", "Follow scores over time.", {**_STUDY_DATA, "device": "own"}, emergency=True),
     _permission("summary.read", "See a patient in one line per score.", _STUDY_DATA, emergency=True),
     _permission("observation.read", "See what clinicians and laboratories found.", _STUDY_DATA, emergency=True),
@@ -201,6 +212,12 @@ _DECLARED = (
         "member.read",
         "See who works in a study.",
         {"administrator": "everything", "study_manager": "study", "monitor": "study"},
+        data="none",
+    ),
+    _permission(
+        "metrics.read",
+        "See how the server fares, in figures that name nobody.",
+        {"administrator": "everything", "service": "everything"},
         data="none",
     ),
     _permission("token.read", "See programs' tokens.", {"administrator": "everything"}, data="none"),

@@ -13,12 +13,19 @@ Every object has a key of its own. The salt from which it is derived is a keyed 
 Rogaway and Shrimpton 2006): the same bytes under the same key and purpose become the same object, so that storing it
 again stores nothing new, while other bytes never meet the same key and nonce. The salt tells nothing of the data to
 whoever lacks the key, not even whether a guess is right.
+
+What does not fit into memory is sealed in two passes: one that digests it, since the salt comes first, and one that
+encrypts it (:func:`seal_pieces`). It is opened piece by piece (:func:`unseal_pieces`), or, once that was done and all
+of it was found sound, at any place (:class:`Unsealed`).
 """
 
 from __future__ import annotations
 
 import hashlib
 import hmac
+import io
+from collections.abc import Iterable, Iterator
+from typing import Any, BinaryIO
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
@@ -35,7 +42,7 @@ TAG_BYTES = 16
 
 def seal(key: bytes, purpose: bytes, data: bytes) -> bytes:
     """Return ``data`` sealed under a key of 32 bytes, for one purpose; the same data always the same way."""
-    header = MAGIC + _salt(key, purpose, data)
+    header = MAGIC + _salt(key, purpose, hashlib.sha256(data).digest())
     cipher = _cipher(key, purpose, header)
     view = memoryview(data)
     starts = range(0, max(len(data), 1), SEGMENT_BYTES)
@@ -61,15 +68,141 @@ def unseal(key: bytes, purpose: bytes, sealed: bytes) -> bytes:
     except InvalidTag:
         raise _broken() from None
     data = b"".join(opened)
-    # Also refuses an object without any segment, and one that a second key could open (GCM alone commits to no key).
-    if not starts or not hmac.compare_digest(_salt(key, purpose, data), header[len(MAGIC) :]):
+    if not starts:
         raise _broken()
+    _require_salt(key, purpose, hashlib.sha256(data).digest(), header)
     return data
 
 
-def _salt(key: bytes, purpose: bytes, data: bytes) -> bytes:
-    """Return a digest of purpose and data that nobody can compute without the key."""
-    return hmac.digest(derived(key, "salt of a seal", purpose), hashlib.sha256(data).digest(), "sha256")
+def seal_pieces(key: bytes, purpose: bytes, digest: bytes, pieces: Iterable[bytes]) -> Iterator[bytes]:
+    """Yield, in pieces, what :func:`seal` returns for the data of which ``pieces`` are made.
+
+    ``digest`` is the sha256 of all of them. Raises ValueError at the end where it is not: what was yielded until then
+    must not be kept, for other data would meet the same key and nonces.
+    """
+    header = MAGIC + _salt(key, purpose, digest)
+    cipher = _cipher(key, purpose, header)
+    yield header
+    told, number, segment = hashlib.sha256(), 0, b""
+    for following in _segments(pieces):
+        told.update(following)
+        if number:
+            yield cipher.encrypt(_nonce(number - 1, last=False), segment, header)
+        segment, number = following, number + 1
+    if told.digest() != digest:
+        raise ValueError("the data are not those that were digested before")
+    yield cipher.encrypt(_nonce(max(number - 1, 0), last=True), segment, header)
+
+
+def unseal_pieces(key: bytes, purpose: bytes, sealed: BinaryIO) -> Iterator[bytes]:
+    """Yield, in pieces, what was sealed; raises :class:`SealBroken` at the latest before the last one."""
+    header = sealed.read(HEADER_BYTES)
+    if len(header) < HEADER_BYTES or not header.startswith(MAGIC):
+        raise SealBroken("what is stored here is not sealed in a way that this version knows")
+    cipher = _cipher(key, purpose, header)
+    told, number = hashlib.sha256(), 0
+    segment = _whole_segment(sealed)
+    while segment or not number:
+        following = _whole_segment(sealed)
+        try:
+            data = cipher.decrypt(_nonce(number, last=not following), segment, header)
+        except InvalidTag:
+            raise _broken() from None
+        told.update(data)
+        if not following:
+            _require_salt(key, purpose, told.digest(), header)
+        yield data
+        segment, number = following, number + 1
+
+
+class Unsealed(io.RawIOBase):
+    """What a file holds sealed, to be read at any place; each segment is opened when it is needed.
+
+    The file must have been looked through by :func:`unseal_pieces`: a segment alone does not show that none is missing
+    behind it.
+    """
+
+    def __init__(self, key: bytes, purpose: bytes, sealed: BinaryIO) -> None:
+        super().__init__()
+        self._file = sealed
+        sealed_bytes = sealed.seek(0, io.SEEK_END) - HEADER_BYTES
+        sealed.seek(0)
+        self._header = sealed.read(HEADER_BYTES)
+        self._cipher = _cipher(key, purpose, self._header)
+        self._segments = -(-sealed_bytes // (SEGMENT_BYTES + TAG_BYTES))
+        self.size = sealed_bytes - self._segments * TAG_BYTES
+        self._place = 0
+        self._held: tuple[int, bytes] = (-1, b"")
+
+    def readable(self) -> bool:
+        """Return True."""
+        return True
+
+    def seekable(self) -> bool:
+        """Return True."""
+        return True
+
+    def tell(self) -> int:
+        """Return where the next byte is read."""
+        return self._place
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        """Go to a place, and return it."""
+        self._place = max(0, {io.SEEK_SET: 0, io.SEEK_CUR: self._place, io.SEEK_END: self.size}[whence] + offset)
+        return self._place
+
+    def readinto(self, buffer: Any) -> int:
+        """Fill ``buffer`` as far as the present segment goes; 0 is the end."""
+        number, start = divmod(self._place, SEGMENT_BYTES)
+        if self._place >= self.size:
+            return 0
+        piece = self._segment(number)[start : start + len(buffer)]
+        buffer[: len(piece)] = piece
+        self._place += len(piece)
+        return len(piece)
+
+    def _segment(self, number: int) -> bytes:
+        if self._held[0] != number:
+            self._file.seek(HEADER_BYTES + number * (SEGMENT_BYTES + TAG_BYTES))
+            nonce = _nonce(number, last=number == self._segments - 1)
+            try:
+                self._held = number, self._cipher.decrypt(nonce, _whole_segment(self._file), self._header)
+            except InvalidTag:
+                raise _broken() from None
+        return self._held[1]
+
+
+def _segments(pieces: Iterable[bytes]) -> Iterator[bytes]:
+    """Yield the same bytes in segments; all but the last are full."""
+    rest = bytearray()
+    for piece in pieces:
+        rest += piece
+        while len(rest) >= SEGMENT_BYTES:
+            yield bytes(rest[:SEGMENT_BYTES])
+            del rest[:SEGMENT_BYTES]
+    if rest:
+        yield bytes(rest)
+
+
+def _whole_segment(sealed: BinaryIO) -> bytes:
+    """Return the next sealed segment, whole where it is not the last."""
+    segment = sealed.read(SEGMENT_BYTES + TAG_BYTES)
+    while 0 < len(segment) < SEGMENT_BYTES + TAG_BYTES and (
+        more := sealed.read(SEGMENT_BYTES + TAG_BYTES - len(segment))
+    ):
+        segment += more
+    return segment
+
+
+def _require_salt(key: bytes, purpose: bytes, digest: bytes, header: bytes) -> None:
+    """Raise unless the salt is of these data: else a second key could open them (GCM alone commits to no key)."""
+    if not hmac.compare_digest(_salt(key, purpose, digest), header[len(MAGIC) :]):
+        raise _broken()
+
+
+def _salt(key: bytes, purpose: bytes, digest: bytes) -> bytes:
+    """Return a digest of purpose and data, by their sha256, that nobody can compute without the key."""
+    return hmac.digest(derived(key, "salt of a seal", purpose), digest, "sha256")
 
 
 def _cipher(key: bytes, purpose: bytes, header: bytes) -> AESGCM:

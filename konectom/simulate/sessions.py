@@ -1,4 +1,4 @@
-"""From a visit to what a phone would upload: a ``konectom.session/1`` body, compressed, under an id of its own.
+"""From a visit to what a phone would upload: a ``konectom.session/1``, under an id of its own.
 
 The same visit gives the same bytes.
 """
@@ -6,6 +6,7 @@ The same visit gives the same bytes.
 from __future__ import annotations
 
 import gzip
+from collections.abc import Callable
 from dataclasses import dataclass
 from importlib import import_module
 from typing import Any
@@ -14,6 +15,7 @@ from uuid import UUID
 import numpy as np
 import orjson
 
+from konectom.simulate.carriers import as_archive, as_arrow, as_parquet
 from konectom.simulate.patients import Patient, Quantity, Visit
 
 SCHEMA = "konectom.session/1"
@@ -34,17 +36,19 @@ GZIP_LEVEL = 1
 
 @dataclass(frozen=True, slots=True)
 class Upload:
-    """A session ready to be sent: its id, its compressed body, and the visit behind it."""
+    """A session ready to be sent: its id, its body, how its file's name ends, and the visit behind it."""
 
     session_id: UUID
     patient: str
     visit: Visit
     body: bytes
+    ending: str = ".json.gz"
 
 
-def upload(patient: Patient, visit: Visit, quantities: tuple[Quantity, ...]) -> Upload:
-    """Return what the patient's phone sends after the visit."""
-    return Upload(session_id(visit), patient.code, visit, compressed(session(visit, quantities)))
+def upload(patient: Patient, visit: Visit, quantities: tuple[Quantity, ...], form: str = "json") -> Upload:
+    """Return what the patient's phone sends after the visit, compressed JSON or another form."""
+    ending, write = FORMS[form]
+    return Upload(session_id(visit), patient.code, visit, write(session(visit, quantities)), ending)
 
 
 def session(visit: Visit, quantities: tuple[Quantity, ...]) -> dict[str, Any]:
@@ -86,6 +90,15 @@ def session_id(visit: Visit) -> UUID:
 def compressed(body: dict[str, Any]) -> bytes:
     """Return the body as gzip-compressed JSON, without a time stamp: the same body gives the same bytes."""
     return gzip.compress(orjson.dumps(body, option=orjson.OPT_SERIALIZE_NUMPY), GZIP_LEVEL, mtime=0)
+
+
+FORMS: dict[str, tuple[str, Callable[[dict[str, Any]], bytes]]] = {
+    "json": (".json.gz", compressed),
+    "arrow": (".arrow", as_arrow),
+    "parquet": (".parquet", as_parquet),
+    "archive": (".zip", as_archive),
+}
+"""The forms of a session: how the name of its file ends, and what writes it."""
 
 
 def _rng(visit: Visit, stream: int, number: int) -> np.random.Generator:

@@ -1,12 +1,15 @@
 """What keeps rows as they were written: sessions that refuse to change immutable rows, or to write at all.
 
 The audit's own rows are written by :mod:`konectom.storage.audit` alone. Rows of which the audit tells are not changed
-or removed many at once, where it could not tell of each. Only the erasure of a patient removes such rows, and some of
-those that are immutable: its session says so (:data:`ERASING`), and it tells the audit what it removed.
+or removed many at once, where it could not tell of each. Only what erases a patient, or discards an upload that was in
+quarantine, removes such rows, and some of those that are immutable: its session says so (:func:`removing`), and it
+tells the audit what it removed.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from sqlalchemy import event
@@ -16,7 +19,7 @@ from konectom.storage.digests import model_of
 from konectom.storage.models import ERASABLE, IMMUTABLE, AuditHead, AuditRow, Base
 
 ERASING = "erasing"
-"""What the session of an erasure says in its ``info`` while it removes rows."""
+"""What a session says in its ``info`` while it removes rows."""
 
 
 class RowImmutable(TypeError):
@@ -29,6 +32,16 @@ class RowAudited(TypeError):
 
 class ReadOnly(TypeError):
     """The program tried to write where it had only asked to read."""
+
+
+@contextmanager
+def removing(session: Session) -> Iterator[None]:
+    """Let a session remove rows, and those of :data:`ERASABLE` tables, that are else only added."""
+    session.info[ERASING] = True
+    try:
+        yield
+    finally:
+        del session.info[ERASING]
 
 
 def guard(session_class: type[Session]) -> None:

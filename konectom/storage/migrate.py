@@ -22,13 +22,28 @@ from sqlalchemy import Connection, text
 from sqlalchemy import inspect as inspected
 
 from konectom.errors import MigrationNeeded
+from konectom.storage import jobs
 from konectom.storage.database import WRITES, open_engine
 from konectom.storage.models import AuditHead, Base
 
 UPGRADE_LOCK = 0x6B6F6E65
 """Number of PostgreSQL's advisory lock under which one process upgrades while others wait."""
 
-CONTEXT = {"compare_type": True, "compare_server_default": True}
+REVISIONS = "alembic_version"
+"""The table in which Alembic keeps the revision of a database."""
+
+UNFINISHED = "unfinished"
+"""Stands in place of the revision of a database that is being filled (:mod:`konectom.workflows.transfer`)."""
+
+UNFINISHED_TOLD = "the database is being filled and not complete; run again: konectom migrate-store, or restore"
+
+
+def _is_ours(name: str | None, kind: str, _parents: Any) -> bool:
+    """Tell whether a name in the database is compared with the models: tables of jobs are Procrastinate's."""
+    return not (kind == "table" and name is not None and name.startswith("procrastinate_"))
+
+
+CONTEXT = {"compare_type": True, "compare_server_default": True, "include_name": _is_ours}
 """How the schema is compared with the models."""
 
 
@@ -121,8 +136,16 @@ def require_head(connection: Connection) -> None:
         raise MigrationNeeded(f"{detail}; run: konectom db upgrade")
 
 
+def refuse_unfinished(connection: Connection) -> None:
+    """Raise :class:`MigrationNeeded` where the database is being filled and not complete."""
+    if MigrationContext.configure(connection).get_current_revision() == UNFINISHED:
+        raise MigrationNeeded(UNFINISHED_TOLD)
+
+
 def _refuse_later(current: str | None) -> None:
     """Raise :class:`MigrationNeeded` where a later version of konectom set the database up."""
+    if current == UNFINISHED:
+        raise MigrationNeeded(UNFINISHED_TOLD)
     known = {script.revision for script in ScriptDirectory.from_config(_config()).walk_revisions()}
     if current is not None and current not in known:
         raise MigrationNeeded(
@@ -138,9 +161,12 @@ def differences(url: str) -> list[Any]:
 
 
 def check(url: str) -> None:
-    """Raise :class:`MigrationNeeded` unless the database is at the newest revision and equals the models."""
+    """Raise :class:`MigrationNeeded` unless the database is at the newest revision, equals the models, and has jobs."""
     with _connection(url) as connection:
         require_head(connection)
+        fault = jobs.fault_of_tables(connection)
+    if fault is not None:
+        raise MigrationNeeded(fault)
     found = differences(url)
     if found:
         raise MigrationNeeded(f"the database differs from the models: {found}")

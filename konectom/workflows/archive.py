@@ -22,7 +22,7 @@ from konectom.exports.archive import Archive
 from konectom.exports.features import dictionary_csv
 from konectom.security.principal import EVERYTHING
 from konectom.storage.belonging import rows_of
-from konectom.storage.models import Base, Blob, ConsentForm, Observation, Patient, SessionRow
+from konectom.storage.models import Base, Blob, ConsentForm, Observation, Patient, QuarantineRow, SessionRow
 from konectom.workflows.audit import Which, export_audit
 from konectom.workflows.export import dictionary_of_patient, values_of_patient
 from konectom.workflows.identity import get_identity
@@ -44,6 +44,7 @@ HELD: Mapping[str, str] = {
     "device_credential": "devices.json",
     "enrolment": "devices.json",
     "session": "sessions/",
+    "quarantine": "quarantine/",
     "recording": "sessions/",
     "result": "features.csv",
     "score": "features.csv",
@@ -59,6 +60,8 @@ HELD: Mapping[str, str] = {
 NOT_HELD: Mapping[str, str] = {
     "patient_key": "a secret of the installation, under which the uploads are sealed: here they are not",
     "renewal": "digests of secrets that are no longer used",
+    "upload": "a session that is not whole yet: the phone has all of it",
+    "upload_piece": "a session that is not whole yet: the phone has all of it",
     "review": "only says when the server last looked through the scores",
 }
 """What is left out, and why."""
@@ -81,6 +84,7 @@ devices.json        the phones
 sessions/ID/        one sitting with the phone: receipt.json tells what came of it, with every measure; the file beside
                     it is what the phone sent, byte for byte. It can be handed over to another installation:
                     PUT /api/v1/sessions/ID with the Content-Type and Content-Encoding that receipt.json tells
+quarantine/ID/      an upload that could not be used: about.json tells why, and the file beside it is what was sent
 features.csv        every computed value, one in a row; dictionary.csv says what each of them means
 observations.json   what clinicians and laboratories found
 alerts.json         what clinicians were asked to look at
@@ -93,6 +97,16 @@ Times are ISO 8601; units are UCUM. Left out:
 {left_out}
 """
 
+
+ENDINGS = {
+    "application/vnd.apache.arrow.file": ".arrow",
+    "application/vnd.apache.arrow.stream": ".arrows",
+    "application/vnd.apache.parquet": ".parquet",
+    "application/vnd.konectom.session.v1+zip": ".zip",
+    "application/zip": ".zip",
+    "text/csv": ".csv",
+}
+"""How the name of a file of this type ends."""
 
 DAMAGED = """\
 What the phone sent cannot be given: {why}
@@ -135,6 +149,7 @@ def _pieces(services: Services, patient_id: UUID) -> Generator[bytes, None, None
         shown = [show_observation(row) for row in db.scalars(observations.order_by(Observation.at, Observation.id))]
         yield from archive.add_json("observations.json", shown)
         damaged = yield from _sessions(services, db, archive, patient_id)
+        damaged += yield from _quarantine(services, db, archive, patient_id)
         yield from archive.add("features.csv", values_of_patient(db, study, patient_id))
         yield from archive.add("dictionary.csv", dictionary_csv(dictionary_of_patient(db, study, patient_id)))
         yield from archive.add("audit.ndjson", _audit(services, patient_id))
@@ -158,26 +173,59 @@ def _sessions(
     chosen = select(SessionRow.id).where(SessionRow.patient_id == patient_id)
     for session_id in db.scalars(chosen.order_by(SessionRow.started_at, SessionRow.id)).all():
         row = db.get_one(SessionRow, session_id)
-        name, compress = f"upload{_ending(row)}", row.encoding is None
-        try:
-            body = raw_bytes(services, row)
-        except (NotFound, StoreUnavailable) as error:
-            services.ping_stores()  # where no upload can be reached, this one is not what is damaged
-            damaged.append({"session": str(session_id), "why": error.detail})
-            name, compress, body = "upload-damaged.txt", True, DAMAGED.format(why=error.detail).encode()
-        upload = {
-            "file": name,
-            "sha256": row.digest,
-            "size_bytes": db.get_one(Blob, row.object).size_bytes,
-            "content_type": row.media_type,
-            "content_encoding": row.encoding,
-        }
+        upload, why, body = _upload(services, row, db.get_one(Blob, row.object).size_bytes)
+        if why is not None:
+            damaged.append({"session": str(session_id), "why": why})
         kept = _row(row.__table__, row)  # type: ignore[arg-type]
         receipt = {"receipt": session_receipt(db, row, NOTHING, measures=True), "session": kept, "upload": upload}
         yield from archive.add_json(f"sessions/{session_id}/receipt.json", receipt)
-        yield from archive.add(f"sessions/{session_id}/{name}", body, compress=compress)
+        compress = row.encoding is None or why is not None
+        yield from archive.add(f"sessions/{session_id}/{upload['file']}", body, compress=compress)
         db.expunge_all()  # so that a thousand sessions take no more room than one
     return damaged
+
+
+def _quarantine(
+    services: Services, db: Session, archive: Archive, patient_id: UUID
+) -> Generator[bytes, None, list[dict[str, str]]]:
+    """Yield what is or was in quarantine, with the bytes that are held; return those that are damaged, and why."""
+    damaged: list[dict[str, str]] = []
+    chosen = select(QuarantineRow.id).where(QuarantineRow.patient_id == patient_id)
+    for quarantine_id in db.scalars(chosen.order_by(QuarantineRow.arrival)).all():
+        row = db.get_one(QuarantineRow, quarantine_id)
+        about: dict[str, Any] = {"quarantine": _row(row.__table__, row)}  # type: ignore[arg-type]
+        if row.object is None:
+            yield from archive.add_json(f"quarantine/{quarantine_id}/about.json", about)
+            continue
+        upload, why, body = _upload(services, row, row.size_bytes)
+        if why is not None:
+            damaged.append({"quarantine": str(quarantine_id), "why": why})
+        yield from archive.add_json(f"quarantine/{quarantine_id}/about.json", about | {"upload": upload})
+        compress = row.encoding is None or why is not None
+        yield from archive.add(f"quarantine/{quarantine_id}/{upload['file']}", body, compress=compress)
+        db.expunge_all()
+    return damaged
+
+
+def _upload(
+    services: Services, row: SessionRow | QuarantineRow, size_bytes: int
+) -> tuple[dict[str, Any], str | None, bytes]:
+    """Return what the archive tells of an upload, why it is damaged if it is, and its bytes or a note."""
+    name, why = f"upload{_ending(row)}", None
+    try:
+        body = raw_bytes(services, row)
+    except (NotFound, StoreUnavailable) as error:
+        services.ping_stores()  # where no upload can be reached, this one is not what is damaged
+        why = error.detail
+        name, body = "upload-damaged.txt", DAMAGED.format(why=why).encode()
+    told_of = {
+        "file": name,
+        "sha256": row.digest,
+        "size_bytes": size_bytes,
+        "content_type": row.media_type,
+        "content_encoding": row.encoding,
+    }
+    return told_of, why, body
 
 
 def _audit(services: Services, patient_id: UUID) -> Iterator[bytes]:
@@ -193,10 +241,10 @@ def _audit(services: Services, patient_id: UUID) -> Iterator[bytes]:
             yield orjson.dumps(entry, option=orjson.OPT_APPEND_NEWLINE)
 
 
-def _ending(row: SessionRow) -> str:
+def _ending(row: SessionRow | QuarantineRow) -> str:
     """Return how the name of an upload ends, as far as its declared types tell."""
     media = (row.media_type or "").partition(";")[0].strip().lower()
-    ending = ".json" if media.endswith("json") else {"application/zip": ".zip", "text/csv": ".csv"}.get(media, "")
+    ending = ".json" if media.endswith("json") else ENDINGS.get(media, "")
     return ending + {"gzip": ".gz", "zstd": ".zst"}.get(row.encoding or "", "")
 
 

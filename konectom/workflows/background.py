@@ -8,6 +8,8 @@ from collections.abc import Callable
 
 import structlog
 
+from konectom.metrics import BACKGROUND
+
 log = structlog.get_logger()
 
 
@@ -18,17 +20,17 @@ class Background:
     """
 
     _thread: threading.Thread | None
-    _next: tuple[str, Callable[[], object]] | None
+    _next: dict[str, Callable[[], object]]
 
     def __init__(self) -> None:
         self._begin()
 
     def start(self, name: str, work: Callable[[], object]) -> None:
-        """Do ``work`` when what is under way is done; what was to come after that and did not begin is not done."""
+        """Do ``work`` when what is under way is done; work of the same name that did not begin is not done."""
         if self._pid != os.getpid():
             self._begin()
         with self._lock:
-            self._next = (name, work)
+            self._next[name] = work
             if self._thread is None:
                 self._thread = threading.Thread(target=self._run, name="background", daemon=True)
                 self._thread.start()
@@ -43,16 +45,19 @@ class Background:
         self._pid = os.getpid()
         self._lock = threading.Lock()
         self._thread = None
-        self._next = None
+        self._next = {}
 
     def _run(self) -> None:
         while True:
             with self._lock:
-                if self._next is None:
+                if not self._next:
                     self._thread = None
                     return
-                (name, work), self._next = self._next, None
+                name = next(iter(self._next))
+                work = self._next.pop(name)
             try:
                 work()
+                BACKGROUND.add(work=name, outcome="done")
             except Exception:  # nobody waits for it who could be told
+                BACKGROUND.add(work=name, outcome="failed")
                 log.exception("background.failed", work=name)

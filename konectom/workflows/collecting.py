@@ -13,7 +13,7 @@ from konectom.errors import ConsentMissing, ConsentWithdrawn, KonectomError, Not
 from konectom.recording import Session as Sitting
 from konectom.storage.models import Consent, Patient, Study
 from konectom.workflows.consents import ELSEWHERE, REFUSED, WITHDRAWN
-from konectom.workflows.data_types import OTHER, data_types_of
+from konectom.workflows.data_types import CLINICAL, OTHER, data_types_of, every_data_type
 from konectom.workflows.withheld import RESTRICTED, Withheld, refusal
 
 
@@ -54,11 +54,31 @@ class Agreed:
             error.at = f"/recordings/{next(index for index, types in enumerate(carried) if types & faulty)}"
             raise error
 
+    def require_any(self) -> None:
+        """Raise as :meth:`require` does where data of no type that a session can carry may be collected."""
+        types = frozenset(every_data_type()) - {CLINICAL}
+        if self.all_restricted or all(self.fault(frozenset({name})) is not None for name in types):
+            error = self.fault(types)
+            if error is not None:
+                raise error
+
     def require_type(self, data_type: str) -> None:
         """Raise as :meth:`require` does, for one type of data."""
         error = self.fault(frozenset({data_type}))
         if error is not None:
             raise error
+
+    def lets_hold(self, sitting: Sitting | None) -> bool:
+        """Say whether the bytes of an upload that was refused may be held; None is one of which nothing can be told.
+
+        Where the kinds of data in it can be told, each of them is asked for, as of any upload. What cannot be read may
+        hold anything: then ``other`` is asked for, and besides nothing that a phone records may be refused, withdrawn
+        or restricted.
+        """
+        if sitting is not None:
+            return self.fault(frozenset().union(*map(data_types_of, sitting.recordings))) is None
+        declined = {name for name, state in self.decided.items() if state in (REFUSED, WITHDRAWN)}
+        return not (declined | self.restricted) - {CLINICAL} and self.fault(frozenset({OTHER})) is None
 
     def fault(self, types: frozenset[str]) -> KonectomError | None:
         """Return why data of these types may not be collected: the gravest reason, for the types of which it holds."""

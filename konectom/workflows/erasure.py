@@ -18,17 +18,32 @@ from typing import Any, TypeVar
 from uuid import UUID, uuid4
 
 import structlog
-from sqlalchemy import delete, func, select
+from sqlalchemy import delete, func, make_url, select
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
 from konectom.errors import FieldInvalid, MigrationNeeded, NotFound, StoreUnavailable
+from konectom.storage import jobs
 from konectom.storage.audit import note
 from konectom.storage.belonging import rows_of, tables_of_patients
 from konectom.storage.compaction import compact
-from konectom.storage.guard import ERASING
-from konectom.storage.models import AuditRow, Blob, Erasure, NoiseRow, Patient, PatientKey, Residue, SessionRow
+from konectom.storage.guard import removing
+from konectom.storage.models import (
+    AuditRow,
+    Blob,
+    Erasure,
+    NoiseRow,
+    Patient,
+    PatientKey,
+    QuarantineRow,
+    Residue,
+    SessionRow,
+    Upload,
+    UploadPiece,
+)
+from konectom.workflows.blobs import is_unused
 from konectom.workflows.certificates import Removed, certified, digest_of, show_certificate
+from konectom.workflows.discarding import sweep_quarantine
 from konectom.workflows.services import Services
 from konectom.workflows.sweeping import MOST, sweep_objects
 
@@ -69,7 +84,7 @@ def finish_erasures(services: Services, *, most: int | None = MOST) -> bool:
 
     It is not where the object store cannot be reached, the database is written or has no room to be rewritten, or
     somebody still reads an older state of it. Then it is for the next call. Objects that uploads have left go with it,
-    ``most`` and None as of :func:`~konectom.workflows.sweeping.sweep_objects`.
+    ``most`` and None as of :func:`~konectom.workflows.sweeping.sweep_objects`, and what is in quarantine too long.
     """
     with services.db.read() as db:
         left = [(row.erasure_id, row.object) for row in db.scalars(select(Residue))]
@@ -79,6 +94,7 @@ def finish_erasures(services: Services, *, most: int | None = MOST) -> bool:
     if rewritten and _compact(services):
         _cross_off(services, rewritten)
         gone += rewritten
+    sweep_quarantine(services)
     swept = sweep_objects(services, most=most)
     return swept and len(gone) == len(left)
 
@@ -119,11 +135,8 @@ def _erase(services: Services, db: Session, patient_id: UUID, reason: str, code:
         raise FieldInvalid("this is not the patient's code", at="/code")
     study_id = patient.study_id
     db.expunge_all()
-    db.info[ERASING] = True
-    try:
+    with removing(db):
         removed = _remove_rows(db, patient_id, study_id)
-    finally:
-        del db.info[ERASING]
     row = Erasure(id=uuid4(), study_id=study_id, patient_id=patient_id, erased_at=services.clock(), certificate={})
     audited = db.scalar(select(func.count()).select_from(AuditRow).where(AuditRow.patient_id == patient_id))
     row.certificate = certified(services, row, reason, removed.told, audited or 0)
@@ -153,15 +166,17 @@ class _RowsRemoved:
 
 def _remove_rows(db: Session, patient_id: UUID, study_id: UUID) -> _RowsRemoved:
     key = db.scalar(select(PatientKey.key).where(PatientKey.patient_id == patient_id))
-    objects = db.scalars(select(SessionRow.object).where(SessionRow.patient_id == patient_id).distinct()).all()
+    objects = _objects_of(db, patient_id)
+    jobs.forget(db, db.scalars(select(SessionRow.id).where(SessionRow.patient_id == patient_id)).all())
+    unfinished = select(UploadPiece.object, UploadPiece.length).join(Upload).where(Upload.patient_id == patient_id)
+    pieces = {row.object: row.length for row in db.execute(unfinished)}
     counts: dict[str, int] = {}
     tables = sorted(tables_of_patients(), key=lambda table: table is not PatientKey.__table__)
     for table in tables:
         counts[str(table.name)] = db.execute(table.delete().where(rows_of(table, patient_id))).rowcount  # type: ignore[attr-defined]
     sizes: dict[str, int] = {}
     for names in _some(objects):
-        referred = select(SessionRow.id).where(SessionRow.object == Blob.object).exists()
-        unused = Blob.object.in_(names) & ~referred
+        unused = Blob.object.in_(names) & is_unused()
         sizes |= {row.object: row.size_bytes for row in db.execute(select(Blob.object, Blob.size_bytes).where(unused))}
     for names in _some(sizes):
         db.execute(delete(Blob).where(Blob.object.in_(names)), execution_options={"synchronize_session": False})
@@ -172,7 +187,15 @@ def _remove_rows(db: Session, patient_id: UUID, study_id: UUID) -> _RowsRemoved:
         db.delete(row)
     db.flush()
     counts[str(NoiseRow.__tablename__)] = len(noise)
+    sizes |= pieces
     return _RowsRemoved(Removed(counts, len(sizes), sum(sizes.values()), key), tuple(sizes))
+
+
+def _objects_of(db: Session, patient_id: UUID) -> list[str]:
+    """Return the names of the objects to which the patient's rows refer."""
+    used = select(SessionRow.object).where(SessionRow.patient_id == patient_id)
+    held = select(QuarantineRow.object).where(QuarantineRow.patient_id == patient_id, QuarantineRow.object.is_not(None))
+    return sorted(set(db.scalars(used)) | {name for name in db.scalars(held) if name is not None})
 
 
 def _remove_objects(services: Services, left: Iterable[tuple[UUID, str]]) -> Iterator[tuple[UUID, str]]:
@@ -188,6 +211,8 @@ def _remove_objects(services: Services, left: Iterable[tuple[UUID, str]]) -> Ite
 
 def _compact(services: Services) -> bool:
     tables = [*tables_of_patients(), Blob.__table__, Residue.__table__]
+    if make_url(services.db.url).get_backend_name() == "postgresql":
+        tables += jobs.TABLES
     try:
         clean = compact(services.db.url, tables)  # type: ignore[arg-type]
     except OperationalError as error:

@@ -1,11 +1,11 @@
-"""An upload, from bytes to receipt.
+"""An upload, from bytes to receipt. What came of its recordings is computed at once, or later by workers.
 
-A body that is refused leaves nothing behind, even where another, at the same instant, took its id. One that is accepted
-is on the disk, whole and as it came but for being sealed under its patient's key, before the database says that it is
-there. Where the rows then cannot be written, for whatever reason, the object is taken back; where that fails as well,
-or the process dies in between, an object is left that no row speaks of, which :mod:`konectom.workflows.sweeping`
-removes after a day. Sending again puts all right. The same session sent again, at once or years later, is the
-same session.
+A body that is refused makes no session, even where another, at the same instant, took its id; where consent lets them
+be kept, its bytes wait in quarantine (:mod:`konectom.workflows.holding`). One that is accepted is on the disk, whole
+and as it came but for being sealed under its patient's key, before the database says that it is there. Where the rows
+then cannot be written, for whatever reason, the object is taken back; where that fails as well, or the process dies in
+between, an object is left that no row speaks of, which :mod:`konectom.workflows.sweeping` removes after a day. Sending
+again puts all right. The same session sent again, at once or years later, is the same session.
 """
 
 from __future__ import annotations
@@ -13,11 +13,12 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
 import structlog
-from sqlalchemy.exc import IntegrityError, SQLAlchemyError
+from sqlalchemy.exc import IntegrityError
 
 from konectom import formats
 from konectom.errors import (
@@ -30,22 +31,21 @@ from konectom.errors import (
     StoreUnavailable,
     error_class,
 )
-from konectom.recording import Rejected, Session
+from konectom.metrics import UPLOAD_BYTES, UPLOADS
+from konectom.recording import Recording, Rejected, Session
 from konectom.storage.models import Device, SessionRow
 from konectom.storage.postgres import gave_way
 from konectom.workflows.collecting import Agreed
-from konectom.workflows.keep import keep_session, remove_orphan, times_of
+from konectom.workflows.holding import HOLDABLE, hold
+from konectom.workflows.keep import ATTEMPTS, Outcomes, keep_session, log_outcomes, take_back, times_of
 from konectom.workflows.patient_keys import patient_key
 from konectom.workflows.process import Extracted, Failed, extract_session
-from konectom.workflows.raw import SealedUpload, sealed_upload
+from konectom.workflows.raw import SealedFile, SealedUpload, sealed_upload
 from konectom.workflows.receipts import session_receipt
 from konectom.workflows.services import Services
 from konectom.workflows.sessions import get_session
 
 log = structlog.get_logger()
-
-ATTEMPTS = 8
-"""How often a write is tried that others, at the same instant, made impossible by writing the same first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,10 +63,11 @@ class Upload:
     session_id: UUID
     patient_id: UUID
     device_id: UUID | None
-    body: bytes
+    size_bytes: int
     encoding: str | None
     media_type: str | None
     digest: str
+    held_since: datetime | None = None
 
 
 def ingest_session(
@@ -86,7 +87,9 @@ def ingest_session(
     :class:`DigestConflict` and :class:`SessionIdTaken` where the id stands for something else, :class:`NotFound`
     for a patient or device that does not exist; :class:`~konectom.errors.ConsentMissing`,
     :class:`~konectom.errors.ConsentWithdrawn` and :class:`~konectom.errors.PatientRestricted` where data of a type may
-    not be collected. What is stored already is answered by its receipt, whatever was decided since.
+    not be collected. What is stored already is answered by its receipt, whatever was decided since. The ``context`` of
+    an error that :data:`HOLDABLE` names tells as ``kept`` under which id the bytes are in quarantine, None if they are
+    not.
     """
     most = services.settings.max_body_bytes
     if len(body) > most:
@@ -95,31 +98,75 @@ def ingest_session(
         session_id=session_id,
         patient_id=patient_id,
         device_id=device_id,
-        body=body,
+        size_bytes=len(body),
         encoding=encoding,
         media_type=media_type,
         digest=hashlib.sha256(body).hexdigest(),
     )
-    agreed, receipt = _stored_receipt(services, upload)
+    try:
+        kept = receive(services, upload, body)
+    except KonectomError as error:
+        UPLOADS.add(outcome=error.code)
+        if isinstance(error, HOLDABLE):
+            error.context["kept"] = hold(services, upload, body, error)
+        raise
+    if not kept.created:
+        UPLOADS.add(outcome="repeated")
+    return kept
+
+
+def receive(services: Services, upload: Upload, body: bytes) -> Ingested:
+    """Keep a session, or raise as :func:`ingest_session` does, and hold nothing."""
+    agreed, receipt = stored_receipt(services, upload)
     if receipt is not None:
         return Ingested(False, receipt)
-    session = formats.read(body, encoding=encoding, media_type=media_type, limits=services.settings.limits)
-    if session.id not in (None, session_id):
+    later = services.settings.processing == "workers"
+    understand = formats.outline if later else formats.read
+    session = understand(body, encoding=upload.encoding, media_type=upload.media_type, limits=services.settings.limits)
+    require_fit(upload, agreed, session)
+    outcomes = None if later else _computed(session)
+    if outcomes is not None:
+        _refuse_if_nothing_usable(outcomes)
+    with services.db.read() as db:
+        sealed = sealed_upload(patient_key(services, db, upload.patient_id), body)
+    return store(services, upload, sealed, session, outcomes)
+
+
+def require_fit(upload: Upload, agreed: Agreed, session: Session) -> None:
+    """Raise where what was read does not go under this id, or may not be collected, or is of no time that there is."""
+    if session.id not in (None, upload.session_id):
         raise SessionIdTaken(
             f"the body carries the session id {session.id}; send it under that id", at=_id_at(session.format)
         )
     agreed.require(session)
-    outcomes = extract_session(session)
-    _refuse_if_nothing_usable(outcomes)
     times_of(session)  # refuses what no calendar holds, while nothing is kept yet
-    with services.db.read() as db:
-        sealed = sealed_upload(patient_key(services, db, patient_id), body)
+
+
+def store(
+    services: Services,
+    upload: Upload,
+    sealed: SealedUpload | SealedFile,
+    session: Session,
+    outcomes: Outcomes | None,
+) -> Ingested:
+    """Keep a session that may be kept; without ``outcomes`` it waits to be computed, and what is known is outlined."""
+    if outcomes is None:
+        _refuse_if_nothing_usable(session.recordings)
     try:
-        services.objects.put(sealed.name, sealed.data)
+        sealed.keep(services.objects)
         return _keep(services, upload, sealed, session, outcomes)
     except BaseException:
-        _take_back(services, sealed)
+        take_back(services, sealed)
         raise
+
+
+def _computed(session: Session) -> Outcomes | None:
+    """Return what comes of a session; None where there is too little memory for it just now, so that it has to wait."""
+    try:
+        return extract_session(session)
+    except MemoryError:
+        log.error("session.postponed", reason="MemoryError")
+        return None
 
 
 def _id_at(form: str) -> str | None:
@@ -127,7 +174,7 @@ def _id_at(form: str) -> str | None:
     return {"konectom2": "/header/id", "ads": "/uuid"}.get(form.partition("/")[0])
 
 
-def _stored_receipt(services: Services, upload: Upload) -> tuple[Agreed, dict[str, Any] | None]:
+def stored_receipt(services: Services, upload: Upload) -> tuple[Agreed, dict[str, Any] | None]:
     """Return what the patient agreed to, and the session's receipt if it is stored; raises where its id is taken."""
     with services.db.read() as db:
         agreed = Agreed.of(db, upload.patient_id)
@@ -153,9 +200,9 @@ def _stored_receipt(services: Services, upload: Upload) -> tuple[Agreed, dict[st
 def _keep(
     services: Services,
     upload: Upload,
-    sealed: SealedUpload,
+    sealed: SealedUpload | SealedFile,
     session: Session,
-    outcomes: Sequence[Extracted | Rejected | Failed],
+    outcomes: Outcomes | None,
 ) -> Ingested:
     for attempt in range(ATTEMPTS):
         try:
@@ -165,7 +212,7 @@ def _keep(
             if not isinstance(error, IntegrityError) and not gave_way(error):
                 raise
             # Another request kept the same session first, or a row that both needed (a blob, a measure).
-            _, receipt = _stored_receipt(services, upload)
+            _, receipt = stored_receipt(services, upload)
             if receipt is not None:
                 return Ingested(False, receipt)
             if attempt == ATTEMPTS - 1:
@@ -174,15 +221,7 @@ def _keep(
     return Ingested(True, get_session(services, upload.session_id))
 
 
-def _take_back(services: Services, sealed: SealedUpload) -> None:
-    """Remove the object of an upload that failed, unless a session refers to it: another's, or this one after all."""
-    try:
-        remove_orphan(services, sealed.name)
-    except (KonectomError, SQLAlchemyError) as error:  # what failed before stands; the object is left for the sweep
-        log.warning("object.orphaned", reason=type(error).__name__)
-
-
-def _refuse_if_nothing_usable(outcomes: Sequence[Extracted | Rejected | Failed]) -> None:
+def _refuse_if_nothing_usable(outcomes: Sequence[Recording | Extracted | Rejected | Failed]) -> None:
     """Raise where every recording is rejected: with the reason itself, if it is one for all."""
     rejected = [each.error for each in outcomes if isinstance(each, Rejected)]
     if len(rejected) < len(outcomes):
@@ -194,12 +233,10 @@ def _refuse_if_nothing_usable(outcomes: Sequence[Extracted | Rejected | Failed])
     raise NothingUsable("not one recording of the session can be used", at="/recordings", recordings=listed)
 
 
-def _tell(upload: Upload, session: Session, outcomes: Sequence[Extracted | Rejected | Failed]) -> None:
+def _tell(upload: Upload, session: Session, outcomes: Outcomes | None) -> None:
     # Without the session's id: the log outlives an erasure. The request's leads to it, by the audit.
-    log.info("session.stored", format=session.format, recordings=len(outcomes), size_bytes=len(upload.body))
-    for index, each in enumerate(outcomes):
-        if isinstance(each, Rejected):
-            log.warning("recording.rejected", index=index, code=each.error["code"])
-        elif isinstance(each, Failed):
-            name = each.recording.assessment
-            log.error("recording.failed", index=index, assessment=name, exc_info=each.fault)
+    UPLOADS.add(outcome="created")
+    UPLOAD_BYTES.add(upload.size_bytes)
+    log.info("session.stored", format=session.format, recordings=len(session.recordings), size_bytes=upload.size_bytes)
+    if outcomes is not None:
+        log_outcomes(outcomes)

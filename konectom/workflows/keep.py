@@ -1,34 +1,42 @@
-"""The rows of a new session, in one transaction."""
+"""The rows of a session: of one that is new, in one transaction, and of what is computed from it, then or later."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 from uuid import UUID, uuid5
 
+import structlog
 from sqlalchemy import insert
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 from sqlalchemy.orm import Session as DbSession
 
 from konectom.assessments.base import Result
-from konectom.errors import FieldInvalid
+from konectom.errors import FieldInvalid, KonectomError
 from konectom.recording import Recording, Rejected, Session
+from konectom.storage import jobs
 from konectom.storage.models import Blob, RecordingRow, ResultRow, ScoreRow, SessionRow
+from konectom.workflows.arrivals import next_arrival
 from konectom.workflows.collecting import Agreed
 from konectom.workflows.entries import catalogue_id, measure_ids
 from konectom.workflows.people import find_patient
 from konectom.workflows.process import Extracted, Failed
-from konectom.workflows.raw import SealedUpload
+from konectom.workflows.raw import SealedFile, SealedUpload
 from konectom.workflows.receipts import absent_in_runs
 from konectom.workflows.services import Services
 
 if TYPE_CHECKING:
     from konectom.workflows.ingest import Upload
 
-Outcomes = Sequence[Extracted | Rejected | Failed]
+log = structlog.get_logger()
+
+Outcome = Extracted | Rejected | Failed
+Outcomes = Sequence[Outcome]
 MOST_TEXT = 200
+ATTEMPTS = 8
+"""How often a write is tried that others, at the same instant, made impossible by writing the same first."""
 
 
 def times_of(session: Session) -> list[datetime]:
@@ -45,39 +53,82 @@ def times_of(session: Session) -> list[datetime]:
 
 
 def keep_session(
-    services: Services, upload: Upload, sealed: SealedUpload, session: Session, outcomes: Outcomes
+    services: Services, upload: Upload, sealed: SealedUpload | SealedFile, session: Session, outcomes: Outcomes | None
 ) -> None:
-    """Write all rows of a session that is new.
+    """Write all rows of a session that is new; without ``outcomes`` it waits to be computed, and workers are told.
 
     Raises IntegrityError where another wrote the same meanwhile, :class:`~konectom.errors.NotFound` where the patient
     was erased meanwhile, :class:`~konectom.errors.ConsentWithdrawn`, :class:`~konectom.errors.ConsentMissing` or
     :class:`~konectom.errors.PatientRestricted` where that was decided meanwhile; then nothing was written.
     """
     now = services.clock()
-    times = times_of(session)
+    times_of(session)
     with services.db.write() as db:
         # Whoever erases or restricts the patient, or withdraws consent, has done so, or waits until this is kept.
         find_patient(db, upload.patient_id, lock=True)
         Agreed.of(db, upload.patient_id).require(session)
-        if db.get(Blob, sealed.name) is None:
-            db.add(Blob(object=sealed.name, size_bytes=len(upload.body), stored_at=now))
-            db.flush()
-            # From here on nobody takes the object for one that nothing refers to (see :func:`remove_orphan`); whoever
-            # did so a moment ago has removed it.
-            services.objects.put(sealed.name, sealed.data)
-        row = _session_row(upload, sealed, session, outcomes, now)
+        keep_blob(services, db, sealed, upload.size_bytes, now)
+        row = _session_row(upload, sealed, session, now)
         db.add(row)
         db.flush()
-        recordings = [_recording_row(upload.session_id, index, each) for index, each in enumerate(outcomes)]
-        db.add_all(recordings)
-        db.flush()
-        for recording, each, at in zip(recordings, outcomes, times, strict=True):
-            if isinstance(each, Extracted):
-                keep_result(db, row, recording, at, each.result, now)
+        if outcomes is None:
+            db.add_all(_waiting_row(row.id, index, each) for index, each in enumerate(session.recordings))
+            if services.settings.processing == "workers":
+                jobs.defer(db, row.id)
+        else:
+            keep_outcomes(db, row, session, outcomes, now)
+        row.arrival = next_arrival(db)
+
+
+def keep_outcomes(db: DbSession, row: SessionRow, session: Session, outcomes: Outcomes, now: datetime) -> None:
+    """Write what came of each recording of a session that is new, and of the whole."""
+    row.status = status_of([_status(each) for each in outcomes])
+    recordings = [
+        RecordingRow(id=recording_id(row.id, index), session_id=row.id, index=index) for index in range(len(outcomes))
+    ]
+    for recording, each in zip(recordings, outcomes, strict=True):
+        _tell(recording, each)
+    db.add_all(recordings)
+    db.flush()
+    for recording, each, at in zip(recordings, outcomes, times_of(session), strict=True):
+        if isinstance(each, Extracted):
+            keep_result(db, row, recording, at, each.result, now)
+
+
+def keep_outcome(
+    db: DbSession, row: SessionRow, recording: RecordingRow, session: Session, outcome: Outcome, now: datetime
+) -> None:
+    """Write what came of one recording that was waiting for it."""
+    _tell(recording, outcome)
+    if isinstance(outcome, Extracted):
+        keep_result(db, row, recording, times_of(session)[recording.index], outcome.result, now)
+
+
+def status_of(statuses: Collection[str]) -> str:
+    """Return what is told of a session whose recordings have these."""
+    for status in ("processed", "parked", "failed"):
+        if status in statuses:
+            return status
+    return "rejected"
+
+
+def recording_id(session_id: UUID, index: int) -> UUID:
+    """Return the id of a session's recording: derived, so that it has the same one wherever it is read again."""
+    return uuid5(session_id, str(index))
+
+
+def log_outcomes(outcomes: Outcomes) -> None:
+    """Tell the log of recordings that have no result; by no id, since the log outlives an erasure."""
+    for index, each in enumerate(outcomes):
+        if isinstance(each, Rejected):
+            log.warning("recording.rejected", index=index, code=each.error["code"])
+        elif isinstance(each, Failed):
+            name = each.recording.assessment
+            log.error("recording.failed", index=index, assessment=name, exc_info=each.fault)
 
 
 def remove_orphan(services: Services, name: str) -> None:
-    """Remove the object of an upload that was refused, unless a session refers to it or is about to.
+    """Remove the object of an upload that was refused, unless a row refers to it or is about to.
 
     The row of the blob is claimed meanwhile and given up again: whoever else brings the same bytes of the same patient
     has either claimed it before, and the object stays, or waits until it is gone and puts it back before it commits.
@@ -90,6 +141,26 @@ def remove_orphan(services: Services, name: str) -> None:
             db.rollback()
     except IntegrityError:
         return
+
+
+def take_back(services: Services, sealed: SealedUpload | SealedFile) -> None:
+    """Remove the object of an upload that failed, unless a row refers to it: another's, or this one's after all."""
+    try:
+        remove_orphan(services, sealed.name)
+    except (KonectomError, SQLAlchemyError) as error:  # what failed before stands; the object is left for the sweep
+        log.warning("object.orphaned", reason=type(error).__name__)
+
+
+def keep_blob(
+    services: Services, db: DbSession, sealed: SealedUpload | SealedFile, size_bytes: int, now: datetime
+) -> None:
+    """Write the row of an object that was put, unless it has one."""
+    if db.get(Blob, sealed.name) is None:
+        db.add(Blob(object=sealed.name, size_bytes=size_bytes, stored_at=now))
+        db.flush()
+        # From here on nobody takes the object for one that nothing refers to (see :func:`remove_orphan`); whoever
+        # did so a moment ago has removed it.
+        sealed.keep(services.objects)
 
 
 def keep_result(
@@ -127,9 +198,7 @@ def keep_result(
     db.execute(insert(ScoreRow), [same | {"measure_id": ids[entry.key], "value": value} for entry, value in scores])
 
 
-def _session_row(
-    upload: Upload, sealed: SealedUpload, session: Session, outcomes: Outcomes, now: datetime
-) -> SessionRow:
+def _session_row(upload: Upload, sealed: SealedUpload | SealedFile, session: Session, now: datetime) -> SessionRow:
     offset = session.started_at.utcoffset()
     return SessionRow(
         id=upload.session_id,
@@ -137,48 +206,50 @@ def _session_row(
         device_id=upload.device_id,
         digest=upload.digest,
         object=sealed.name,
-        media_type=_plain_text(upload.media_type),
-        encoding=_plain_text(upload.encoding),
+        media_type=plain_text(upload.media_type),
+        encoding=plain_text(upload.encoding),
         format=session.format,
         started_at=session.started_at,
         utc_offset_s=round((offset or timedelta()).total_seconds()),
         time_zone=session.time_zone,
-        setting=_plain_text(session.setting),
+        setting=plain_text(session.setting),
         supervised=session.supervised,
         phone=asdict(session.device),
         received_at=now,
-        status="processed" if any(isinstance(each, Extracted) for each in outcomes) else "failed",
+        held_since=upload.held_since,
+        status="received",
     )
 
 
-def _recording_row(session_id: UUID, index: int, outcome: Extracted | Rejected | Failed) -> RecordingRow:
-    recording_id = uuid5(session_id, str(index))
+def _waiting_row(session_id: UUID, index: int, outlined: Recording | Rejected) -> RecordingRow:
+    row = RecordingRow(id=recording_id(session_id, index), session_id=session_id, index=index)
+    _describe(row, outlined)
+    row.status = "received"
+    return row
+
+
+def _tell(row: RecordingRow, outcome: Outcome) -> None:
+    """Write down what came of a recording."""
+    _describe(row, outcome if isinstance(outcome, Rejected) else outcome.recording)
+    row.status = _status(outcome)
+    row.error = None if isinstance(outcome, Extracted) else dict(outcome.error)
+
+
+def _describe(row: RecordingRow, recording: Recording | Rejected) -> None:
+    row.assessment = plain_text(recording.assessment)
+    if isinstance(recording, Rejected):
+        row.condition, row.offset_s, row.duration_s = {}, 0.0, None
+        return
+    row.condition = dict(recording.condition)
+    row.offset_s, row.duration_s = recording.offset_s, recording.duration_s
+
+
+def _status(outcome: Outcome) -> str:
     if isinstance(outcome, Rejected):
-        return RecordingRow(
-            id=recording_id,
-            session_id=session_id,
-            index=index,
-            assessment=_plain_text(outcome.assessment),
-            condition={},
-            offset_s=0.0,
-            duration_s=None,
-            status="rejected",
-            error=dict(outcome.error),
-        )
-    recording = outcome.recording
-    return RecordingRow(
-        id=recording_id,
-        session_id=session_id,
-        index=index,
-        assessment=recording.assessment,
-        condition=dict(recording.condition),
-        offset_s=recording.offset_s,
-        duration_s=recording.duration_s,
-        status="failed" if isinstance(outcome, Failed) else "processed",
-        error=dict(outcome.error) if isinstance(outcome, Failed) else None,
-    )
+        return "rejected"
+    return "processed" if isinstance(outcome, Extracted) else "failed"
 
 
-def _plain_text(text: str | None) -> str | None:
+def plain_text(text: str | None) -> str | None:
     """Return what the sender wrote, as far as a database column holds it."""
     return None if text is None else text.replace("\0", "")[:MOST_TEXT]

@@ -20,6 +20,7 @@ from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from konectom.errors import FieldInvalid
 from konectom.settings import Settings
+from konectom.storage.models import QuarantineRow, SessionRow
 from konectom.storage.types import US_PER_DAY, microseconds
 
 RowT = TypeVar("RowT")
@@ -49,8 +50,12 @@ def page(
     readers: Readers,
     show: Callable[[RowT], dict[str, Any]],
     asked: Asked,
+    *,
+    position: bool = False,
 ) -> dict[str, Any]:
     """Return ``{"items": [...], "next": cursor or None}``, ascending by ``order``.
+
+    With ``position`` also the cursor behind the last item, on every page: what is added later stands behind it.
 
     ``order`` are columns of the row that together are unique; ``readers`` turn each one's text back into its value.
     Raises :class:`FieldInvalid` at ``/query/cursor``.
@@ -60,8 +65,9 @@ def page(
     rows = db.scalars(statement.order_by(*order).limit(asked.size + 1)).all()
     shown = rows[: asked.size]
     more = len(rows) > asked.size
-    last = [getattr(shown[-1], column.key) for column in order] if more else []
-    return {"items": [show(row) for row in shown], "next": _cursor(last) if more else None}
+    behind = _cursor([getattr(shown[-1], column.key) for column in order]) if shown else asked.cursor
+    told_of = {"items": [show(row) for row in shown], "next": behind if more else None}
+    return told_of | ({"position": behind} if position else {})
 
 
 def _cursor(key: Sequence[Any]) -> str:
@@ -132,3 +138,15 @@ def with_instants(parts: Mapping[str, Any]) -> dict[str, Any]:
 
 BY_TEXT_AND_ID: Readers = (str, UUID)
 BY_TIME_AND_ID: Readers = (instant_of, UUID)
+
+
+def _arrival(text: str) -> int:
+    number = int(text)
+    if not 0 <= number < 2**63:
+        raise ValueError("no upload has this number")
+    return number
+
+
+def by_arrival(row: type[SessionRow] | type[QuarantineRow]) -> tuple[Sequence[InstrumentedAttribute[Any]], Readers]:
+    """Return order and readers of what arrived, in the order in which it became visible."""
+    return (row.arrival,), (_arrival,)

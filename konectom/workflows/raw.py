@@ -1,16 +1,32 @@
-"""Raw uploads as they lie in the object store: sealed under the key of their patient."""
+"""Raw uploads as they lie in the object store: sealed under the key of their patient.
+
+Those that are larger than a request may be are not held in memory: they are sealed into a temporary file, and read from
+one. In it they are sealed as well, so that no disk sees them otherwise.
+"""
 
 from __future__ import annotations
 
 import hashlib
+import os
+import shutil
+import tempfile
+from collections.abc import Iterable, Iterator
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO
+from uuid import UUID
 
-from konectom.security.sealing import seal, unseal
-from konectom.storage.models import SessionRow
+from konectom.errors import NotFound, StoreUnavailable
+from konectom.security.sealing import Unsealed, seal, seal_pieces, unseal, unseal_pieces
+from konectom.storage.models import QuarantineRow, SessionRow
+from konectom.storage.objects import ObjectStore
 from konectom.workflows.patient_keys import patient_key
 from konectom.workflows.services import Services
 
 PURPOSE = b"upload"
+TEMPORARY = "upload-"
+"""How the names of temporary files begin; those that a crash has left are removed a day later."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +36,38 @@ class SealedUpload:
     name: str
     data: bytes
 
+    def keep(self, objects: ObjectStore) -> None:
+        """Put it into the object store."""
+        objects.put(self.name, self.data)
+
+
+@dataclass(frozen=True, slots=True)
+class SealedFile:
+    """An upload as it is stored, in a file."""
+
+    name: str
+    path: Path
+
+    def keep(self, objects: ObjectStore) -> None:
+        """Put it into the object store."""
+        objects.put_file(self.name, self.path)
+
+
+@dataclass(frozen=True, slots=True)
+class Raw:
+    """The bytes of an upload as they came, and how they were declared."""
+
+    body: bytes
+    media_type: str | None
+    encoding: str | None
+    digest: str
+    patient_id: UUID
+
+    @classmethod
+    def of(cls, services: Services, row: SessionRow | QuarantineRow) -> Raw:
+        """Return the upload of a row; raises as :func:`raw_bytes` does."""
+        return cls(raw_bytes(services, row), row.media_type, row.encoding, row.digest, row.patient_id)
+
 
 def sealed_upload(key: bytes, body: bytes) -> SealedUpload:
     """Return an upload sealed under its patient's key: the same bytes of the same patient are the same object."""
@@ -27,12 +75,65 @@ def sealed_upload(key: bytes, body: bytes) -> SealedUpload:
     return SealedUpload(hashlib.sha256(data).hexdigest(), data)
 
 
-def raw_bytes(services: Services, session: SessionRow) -> bytes:
-    """Return a session's bytes as they were uploaded, still compressed.
+def raw_bytes(services: Services, row: SessionRow | QuarantineRow) -> bytes:
+    """Return the bytes of an upload as they came, still compressed.
 
-    Raises :class:`~konectom.errors.KeyDestroyed` where the patient was erased,
+    Raises :class:`~konectom.errors.NotFound` for one in quarantine that is not held any more,
+    :class:`~konectom.errors.KeyDestroyed` where the patient was erased,
     :class:`~konectom.errors.StoreUnavailable` (its :class:`~konectom.errors.SealBroken`) where the bytes are damaged.
     """
+    if row.object is None:
+        raise NotFound("the bytes are not held any more")
+    with services.db.read() as db:
+        key = patient_key(services, db, row.patient_id)
+    return unseal(key, PURPOSE, services.objects.get(row.object))
+
+
+@contextmanager
+def sealed_file(services: Services, key: bytes, digest: bytes, pieces: Iterable[bytes]) -> Iterator[SealedFile]:
+    """Yield an upload sealed under its patient's key, in a file that is there for so long.
+
+    ``digest`` is the sha256 of all ``pieces``. The object is the same as that of :func:`sealed_upload`.
+    """
+    with _temporary(services) as (file, path):
+        told = hashlib.sha256()
+        for piece in seal_pieces(key, PURPOSE, digest, pieces):
+            told.update(piece)
+            file.write(piece)
+        file.flush()
+        yield SealedFile(told.hexdigest(), path)
+
+
+@contextmanager
+def opened_upload(services: Services, session: SessionRow) -> Iterator[BinaryIO]:
+    """Yield a session's bytes as a file that can be gone about in, in bounded memory. Raises as :func:`raw_bytes`."""
     with services.db.read() as db:
         key = patient_key(services, db, session.patient_id)
-    return unseal(key, PURPOSE, services.objects.get(session.object))
+    with _temporary(services) as (file, path):
+        path.unlink()
+        with closing(services.objects.open(session.object)) as stored:
+            shutil.copyfileobj(stored, file, COPIED_BYTES)
+        file.flush()
+        file.seek(0)
+        for _ in unseal_pieces(key, PURPOSE, file):
+            pass  # all of it is sound
+        yield Unsealed(key, PURPOSE, file)  # type: ignore[misc]
+
+
+COPIED_BYTES = 1024 * 1024
+
+
+@contextmanager
+def _temporary(services: Services) -> Iterator[tuple[BinaryIO, Path]]:
+    """Yield a new file of the data directory that only its owner reads, and its place; it goes at the end."""
+    directory = services.settings.data_dir / "temporary"
+    try:
+        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(prefix=TEMPORARY, dir=directory)
+        try:
+            with os.fdopen(handle, "w+b") as file:
+                yield file, Path(name)
+        finally:
+            Path(name).unlink(missing_ok=True)
+    except OSError as error:
+        raise StoreUnavailable(f"the directory of temporary files cannot be used: {error.strerror}") from error

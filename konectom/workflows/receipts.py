@@ -42,11 +42,13 @@ def session_receipt(db: Session, row: SessionRow, withheld: Withheld, *, measure
     recordings = []
     for recording, result, catalogue in db.execute(statement):
         recordings.append(_recording(db, recording, result, catalogue, withheld, measures))
-    return session_line(row) | {"recordings": recordings}
+    fault = {} if row.fault is None else {"error": row.fault}
+    return session_line(row) | fault | {"recordings": recordings}
 
 
 def session_line(row: SessionRow) -> dict[str, Any]:
     """Return a session as it stands in a list."""
+    held = {} if row.held_since is None else {"held_since": told(row.held_since)}
     return {
         "id": str(row.id),
         "digest": f"sha256:{row.digest}",
@@ -56,7 +58,7 @@ def session_line(row: SessionRow) -> dict[str, Any]:
         "time_zone": row.time_zone,
         "received_at": told(row.received_at),
         "format": row.format,
-    }
+    } | held
 
 
 def _recording(
@@ -71,7 +73,7 @@ def _recording(
     if withheld.hides(row.assessment or ""):
         return answer | {"withheld": withheld.told}
     if result is None or catalogue is None:
-        return answer | {"error": row.error}
+        return answer | ({} if row.error is None else {"error": row.error})
     entries = entries_of(db, catalogue)
     values = [each for each in finite(entries, result.features) if not withheld.hides(each[0].key)]
     answer |= {

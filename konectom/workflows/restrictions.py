@@ -21,6 +21,7 @@ from konectom.storage.models import Consent
 from konectom.workflows.consents import lock_patient, show_consents
 from konectom.workflows.data_types import checked_types
 from konectom.workflows.due import void_reviews
+from konectom.workflows.left_behind import wake_sessions
 from konectom.workflows.people import checked_text
 from konectom.workflows.services import Services
 from konectom.workflows.withheld import RESTRICTED
@@ -69,6 +70,7 @@ def resume_patient(
         for row in _restrictions(db, patient_id):
             if types is None or row.data_type in types:
                 row.ended_at = max(now, row.entered_at)
+        wake_sessions(services, db, patient_id)
         void_reviews(db, patient_id=patient_id)
         db.flush()
         return show_consents(db, patient)

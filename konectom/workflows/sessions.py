@@ -6,16 +6,19 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import select
+from sqlalchemy import ColumnElement, func, select
+from sqlalchemy.orm import Session
 
 from konectom.errors import NotFound
 from konectom.security.principal import EVERYTHING, Scope
 from konectom.storage.models import Patient, SessionRow
 from konectom.storage.scopes import patients_in
-from konectom.workflows.pages import BY_TIME_AND_ID, Asked, page
+from konectom.workflows.pages import Asked, by_arrival, page
+from konectom.workflows.raw import Raw
 from konectom.workflows.receipts import session_line, session_receipt
 from konectom.workflows.services import Services
-from konectom.workflows.withheld import Withheld, patient_is_shown, shown_patient
+from konectom.workflows.tries import PARKED, is_parked
+from konectom.workflows.withheld import Withheld, patient_is_shown, refusal, shown_patient
 
 
 def get_session(
@@ -25,17 +28,31 @@ def get_session(
 
     Raises :class:`~konectom.errors.PatientRestricted` where the use of what is kept of the patient is restricted.
     """
-    within = (
-        select(SessionRow, Patient)
-        .join(Patient, Patient.id == SessionRow.patient_id)
-        .where(SessionRow.id == session_id, patients_in(scope, services.clock()))
-    )
     with services.db.read() as db:
-        found = db.execute(within).one_or_none()
-        if found is None:
-            raise NotFound("there is no such session")
-        row, patient = found
+        row, patient = _find(services, db, session_id, scope)
         return session_receipt(db, row, Withheld.of(db, patient), measures=measures)
+
+
+def find_session(services: Services, session_id: UUID, *, scope: Scope = EVERYTHING) -> dict[str, Any]:
+    """Return that a session is there, and its digest, without what came of it; raises as :func:`get_session` does."""
+    with services.db.read() as db:
+        row, patient = _find(services, db, session_id, scope)
+        Withheld.of(db, patient)
+        return session_line(row)
+
+
+def session_bytes(services: Services, session_id: UUID, *, scope: Scope = EVERYTHING) -> Raw:
+    """Return the bytes of a session as they were uploaded.
+
+    They hold every type of data at once: where one of them is restricted,
+    :class:`~konectom.errors.PatientRestricted` is raised. Raises :class:`NotFound`.
+    """
+    with services.db.read() as db:
+        row, patient = _find(services, db, session_id, scope)
+        withheld = Withheld.of(db, patient)
+        if withheld.types:
+            raise refusal(withheld.types)
+    return Raw.of(services, row)
 
 
 def list_sessions(
@@ -44,12 +61,17 @@ def list_sessions(
     scope: Scope = EVERYTHING,
     since: datetime | None = None,
     patient_id: UUID | None = None,
+    status: str | None = None,
     cursor: str | None = None,
     limit: int | None = None,
 ) -> dict[str, Any]:
-    """Return a page of sessions within ``scope`` in the order in which they were received, from ``since`` on.
+    """Return a page of sessions within ``scope`` in the order in which they became visible.
 
-    Those of patients who are restricted are left out; where only such a patient is asked about,
+    ``since`` leaves out those before the first that was received then or later, so that of two that were received at
+    the same time, and kept one after the other, the second is not missed.
+
+    ``status`` asks for those of which it is told; a session is told of as parked where one of its recordings is. Those
+    of patients who are restricted are left out; where only such a patient is asked about,
     :class:`~konectom.errors.PatientRestricted` is raised.
     """
     statement = select(SessionRow).where(patient_is_shown(SessionRow.patient_id))
@@ -60,10 +82,32 @@ def list_sessions(
         inside = select(Patient.id).where(patients_in(scope, services.clock()))
         statement = statement.where(SessionRow.patient_id.in_(inside))
     if since is not None:
-        statement = statement.where(SessionRow.received_at >= since)
+        first = select(func.min(SessionRow.arrival)).where(SessionRow.received_at >= since)
+        if whose is not None:
+            first = first.where(SessionRow.patient_id == whose)
+        statement = statement.where(SessionRow.arrival >= first.scalar_subquery())
+    if status is not None:
+        statement = statement.where(_has(status))
     with services.db.read() as db:
         if whose is not None:
             shown_patient(db, whose)
-        order = (SessionRow.received_at, SessionRow.id)
         asked = Asked.of(services.settings, cursor, limit)
-        return page(db, statement, order, BY_TIME_AND_ID, session_line, asked)
+        return page(db, statement, *by_arrival(SessionRow), session_line, asked, position=True)
+
+
+def _find(services: Services, db: Session, session_id: UUID, scope: Scope) -> tuple[SessionRow, Patient]:
+    within = (
+        select(SessionRow, Patient)
+        .join(Patient, Patient.id == SessionRow.patient_id)
+        .where(SessionRow.id == session_id, patients_in(scope, services.clock()))
+    )
+    found = db.execute(within).one_or_none()
+    if found is None:
+        raise NotFound("there is no such session")
+    return found[0], found[1]
+
+
+def _has(status: str) -> ColumnElement[bool]:
+    if status == PARKED:
+        return is_parked()
+    return SessionRow.status == status

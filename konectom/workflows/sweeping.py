@@ -6,15 +6,16 @@ is older than any upload takes is removed.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from datetime import timedelta
 from itertools import islice
 
 import structlog
 from sqlalchemy import select
+from sqlalchemy.orm import Session
 
 from konectom.errors import KonectomError
-from konectom.storage.models import Blob
+from konectom.storage.models import Blob, UploadPiece
 from konectom.workflows.keep import remove_orphan
 from konectom.workflows.services import Services
 
@@ -39,7 +40,7 @@ def sweep_objects(services: Services, *, most: int | None = MOST) -> bool:
     try:
         for names in _some(services.objects.written_before(services.clock() - AGE, most=most)):
             with services.db.read() as db:
-                known = set(db.scalars(select(Blob.object).where(Blob.object.in_(names))))
+                known = known_objects(db, names)
             for name in names:
                 # What a write that was cut off left of an object that is there has the object's name.
                 if name not in known:
@@ -52,6 +53,14 @@ def sweep_objects(services: Services, *, most: int | None = MOST) -> bool:
         if removed:
             log.warning("objects.swept", objects=removed)
     return True
+
+
+def known_objects(db: Session, names: Collection[str]) -> set[str]:
+    """Return those of the objects of which a row speaks: a session's, or a piece of one that is still coming."""
+    return {
+        *db.scalars(select(Blob.object).where(Blob.object.in_(names))),
+        *db.scalars(select(UploadPiece.object).where(UploadPiece.object.in_(names))),
+    }
 
 
 def _some(names: Iterable[str]) -> Iterator[list[str]]:

@@ -122,6 +122,13 @@ def test_simulated_sessions_are_files_with_their_truth(offline, tmp_path):
         assert [recording["assessment"] for recording in extracted] == done
         assert list(dict.fromkeys(name.partition(".")[0] for name in each["truth"])) == done
 
+    for form, ending in (("arrow", "arrow"), ("parquet", "parquet"), ("archive", "zip")):
+        offline("simulate", *words, "--format", form, "--output", tmp_path / form)
+        for path in files:
+            other = tmp_path / form / f"{path.name.split('.')[0]}.{ending}"
+            tables, plain = (offline.json("extract", file)["recordings"] for file in (other, path))
+            assert [each | {"file": ""} for each in tables] == [each | {"file": ""} for each in plain]
+
     offline("simulate", *words, "--output", tmp_path / "two")
     again = sorted((tmp_path / "two").glob("*.json.gz"))
     assert [path.read_bytes() for path in again] == [path.read_bytes() for path in files]

@@ -39,5 +39,5 @@ def test_every_command_has_its_section():
 
 
 def test_every_command_has_its_file_and_every_file_its_command():
-    files = {path.stem.rstrip("_") for path in (ROOT / "konectom" / "commands").glob("[a-z]*.py")}
+    files = {path.stem.rstrip("_").replace("_", "-") for path in (ROOT / "konectom" / "commands").glob("[a-z]*.py")}
     assert files == set(COMMANDS)

@@ -20,11 +20,12 @@ from flask import Flask
 
 from konectom.app import create_app
 from konectom.security.matrix import MATRIX, permissions_page
+from tests.tus import VERSION, metadata
 from tests.world import Both, Place, Who, World, build
 
 ROOT = Path(__file__).resolve().parents[2]
 METHODS = ("get", "head", "put", "post", "patch", "delete")
-OF_A_PATIENT = {"session_id"}
+OF_A_PATIENT = {"session_id", "quarantine_id", "upload_id"}
 """Names in addresses that belong to a patient, beside ``patient_id`` itself."""
 OF_A_STUDYS_PATIENT = {"alert_id", "schedule_id"}
 OF_A_STUDY = {"form_id", "team_id", "erasure_id", "site_id"}
@@ -50,7 +51,7 @@ class Operation:
 
 
 @pytest.fixture(scope="module")
-def world(tmp_path_factory: Any, migrated: Any, installed: Any) -> Any:
+def world(tmp_path_factory: Any, installed: Any) -> Any:
     services = installed(tmp_path_factory.mktemp("world"))
     yield build(services)
     services.close()
@@ -89,13 +90,16 @@ def expected(who: Who | Both, operation: Operation, place: Place) -> str:
         within &= who.reaches_study(permission, place)
     if names & OF_A_STUDYS_PATIENT and "patient_id" not in names:
         within &= who.reaches(permission, place)
-    if names and place.name == "nowhere" and names - OF_NOBODY:
+    if place.name == "nowhere" and (names - OF_NOBODY or permission == "session.upload"):
         within = False
     return "allowed" if within else "absent"
 
 
 def asked(operation: Operation, place: Place, who: Who | Both) -> dict[str, Any]:
     """The request's query and body: where a target stands there and not in the address, it is of ``place``."""
+    if "/uploads" in operation.path:
+        told = metadata(session=uuid4(), patient=place.patient)
+        return {"headers": {**VERSION, "Upload-Length": "9", "Upload-Metadata": told}}
     if operation.permission == "session.upload":
         return {"query_string": {"patient": str(place.patient)}, "data": b"", "content_type": "application/json"}
     if operation.path.endswith("/patients") and operation.method in ("get", "head"):
@@ -161,10 +165,11 @@ def test_who_reaches_what(app, world, operations, record_property):
                 there = place if operation.permission != "session.upload" else with_new_session(place)
                 must = expected(who, operation, place)
                 headers = {"Authorization": f"Bearer {who.token}"}
+                sent = asked(operation, place, who)
+                headers |= sent.pop("headers", {})
                 with world.unchanged():
                     answer = client.open(
-                        operation.address(there), method=operation.method.upper(), headers=headers,
-                        **asked(operation, place, who),
+                        operation.address(there), method=operation.method.upper(), headers=headers, **sent
                     )  # fmt: skip
                 cells[must] += 1
                 if not as_expected(must, answer):

@@ -50,3 +50,16 @@ class Page(Described):
     """A page of a list: its items, and the cursor of the next page, null on the last."""
 
     next = fields.String(required=True, allow_none=True, metadata={"description": "The next page's `cursor`."})
+
+
+class Place(Page):
+    """A page of a list to which nothing is ever added before its end."""
+
+    position = fields.String(
+        required=True,
+        allow_none=True,
+        metadata={
+            "description": "The place behind the last item, on every page. Keep it: as `cursor`, it leads to all that "
+            "was added since, and nothing is missed. `null` where there is nothing yet."
+        },
+    )

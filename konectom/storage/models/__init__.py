@@ -1,7 +1,8 @@
 """The tables.
 
-``people`` are studies, patients and phones, ``access`` who may come in, ``data`` uploads and what was computed from
-them, ``following`` what serves the following of scores over years, ``audit`` who did or saw what.
+``people`` are studies, patients and phones, ``access`` who may come in, ``data`` sessions and what was computed from
+them, ``uploads`` those that are still coming, ``following`` what serves the following of scores over years, ``audit``
+who did or saw what.
 Rows of :data:`IMMUTABLE` tables are written once (:mod:`konectom.storage.guard`); a newer version adds rows.
 """
 
@@ -22,7 +23,17 @@ from konectom.storage.models.access import (
 )
 from konectom.storage.models.audit import AuditHead, AuditRow
 from konectom.storage.models.base import NAMES, SECRET, Base, Json
-from konectom.storage.models.data import Blob, CatalogueRow, MeasureRow, RecordingRow, ResultRow, ScoreRow, SessionRow
+from konectom.storage.models.data import (
+    Arrival,
+    Blob,
+    CatalogueRow,
+    MeasureRow,
+    QuarantineRow,
+    RecordingRow,
+    ResultRow,
+    ScoreRow,
+    SessionRow,
+)
 from konectom.storage.models.following import Alert, NoiseRow, Observation, ObservedRow, Review, Schedule
 from konectom.storage.models.people import (
     Consent,
@@ -36,6 +47,7 @@ from konectom.storage.models.people import (
     Site,
     Study,
 )
+from konectom.storage.models.uploads import Upload, UploadPiece
 
 IMMUTABLE = (AuditRow, Blob, CatalogueRow, Erasure, ResultRow, MeasureRow, ScoreRow, NoiseRow)
 """Rows of these are written once and never changed."""
@@ -49,6 +61,7 @@ __all__ = [
     "NAMES",
     "SECRET",
     "Alert",
+    "Arrival",
     "AuditHead",
     "AuditRow",
     "Base",
@@ -75,6 +88,7 @@ __all__ = [
     "ObservedRow",
     "Patient",
     "PatientKey",
+    "QuarantineRow",
     "RecordingRow",
     "RecoveryCode",
     "Renewal",
@@ -87,5 +101,7 @@ __all__ = [
     "SessionRow",
     "Site",
     "Study",
+    "Upload",
+    "UploadPiece",
     "User",
 ]

@@ -1,0 +1,152 @@
+"""Uploads made beforehand, and sending them over loopback as fast as they are taken, or at a given rate."""
+
+from __future__ import annotations
+
+import gzip
+import http.client
+import threading
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from time import monotonic, sleep
+from typing import Any
+from uuid import UUID, uuid4
+
+import numpy as np
+import orjson
+
+from konectom.simulate.sessions import PHONE, SCHEMA, record
+
+PLACES = 5
+"""Decimals of a sample, as phones send them."""
+
+BEGAN = datetime(2026, 1, 5, 9, 0, tzinfo=UTC)
+
+
+def walking(seed: int = 1) -> dict[str, Any]:
+    """Return a recording of two minutes of walking: 100 Hz, nine channels."""
+    rng = np.random.default_rng(seed)
+    made = record("walk", {"rate_hz": 100.0, "jitter_s": 0.0}, rng)
+    streams = made["streams"]
+    count = len(streams["accelerometer"]["t"])
+    field = {axis: value + rng.normal(0.0, 0.5, count) for axis, value in zip("xyz", (20.0, -5.0, 43.0), strict=True)}
+    kept = {name: streams[name] for name in ("accelerometer", "gyroscope")}
+    kept["magnetometer"] = {"unit": "uT", "t": streams["accelerometer"]["t"], **field}
+    for stream in kept.values():
+        for axis in "xyz":
+            stream[axis] = np.round(stream[axis], PLACES)
+        times = np.asarray(stream.pop("t"))
+        stream["rate_hz"], stream["t0"] = 100.0, float(np.round(times[0], PLACES))
+    return made | {"streams": kept}
+
+
+def session(number: int, recording: dict[str, Any]) -> dict[str, Any]:
+    """Return a session that differs from the others by when it began."""
+    return {
+        "schema": SCHEMA,
+        "started_at": (BEGAN + timedelta(minutes=number)).isoformat(),
+        "time_zone": "Europe/Paris",
+        "setting": "remote",
+        "supervised": False,
+        "device": PHONE,
+        "recordings": [recording],
+    }
+
+
+def json_bodies(recording: dict[str, Any]) -> Callable[[int], bytes]:
+    """Return what makes the compressed JSON body of a session by its number.
+
+    What all have in common is compressed once; RFC 1952 lets several members follow each other.
+    """
+    text = orjson.dumps(session(0, recording), option=orjson.OPT_SERIALIZE_NUMPY)
+    mark = orjson.dumps({"recordings": 0})[1:-2]
+    _, found, rest = text.partition(mark)
+    assert found
+    packed = gzip.compress(mark + rest, 6, mtime=0)
+
+    def made(number: int) -> bytes:
+        told = orjson.dumps({**session(number, recording), "recordings": None}).partition(b'"recordings"')[0]
+        return gzip.compress(told, 6, mtime=0) + packed
+
+    assert gzip.decompress(made(0)) == text
+    return made
+
+
+@dataclass
+class Load:
+    """How uploads reach a server: its port, the token, the patient, and what is sent."""
+
+    port: int
+    token: str
+    patient: UUID
+    body: Callable[[int], bytes]
+    headers: dict[str, str]
+    next_number: int = 0
+
+    def prepared(self, count: int) -> list[bytes]:
+        """Return so many bodies that were not sent yet."""
+        numbers = range(self.next_number, self.next_number + count)
+        self.next_number += count
+        return [self.body(number) for number in numbers]
+
+    def client(self) -> http.client.HTTPConnection:
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=120)
+        connection.connect()
+        return connection
+
+    def send(self, connection: http.client.HTTPConnection, body: bytes) -> None:
+        headers = {"Authorization": f"Bearer {self.token}", **self.headers}
+        connection.request("PUT", f"/api/v1/sessions/{uuid4()}?patient={self.patient}", body, headers)
+        answer = connection.getresponse()
+        told = answer.read()
+        if answer.status != 201:
+            raise RuntimeError(f"{answer.status} {told[:300]!r}")
+
+
+def rate_of(load: Load, count: int, connections: int) -> float:
+    """Return how many uploads a second are taken when each connection sends the next as soon as one is answered."""
+    bodies = load.prepared(count)
+    shares = [bodies[at::connections] for at in range(connections)]
+
+    def send(share: Sequence[bytes]) -> None:
+        connection = load.client()
+        for body in share:
+            load.send(connection, body)
+        connection.close()
+
+    began = monotonic()
+    with ThreadPoolExecutor(connections) as pool:
+        list(pool.map(send, shares))
+    return count / (monotonic() - began)
+
+
+def waits_at(load: Load, rate: float, count: int, connections: int) -> list[float]:
+    """Return how long each upload waited, in seconds, when they come evenly at this rate.
+
+    An upload waits from when it was due, also while no connection was free for it.
+    """
+    bodies = load.prepared(count)
+    waits: list[float] = [0.0] * count
+    lock, upcoming = threading.Lock(), iter(range(count))
+    began = monotonic() + 0.1
+
+    def send() -> None:
+        connection = load.client()
+        while True:
+            with lock:
+                number = next(upcoming, None)
+            if number is None:
+                break
+            due = began + number / rate
+            sleep(max(0.0, due - monotonic()))
+            load.send(connection, bodies[number])
+            waits[number] = monotonic() - due
+        connection.close()
+
+    threads = [threading.Thread(target=send) for _ in range(connections)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return waits

@@ -1,0 +1,136 @@
+"""What is read in pieces: a body in memory, of which no copy is made, or a file that can be gone about in."""
+
+from __future__ import annotations
+
+import io
+from typing import Any, BinaryIO
+
+from konectom.errors import BodyDamaged, InflatedTooLarge, InflationRatioExceeded
+from konectom.formats._limits import MEBIBYTE, Limits
+
+Body = bytes | bytearray | memoryview
+RATIO_FREE_BYTES = MEBIBYTE
+"""Below this size a high ratio does no harm: short bodies of repeated text reach it honestly."""
+
+
+class Source:
+    """A stretch of bytes, in memory or in a file, whose places are counted from its begin."""
+
+    def __init__(self, held: Body | BinaryIO, start: int = 0, size: int | None = None) -> None:
+        self._memory = memoryview(held) if isinstance(held, Body) else None
+        self._held = held
+        self._start = start
+        self.size = self._whole() if size is None else size
+
+    @property
+    def in_memory(self) -> bool:
+        """Tell whether taking a piece costs no memory."""
+        return self._memory is not None
+
+    def _whole(self) -> int:
+        return self._held.seek(0, io.SEEK_END) if self._memory is None else len(self._memory)  # type: ignore[union-attr]
+
+    def take(self, start: int, length: int) -> memoryview:
+        """Return a piece; raises :class:`BodyDamaged` where it is not inside."""
+        if not 0 <= start <= start + length <= self.size:
+            raise BodyDamaged(f"{length} bytes are due at {start}, beyond the end at {self.size}")
+        if self._memory is not None:
+            return self._memory[self._start + start : self._start + start + length]
+        file: Any = self._held
+        file.seek(self._start + start)
+        piece = _whole_piece(file, length)
+        if len(piece) < length:
+            raise BodyDamaged("the file has become shorter while it was read")
+        return memoryview(piece)
+
+    def whole(self) -> bytes:
+        """Return all of it, without a copy where it is bytes already."""
+        if isinstance(self._held, bytes) and len(self._held) == self.size:
+            return self._held
+        return bytes(self.take(0, self.size))
+
+    def section(self, start: int, length: int) -> Source:
+        """Return a stretch of this one."""
+        if not 0 <= start <= start + length <= self.size:
+            raise BodyDamaged(f"{length} bytes are due at {start}, beyond the end at {self.size}")
+        return Source(self._held, self._start + start, length)
+
+    def file(self) -> io.RawIOBase:
+        """Return the stretch as a file of its own."""
+        return _Window(self)
+
+
+def _whole_piece(file: BinaryIO, length: int) -> bytes:
+    piece = file.read(length)
+    while len(piece) < length and (more := file.read(length - len(piece))):
+        piece += more
+    return piece
+
+
+class _Window(io.RawIOBase):
+    def __init__(self, source: Source) -> None:
+        super().__init__()
+        self._source = source
+        self._place = 0
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
+    def tell(self) -> int:
+        return self._place
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        base = {io.SEEK_SET: 0, io.SEEK_CUR: self._place, io.SEEK_END: self._source.size}[whence]
+        self._place = max(0, base + offset)
+        return self._place
+
+    def read(self, size: int = -1) -> bytes:
+        left = max(0, self._source.size - self._place)
+        length = left if size < 0 else min(size, left)
+        piece = self._source.take(self._place, length) if length else b""
+        self._place += length
+        return bytes(piece)
+
+    def readinto(self, buffer: Any) -> int:
+        piece = self.read(len(buffer))
+        buffer[: len(piece)] = piece
+        return len(piece)
+
+
+BYTES_A_THING = 64
+"""What a thing in metadata counts in memory, however short it is in the body."""
+
+BYTES_A_BLOCK = 1024
+"""What a batch or page counts: a body of many that hold nothing takes time as one that holds much."""
+
+
+class Unpacking:
+    """How many bytes may still be unpacked: at once, and in all for a body of this size.
+
+    The first bounds memory and the second work, so that only the first starts anew with :meth:`anew`.
+    """
+
+    def __init__(self, limits: Limits, packed_bytes: int) -> None:
+        self._most = limits.max_inflated_bytes
+        self._ratio = limits.max_inflation_ratio
+        self._most_ever = max(RATIO_FREE_BYTES, packed_bytes * limits.max_inflation_ratio)
+        self._now = self._ever = 0
+
+    def take(self, size: int, passing: int = 0) -> None:
+        """Count bytes that are about to be unpacked; raises where there may not be so many.
+
+        Those that are ``passing`` are in memory for a moment only, and cost no more than their time.
+        """
+        self._now += size
+        self._ever += size + passing
+        if self._now > self._most:
+            raise InflatedTooLarge(f"what is unpacked takes more than {self._most} bytes")
+        if self._ever > self._most_ever:
+            raise InflationRatioExceeded(f"what is unpacked takes more than {self._ratio} times the body's bytes")
+
+    def anew(self) -> None:
+        """Forget what was unpacked: it is in memory no more."""
+        self._now = 0

@@ -1,0 +1,153 @@
+"""Copying objects from one store to another, and looking whether all are there, a few at a time side by side.
+
+Every object has its row in ``blob``; one that has none is nobody's, and stays behind. An object has its digest for a
+name, so that what is there already need not be copied again, and whatever was broken off just goes on.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
+from typing import TypeVar
+
+from sqlalchemy import Connection, Engine, func, select
+
+from konectom.errors import NotFound, StoreUnavailable, TransferBroken
+from konectom.storage.models import Blob
+from konectom.storage.objects import ObjectStore
+from konectom.workflows.transfer.progress import Tell, silent
+
+SIDE_BY_SIDE = 8
+"""Objects that are under way at a time: a distant store answers late, however fast the line is."""
+
+AT_ONCE = 500
+PIECE_BYTES = 1024 * 1024
+TOLD = 5
+"""Names that an error tells."""
+
+T = TypeVar("T")
+R = TypeVar("R")
+
+
+@dataclass(slots=True)
+class Copied:
+    """How many objects there are, how many of them were copied just now, and the names of those that could not be."""
+
+    objects: int = 0
+    new: int = 0
+    lost: list[str] = field(default_factory=list)
+
+
+def names_of_objects(engine: Engine | Connection) -> Iterator[str]:
+    """Yield the names of all objects of which rows speak, in order; each question to the database is a short one."""
+    after = ""
+    while True:
+        statement = select(Blob.object).where(Blob.object > after).order_by(Blob.object).limit(AT_ONCE)
+        if isinstance(engine, Engine):
+            with engine.connect() as connection:
+                names = connection.scalars(statement).all()
+        else:
+            names = engine.scalars(statement).all()
+        yield from names
+        if len(names) < AT_ONCE:
+            return
+        after = names[-1]
+
+
+def count_objects(engine: Engine | Connection) -> int:
+    """Return of how many objects rows speak."""
+    statement = select(func.count()).select_from(Blob)
+    if isinstance(engine, Connection):
+        return engine.scalar(statement) or 0
+    with engine.connect() as connection:
+        return connection.scalar(statement) or 0
+
+
+def copy_objects(
+    names: Iterable[str], source: ObjectStore, target: ObjectStore, *, total: int, tell: Tell = silent
+) -> Copied:
+    """Copy each object that is not in the target yet. One that the source has lost is told, and the others go on."""
+
+    def copy(name: str) -> bool | None:
+        if target.exists(name):
+            return False
+        data = fetched(source, name)
+        return None if data is None else target.put(name, data) or True
+
+    copied = Copied()
+    for name, new in each_of(names, copy):
+        copied.objects += 1
+        copied.new += bool(new)
+        if new is None:
+            copied.lost.append(name)
+        tell("copying objects", copied.objects, max(total, copied.objects))
+    return copied
+
+
+def fetched(store: ObjectStore, name: str) -> bytes | None:
+    """Return an object, None where it is lost or damaged. Raises StoreUnavailable where the store is not to be had."""
+    try:
+        return store.get(name)
+    except NotFound:
+        return None
+    except StoreUnavailable:
+        store.ping()
+        return None
+
+
+def compare_objects(names: Iterable[str], store: ObjectStore, *, total: int, tell: Tell = silent) -> Iterator[str]:
+    """Read every object and yield the name of each that is not there, or not what its name says."""
+    for done, (name, right) in enumerate(each_of(names, lambda name: is_right(store, name)), 1):
+        tell("comparing objects", done, max(total, done))
+        if not right:
+            yield name
+
+
+def is_right(store: ObjectStore, name: str) -> bool:
+    """Tell whether an object is there and its bytes are those that its name says."""
+    reading = getattr(store, "open", None)
+    try:
+        if reading is None:
+            return hashlib.sha256(store.get(name)).hexdigest() == name
+        digest = hashlib.sha256()
+        with reading(name) as file:
+            while piece := file.read(PIECE_BYTES):
+                digest.update(piece)
+        return digest.hexdigest() == name
+    except NotFound:
+        return False
+    except StoreUnavailable:
+        store.ping()
+        return False
+
+
+def require_objects(names: Iterable[str], store: ObjectStore, *, total: int, tell: Tell = silent) -> None:
+    """Raise :class:`TransferBroken` unless every object is there, byte for byte."""
+    wrong = list(compare_objects(names, store, total=total, tell=tell))
+    if wrong:
+        raise TransferBroken(f"{len(wrong)} objects are missing or damaged: {in_short(wrong)}")
+
+
+def in_short(names: list[str]) -> str:
+    """Return the first of many names."""
+    return ", ".join(names[:TOLD]) + (", ..." if len(names) > TOLD else "")
+
+
+def each_of(items: Iterable[T], do: Callable[[T], R]) -> Iterator[tuple[T, R]]:
+    """Do something for each, a few side by side, and yield what came of it in their order."""
+    with ThreadPoolExecutor(SIDE_BY_SIDE) as pool:
+        under_way: deque[tuple[T, Future[R]]] = deque()
+        try:
+            for item in items:
+                under_way.append((item, pool.submit(do, item)))
+                if len(under_way) >= SIDE_BY_SIDE:
+                    done, future = under_way.popleft()
+                    yield done, future.result()
+            while under_way:
+                done, future = under_way.popleft()
+                yield done, future.result()
+        finally:
+            pool.shutdown(cancel_futures=True)

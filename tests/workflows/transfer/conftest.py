@@ -1,0 +1,83 @@
+"""An installation with a row in every table, and others elsewhere, of either kind, with the same keys."""
+
+import shutil
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from konectom.settings import load_settings
+from konectom.storage.models import Base
+from konectom.workflows.audit_check import verify
+from konectom.workflows.services import Services
+from konectom.workflows.transfer.contents import contents_of
+from tests.erasing import populate
+from tests.people import QUICK
+from tests.postgresql import empty_database, postgresql_server
+
+__all__ = ["empty_database", "postgresql_server"]
+
+KINDS = ("sqlite", "postgresql")
+
+
+@pytest.fixture
+def study(people: Any) -> Any:
+    return people.study()
+
+
+@pytest.fixture
+def persons(services: Services, study: Any, probe: Any) -> Any:
+    """Three patients with rows in every table of patients."""
+    return [populate(services, study) for _ in range(3)]
+
+
+@pytest.fixture
+def elsewhere(services: Services, tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Callable[..., Services]]:
+    """Opens an installation that is not there yet: of a kind of database, with the same keys."""
+    opened: list[Services] = []
+
+    def open_new(kind: str = "sqlite") -> Services:
+        directory = tmp_path / f"elsewhere-{len(opened)}"
+        directory.mkdir()
+        shutil.copy(services.settings.data_dir / "keys.json", directory / "keys.json")
+        url = request.getfixturevalue("empty_database")() if kind == "postgresql" else None
+        named = {} if url is None else {"database_url": url}
+        settings = load_settings({}, mode="development", rate_limits="off", data_dir=directory, **named)
+        there = replace(Services.open(settings, clock=services.clock), passwords=QUICK)
+        opened.append(there)
+        return there
+
+    yield open_new
+    for each in opened:
+        each.close()
+
+
+def contents(services: Services) -> dict[str, Any]:
+    """What each table holds."""
+    with services.db.engine.connect() as connection:
+        return dict(contents_of(connection))
+
+
+def but_the_audit(found: dict[str, Any]) -> dict[str, Any]:
+    return {name: each for name, each in found.items() if not name.startswith("audit")}
+
+
+def rows(services: Services) -> dict[str, list[Any]]:
+    """All rows as the models' own types read them, which is not how they were copied."""
+    with services.db.engine.connect() as connection:
+        return {
+            name: sorted(repr([_shown(each) for each in row]) for row in connection.execute(table.select()))
+            for name, table in Base.metadata.tables.items()
+        }
+
+
+def _shown(value: Any) -> Any:
+    return value.tobytes() if hasattr(value, "tobytes") else value
+
+
+def require_sound(services: Services) -> None:
+    """Every entry of the audit, and every row that it tells of, is as it should be; and the server would start."""
+    assert verify(services, rows=True).faults == []
+    services.ping()
