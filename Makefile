@@ -2,7 +2,9 @@
 #
 #   make demo                       a server with synthetic patients, on this machine; PORT=8080 moves it,
 #                                   ONCE=1 runs it through once and stops
-#   make test                       all tests, on all processors; ARGS="-k pinch -x" goes to pytest
+#   make test                       all tests, on all processors, then those of the stores once more on PostgreSQL and S3;
+#                                   ARGS="-k pinch -x" goes to pytest
+#   make test-real                  only the latter: a PostgreSQL from a wheel, and an S3 in the tests' own process
 #   make test PYTHON=python3.13     the same with another interpreter, in an environment of its own
 #   make check                      style, types, layers, migrations
 #   make audit                      looks for known vulnerabilities in the pinned dependencies, where it can ask for them
@@ -14,7 +16,7 @@ override VENV := .venv$(if $(PYTHON),-$(notdir $(PYTHON)))
 bin := $(VENV)/bin
 export PYTHON
 
-.PHONY: help setup demo test check audit format lock clean
+.PHONY: help setup demo test test-real check audit format lock clean
 .DEFAULT_GOAL := help
 
 help:
@@ -28,6 +30,18 @@ demo: setup
 
 test: setup
 	@"$(bin)/python" -m pytest --numprocesses auto --dist loadfile $(ARGS)
+	@$(MAKE) --no-print-directory test-real
+
+# What reads and writes the stores: the same tests as before, with no change. Marked `embedded` and left out: what is
+# about SQLite's file or a directory.
+real := tests/workflows tests/storage tests/api/test_sessions.py tests/api/test_audit.py tests/api/test_consents.py \
+	tests/api/test_devices.py tests/api/test_foreign_bodies.py tests/api/test_observations.py tests/api/test_tokens.py \
+	tests/promises/test_durability.py tests/promises/test_enrolment_races.py tests/promises/test_time_limits.py \
+	tests/promises/test_audited_reads.py tests/promises/test_access.py
+
+test-real: setup
+	@echo "on PostgreSQL and S3:"
+	@KONECTOM_TEST_BACKEND=real "$(bin)/python" -m pytest --numprocesses auto --dist loadfile $(wildcard $(real)) $(ARGS)
 
 check: setup
 	"$(bin)/ruff" check .

@@ -7,7 +7,7 @@ from contextlib import suppress
 import structlog
 from flask import Flask
 
-from konectom import __version__, dashboard, logs
+from konectom import __version__, dashboard, logs, metrics
 from konectom.api import access, body, errors, headers, limits, noting, openapi, requests, tus
 from konectom.api.assessments import assessments
 from konectom.api.audit import audit
@@ -20,6 +20,7 @@ from konectom.api.health import health
 from konectom.api.identity import identity
 from konectom.api.json import OrjsonProvider
 from konectom.api.logins import logins
+from konectom.api.metrics import metrics as figures
 from konectom.api.observations import observations
 from konectom.api.patients import patients
 from konectom.api.quarantine import quarantine
@@ -59,7 +60,8 @@ def create_app(settings: Settings | None = None, *, services: Services | None = 
     app.extensions["konectom"] = services
     settings = services.settings
 
-    logs.configure(settings.log_format)
+    logs.configure(settings.log_format, texts=settings.mode == "development")
+    metrics.turn_on()
     require_safe(settings)
     if settings.mode == "development":
         _LOG.warning("server.development", told="not fit for patients' data: set KONECTOM_MODE=production")
@@ -96,7 +98,8 @@ def create_app(settings: Settings | None = None, *, services: Services | None = 
         api.register_blueprint(resource, url_prefix=API_PREFIX)
     for resource in (sites, teams, users, logins, tokens):
         api.register_blueprint(resource, url_prefix=API_PREFIX)
-    api.register_blueprint(health)
+    for resource in (health, figures):
+        api.register_blueprint(resource)
     app.register_blueprint(docs)
     dashboard.init_app(app, services)
     # What was left when the server was stopped: by erasures, by uploads.

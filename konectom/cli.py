@@ -24,6 +24,7 @@ COMMANDS = (
     "serve",
     "worker",
     "db",
+    "doctor",
     "keys",
     "study",
     "site",

@@ -74,7 +74,8 @@
         ├── TransferBroken         409  transfer_broken
         ├── BackupInvalid          409  backup_invalid
         ├── StoreUnavailable       503  store_unavailable
-        │   └── SealBroken              seal_broken
+        │   ├── SealBroken              seal_broken
+        │   └── StoreFull               store_full
         ├── ProcessingParked       500  processing_parked
         ├── TooSlow                503  too_slow
         └── TooBusy                503  too_busy
@@ -540,7 +541,7 @@ class BackupInvalid(OperationError):
 
 
 class StoreUnavailable(OperationError):
-    """The database or the object store cannot be reached or is full."""
+    """The database or the object store cannot be used at present."""
 
     code, status, title = "store_unavailable", 503, "Storage not available"
 
@@ -549,6 +550,12 @@ class SealBroken(StoreUnavailable):
     """Something that is stored sealed was changed or damaged, or belongs elsewhere."""
 
     code, title = "seal_broken", "Stored data damaged"
+
+
+class StoreFull(StoreUnavailable):
+    """Too little room is left, so that nothing is accepted that could not be kept."""
+
+    code, title = "store_full", "Storage full"
 
 
 class ProcessingParked(OperationError):

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from konectom.formats.observations import ObservationLimits
 
 PREFIX = "KONECTOM_"
+IN_FILE = "_FILE"
+"""What follows a secret's variable where that names a file that holds it."""
 T = TypeVar("T")
 
 
@@ -123,6 +125,16 @@ def _text(help: str, *, secret: bool = False) -> Setting[str]:
         return text.strip()
 
     return Setting("text", parse, "", help, secret=secret)
+
+
+def _place(help: str) -> Setting[str]:
+    def parse(text: str) -> str:
+        found = re.fullmatch(r"(?:[A-Za-z0-9.-]+|\[[0-9A-Fa-f:.]+\]):([0-9]{1,5})", text)
+        if text and (found is None or int(found[1]) > 65535):
+            raise ValueError("must be HOST:PORT, such as 127.0.0.1:9464")
+        return text
+
+    return Setting("host and port", parse, "", help)
 
 
 def _origin(default: str, help: str) -> Setting[str]:
@@ -236,6 +248,12 @@ class Settings:
     worker_drain_time = _duration(
         "25 s", "How long a worker that is told to stop may take for what is under way. The rest is given back."
     )
+    min_free_bytes = _count(
+        "536_870_912",
+        "How much room must be left, where the database is and in a store that is a directory, for uploads to be "
+        "accepted. What is left is for all else: to write what is under way, to log in, to erase.",
+        least=0,
+    )
     max_body_bytes = _count("33_554_432", "Largest request body, as it comes over the network.")
     max_upload_bytes = _count("536_870_912", "Largest session that is handed over in pieces (docs/uploads.md).")
     upload_lifetime = _duration("7 d", "How long a session that is handed over in pieces may take to come.")
@@ -315,6 +333,10 @@ class Settings:
         "believed, and no more.",
         least=0,
     )
+    metrics_address = _place(
+        "Where a `konectom worker` tells its figures to Prometheus, as HOST:PORT; they name nobody, and no token is "
+        "asked for. The server tells its own at `/metrics`, with a token. See operations.md."
+    )
     log_format = _choice("console", "How the log is written: for people, or one JSON object a line.", "console", "json")
 
     def __init__(self, values: Mapping[str, Any]) -> None:
@@ -372,6 +394,7 @@ def load_settings(environ: Mapping[str, str] | None = None, **overrides: Any) ->
     An empty variable counts as not set. Raises :class:`SettingInvalid`, which names the variable.
     """
     environ = os.environ if environ is None else environ
+    environ = _with_secrets_of_files(environ)
     known = {each.variable for each in SETTINGS}
     for variable in sorted(environ):
         if variable.startswith(PREFIX) and variable not in known:
@@ -396,6 +419,22 @@ def load_settings(environ: Mapping[str, str] | None = None, **overrides: Any) ->
             setting="object_store_secret",
         )
     return Settings(values)
+
+
+def _with_secrets_of_files(environ: Mapping[str, str]) -> dict[str, str]:
+    """Return the environment with the secrets of which it tells the file, in place of the files."""
+    told = dict(environ)
+    for each in SETTINGS:
+        file = told.pop(f"{each.variable}{IN_FILE}", "") if each.secret else ""
+        if not file:
+            continue
+        if told.get(each.variable):
+            raise SettingInvalid(f"{each.variable} and {each.variable}{IN_FILE} are both set", setting=each.name)
+        try:
+            told[each.variable] = Path(file).read_text(encoding="utf-8").strip()
+        except (OSError, UnicodeDecodeError) as error:
+            raise SettingInvalid(f"{each.variable}{IN_FILE}: {file} cannot be read", setting=each.name) from error
+    return told
 
 
 def _check_provider(values: Mapping[str, Any]) -> None:
@@ -462,7 +501,9 @@ def _page_row(row: Mapping[str, Any]) -> str:
 _PAGE_HEAD = """# Settings
 
 Each is an environment variable. An empty one counts as not set. A variable that begins with `KONECTOM_` and
-is none of these is refused, so that a misspelt one cannot go unnoticed. The values of secrets are never shown.
+is none of these is refused, so that a misspelt one cannot go unnoticed. The values of secrets are never shown. A secret
+may stand in a file instead, which the variable with `_FILE` behind it names:
+`KONECTOM_DATABASE_URL_FILE=/run/secrets/database`.
 
 | variable | type | default | meaning |
 |---|---|---|---|

@@ -74,9 +74,8 @@ def bucket() -> Iterator[Bucket]:
 class Embedded:
     """Each installation is a directory with a copy of a database that was set up once."""
 
-    def __init__(self, directory: Path) -> None:
-        self.migrated = directory / "konectom.sqlite3"
-        migrate.upgrade(f"sqlite:///{self.migrated}")
+    def __init__(self, migrated: Path) -> None:
+        self.migrated = migrated
 
     def install(self, directory: Path) -> dict[str, Any]:
         """Make an installation; return the settings that say where its stores are, beside the directory."""

@@ -14,8 +14,10 @@ from hypothesis import settings as hypothesis_settings
 from konectom.assessments import every_assessment
 from konectom.security.keys import Keychain
 from konectom.settings import Settings
+from konectom.storage import migrate
 from konectom.workflows.enrolments import enrol_device
 from konectom.workflows.people import create_patient, create_study
+from konectom.workflows.readiness import Readiness
 from konectom.workflows.services import Services
 from tests.backends import REAL, Bucket, Embedded, Real, bucket, installer
 from tests.people import QUICK, Staff
@@ -62,11 +64,19 @@ def s3() -> Iterator[Bucket]:
 
 
 @pytest.fixture(scope="session")
-def backend(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Embedded | Real:
+def migrated(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A SQLite file that was set up once, to be copied."""
+    file = tmp_path_factory.mktemp("migrated") / "konectom.sqlite3"
+    migrate.upgrade(f"sqlite:///{file}")
+    return file
+
+
+@pytest.fixture(scope="session")
+def backend(request: pytest.FixtureRequest) -> Embedded | Real:
     """What the installations of the tests stand on; see tests/backends.py."""
     if REAL:
         return Real(request.getfixturevalue("postgres"), request.getfixturevalue("s3"))
-    return Embedded(tmp_path_factory.mktemp("migrated"))
+    return Embedded(request.getfixturevalue("migrated"))
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -110,7 +120,8 @@ def settings(tmp_path: Path, set_up: Callable[[Path], Settings], backend: Embedd
 
 @pytest.fixture
 def services(settings: Settings, clock: Clock) -> Iterator[Services]:
-    services = replace(Services.open(settings, clock=clock), passwords=QUICK)
+    at_once = Readiness(kept_s=0.0)  # tests break things and look again
+    services = replace(Services.open(settings, clock=clock), passwords=QUICK, readiness=at_once)
     yield services
     services.close()
 

@@ -5,6 +5,7 @@ patient's. A :class:`Needle` is one of them, in all the ways in which a file may
 """
 
 import base64
+import contextlib
 import hashlib
 import io
 import random
@@ -19,6 +20,7 @@ from uuid import UUID, uuid4
 import orjson
 from sqlalchemy import select
 
+from konectom.errors import AssessmentUnknown
 from konectom.security.acting import because
 from konectom.storage.models import (
     Alert,
@@ -28,6 +30,7 @@ from konectom.storage.models import (
     CareTeam,
     Consent,
     Enrolment,
+    QuarantineRow,
     Renewal,
     Review,
     ScoreRow,
@@ -99,7 +102,9 @@ class Person:
     sessions: list[UUID]
     bodies: list[bytes]
     ids: dict[str, UUID]
+    refused: list[bytes] = field(default_factory=list)
     needles: list[Needle] = field(default_factory=list)
+    unfinished_bytes: int = 0
 
 
 def word(what: str) -> str:
@@ -118,6 +123,7 @@ def populate(services: Services, study: UUID, *, sessions: int = 3) -> Person:
     _identify(services, person)
     for _ in range(sessions):
         _upload(services, person)
+    _refuse(services, person)
     _hand_over(services, person)
     _observe(services, person)
     _follow(services, person, study)
@@ -155,6 +161,24 @@ def _upload(services: Services, person: Person) -> None:
     ]
 
 
+def _refuse(services: Services, person: Person) -> None:
+    """Upload what cannot be used, so that it is in quarantine."""
+    session_id, test, said = uuid4(), word("unknown-test"), word("spoken")
+    body = orjson.dumps(orjson.loads(session_body({"assessment": test, "streams": {}})) | {"said": said})
+    with contextlib.suppress(AssessmentUnknown):
+        ingest_session(
+            services, session_id=session_id, patient_id=person.id, device_id=person.ids["device"], body=body,
+            media_type="application/json",
+        )  # fmt: skip
+    person.refused.append(body)
+    person.needles += [
+        identifier("session that was refused", session_id),
+        text("said in what was refused", said, NOWHERE),
+        digest("digest of what was refused", body),
+        Needle("end of what was refused", (body[-32:],), NOWHERE),
+    ]
+
+
 def _hand_over(services: Services, person: Person) -> None:
     """Half of a session has come in pieces."""
     session_id, body = uuid4(), word("unfinished").encode() * 40
@@ -164,7 +188,7 @@ def _hand_over(services: Services, person: Person) -> None:
     )  # fmt: skip
     upload_id = UUID(open_upload(services, wanted)["id"])
     receive(services, upload_id, lambda most: iter([body]), offset=0)
-    person.ids["upload"] = upload_id
+    person.ids["upload"], person.unfinished_bytes = upload_id, len(body)
     person.needles += [
         identifier("session that is not whole", session_id),
         identifier("upload", upload_id),
@@ -236,6 +260,13 @@ def _needles_of_rows(services: Services, person: Person) -> None:
                 Needle("end of the object", (sealed[-32:],), SEALED),
                 Needle("name of the object", (row.object.encode(), bytes.fromhex(row.object)), OBJECT),
             ]
+        (held,) = db.scalars(select(QuarantineRow).where(QuarantineRow.patient_id == person.id))
+        person.ids["quarantine"] = held.id
+        person.needles += [
+            identifier("quarantine", held.id),
+            Needle("beginning of the object", (services.objects.get(held.object)[9:41],), SEALED),
+            Needle("name of the object", (held.object.encode(), bytes.fromhex(held.object)), OBJECT),
+        ]
         values = db.scalars(select(ScoreRow.value).where(ScoreRow.patient_id == person.id)).all()
         person.needles += [number("score", value) for value in values if value % 1]
 

@@ -4,6 +4,7 @@ Study ``here`` has two sites, study ``there`` one. The oracle says what a caller
 comparisons; of the program it uses nothing but the declared matrix.
 """
 
+import contextlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -13,6 +14,7 @@ from uuid import UUID, uuid4
 
 import orjson
 
+from konectom.errors import NotJson
 from konectom.security.matrix import MATRIX
 from konectom.security.secrets import hash_of, new_secret
 from konectom.storage.models import (
@@ -27,6 +29,7 @@ from konectom.storage.models import (
     Erasure,
     GrantRow,
     Login,
+    QuarantineRow,
     Site,
     User,
 )
@@ -214,6 +217,10 @@ def _place(services: Services, name: str, study: UUID, site: UUID) -> Place:
     phone = enrol_device(services, patient_id=patient, model=model)
     session_id = uuid4()
     ingest_session(services, session_id=session_id, patient_id=patient, device_id=phone.device_id, body=tapping(model))
+    with contextlib.suppress(NotJson):
+        ingest_session(services, session_id=uuid4(), patient_id=patient, device_id=phone.device_id, body=model.encode())
+    with services.db.read() as db:
+        quarantined = db.query(QuarantineRow.id).filter_by(patient_id=patient).scalar()
     note = f"note {uuid4().hex}"
     entered = enter_observation(
         services, patient, code="edss", at=services.clock() - timedelta(days=3), values={"step": 3.5}, note=note
@@ -268,12 +275,15 @@ def _place(services: Services, name: str, study: UUID, site: UUID) -> Place:
         "patient_id": patient,
         "study_id": study,
         "session_id": session_id,
+        "quarantine_id": quarantined,
         "upload_id": UUID(begun["id"]),
         "device_id": phone.device_id,
         "observation_id": UUID(entered.observation["id"]),
         "site_id": site,
     }
-    texts = (ids[each] for each in ("patient_id", "session_id", "upload_id", "device_id", "observation_id"))
+    texts = (
+        ids[each] for each in ("patient_id", "session_id", "upload_id", "quarantine_id", "device_id", "observation_id")
+    )
     marks = {
         code,
         model,

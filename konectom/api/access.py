@@ -23,6 +23,7 @@ from konectom.security.acting import SERVER, Acting, act_as
 from konectom.security.matrix import MATRIX, Permission
 from konectom.security.principal import Principal, Scope
 from konectom.workflows.people import get_study, require_patient
+from konectom.workflows.room import require_room
 from konectom.workflows.services import Services
 from konectom.workflows.tokens import authenticate
 from konectom.workflows.withheld import EVEN_RESTRICTED
@@ -122,13 +123,17 @@ def study_in_scope(study: UUID, at: str) -> UUID:
 
 
 def uploader(patient: UUID | None) -> Uploader:
-    """Return for whom the caller uploads; raises :class:`NotFound` for anyone outside of its scope."""
+    """Return for whom the caller uploads; raises :class:`NotFound` for anyone outside of its scope.
+
+    Raises :class:`~konectom.errors.StoreFull`, before a byte of the body is taken, where it could not be kept.
+    """
     caller = principal()
     if patient is None and caller.patient_id is None:
         raise FieldMissing("staff must say for which patient this is", at="/query/patient")
     patient_id = patient or caller.patient_id
     assert patient_id is not None  # noqa: S101  # one of them is there
     require_patient(services(), patient_id, scope=scope())
+    require_room(services())
     return Uploader(patient_id, caller.device_id)
 
 

@@ -6,42 +6,27 @@ held. What its part holds is exactly what ``PUT`` would have taken, so that both
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import closing
-from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
 from flask import request
-from werkzeug.exceptions import RequestEntityTooLarge
 from werkzeug.http import parse_options_header
-from werkzeug.sansio.multipart import NEED_DATA, Data, Event, Field, File, MultipartDecoder
 
 from konectom.api.access import principal
 from konectom.api.body import received_pieces
 from konectom.api.errors import MediaTypeUnsupported, document_of, failure_of
 from konectom.api.limits import count
+from konectom.api.multipart import Part, parts
 from konectom.errors import BatchInvalid, BatchTooLong, BodyTooLarge, FieldInvalid, KonectomError
 from konectom.settings import Settings
 from konectom.workflows.ingest import Ingested
 
 MOST_PARTS = 50
 TYPES = ("multipart/form-data", "multipart/mixed")
-BUFFER_BYTES = 256 * 1024
-"""How much of the body may wait to be taken apart: far more than the head of a part, and than a piece that is read."""
 
-Keep = Callable[["Part", UUID], Ingested]
-
-
-@dataclass(frozen=True, slots=True)
-class Part:
-    """One session of a batch, in its place: its name, how it was declared, and its bytes; None: they are too many."""
-
-    index: int
-    name: str | None
-    media_type: str | None
-    encoding: str | None
-    body: bytes | None
+Keep = Callable[[Part, UUID], Ingested]
 
 
 def receive_batch(settings: Settings, keep: Keep) -> list[dict[str, Any]]:
@@ -64,33 +49,6 @@ def receive_batch(settings: Settings, keep: Keep) -> list[dict[str, Any]]:
     return outcomes
 
 
-def parts(pieces: Iterator[bytes], boundary: bytes, max_part_bytes: int) -> Iterator[Part]:
-    """Yield the parts of a multipart body, each when its last byte has come; raises :class:`BatchInvalid`."""
-    index, begun, body = -1, None, bytearray()
-    for event in _events(pieces, boundary):
-        if isinstance(event, Field | File):
-            index, begun, body = index + 1, event, bytearray()
-        elif isinstance(event, Data) and begun is not None:
-            if len(body) <= max_part_bytes:  # of one that is too large no more is held
-                body += event.data
-            if not event.more_data:
-                yield _part(index, begun, body, max_part_bytes)
-                begun, body = None, bytearray()
-
-
-def _events(pieces: Iterator[bytes], boundary: bytes) -> Iterator[Event]:
-    decoder = MultipartDecoder(boundary, max_form_memory_size=BUFFER_BYTES)
-    for piece in _with_end(pieces):
-        try:
-            decoder.receive_data(piece)
-            events = list(_waiting(decoder))
-        except RequestEntityTooLarge:
-            raise BatchInvalid(f"the head of a part has more than {BUFFER_BYTES} bytes") from None
-        except ValueError:
-            raise BatchInvalid("the parts cannot be told apart, or the last boundary is missing") from None
-        yield from events
-
-
 def _boundary() -> bytes:
     kind, options = parse_options_header(request.content_type or "")
     if kind.lower() not in TYPES:
@@ -102,13 +60,6 @@ def _boundary() -> bytes:
     if not 1 <= len(boundary) <= 200:
         raise BatchInvalid("the Content-Type tells no boundary")
     return boundary
-
-
-def _part(index: int, begun: Field | File, body: bytearray, max_part_bytes: int) -> Part:
-    media_type, _ = parse_options_header(begun.headers.get("Content-Type"))
-    encoding = begun.headers.get("Content-Encoding")
-    whole = None if len(body) > max_part_bytes else bytes(body)
-    return Part(index, begun.name, media_type.lower() or None, encoding, whole)
 
 
 def _outcome(part: Part, keep: Keep, settings: Settings) -> dict[str, Any]:
@@ -140,15 +91,3 @@ def _session_id(name: str | None) -> UUID | None:
         return UUID(name or "")
     except ValueError:
         return None
-
-
-def _with_end(pieces: Iterator[bytes]) -> Iterator[bytes | None]:
-    yield from pieces
-    yield None
-
-
-def _waiting(decoder: MultipartDecoder) -> Iterator[Event]:
-    while (event := decoder.next_event()) is not NEED_DATA:
-        yield event
-        if decoder.state.name == "COMPLETE":
-            return

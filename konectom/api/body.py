@@ -10,7 +10,7 @@ from contextlib import contextmanager, suppress
 from datetime import timedelta
 from typing import Any, TypeVar
 
-from flask import Flask, current_app, request
+from flask import Flask, current_app, g, request
 
 from konectom.api.deadlines import DEADLINES
 from konectom.api.errors import BodyIncomplete, BodyStalled
@@ -64,6 +64,7 @@ def received_pieces(max_bytes: int, within: timedelta = METADATA_WITHIN) -> Iter
             if not piece:
                 break
             length += len(piece)
+            _count(piece)
             if length > max_bytes:
                 raise _too_large(max_bytes)
             yield piece
@@ -97,6 +98,7 @@ def _arriving(declared: int | None, most_bytes: int, within: timedelta) -> Itera
         while came < most:
             piece, fault = _step(min(STEP_BYTES, most - came))
             came += len(piece)
+            _count(piece)
             if came > most_bytes:
                 raise _too_large(most_bytes)
             if piece:
@@ -109,6 +111,11 @@ def _arriving(declared: int | None, most_bytes: int, within: timedelta) -> Itera
                 break
     if declared is not None and came < declared:
         raise BodyIncomplete(f"{came} of {declared} bytes came")
+
+
+def _count(piece: bytes) -> None:
+    """Keep in mind for the log how much came."""
+    g.received_bytes = g.get("received_bytes", 0) + len(piece)
 
 
 def _step(size: int) -> tuple[bytes, KonectomError | None]:

@@ -32,11 +32,15 @@ from werkzeug.exceptions import NotFound as WerkzeugNotFound
 
 from konectom.api.json import encode
 from konectom.api.requests import request_id
-from konectom.errors import BodyTooLarge, KonectomError, NotAuthenticated, NotFound
+from konectom.errors import BodyTooLarge, KonectomError, NotAuthenticated, NotFound, StoreFull
+from konectom.metrics import REFUSALS
 
 PROBLEM_TYPE = "application/problem+json"
 RETRY_AFTER_S = 10
 """How long a client should wait before it asks a server again whose storage is away."""
+
+RETRY_WHEN_FULL_S = 60
+"""The same of one that is full: somebody has to make room."""
 
 _LOG = structlog.get_logger("konectom.api")
 
@@ -110,7 +114,7 @@ def problem(error: KonectomError) -> Response:
     if error.status == 429:
         response.headers["Retry-After"] = str(error.context.get("retry_after_s", RETRY_AFTER_S))
     if error.status == 503:
-        response.headers["Retry-After"] = str(RETRY_AFTER_S)
+        response.headers["Retry-After"] = str(RETRY_WHEN_FULL_S if isinstance(error, StoreFull) else RETRY_AFTER_S)
     return response
 
 
@@ -120,8 +124,9 @@ def document_of(error: KonectomError, instance: str) -> dict[str, Any]:
     told |= {name: value for name, value in error.as_dict().items() if name not in told}
     if error.status == 500 or error.private:
         # What exactly failed is for the operator's log; the caller learns the kind of failure and the request's id.
-        told = {name: told[name] for name in ("type", "title", "status", "code")}
+        told = {name: told[name] for name in ("type", "title", "status", "code", "checks") if name in told}
         told["detail"] = (type(error).__doc__ or error.title).splitlines()[0]
+    REFUSALS.add(error=error.code)
     if error.status == 500:
         _LOG.error("request.failed", code=error.code, detail=error.detail, exc_info=error.__cause__ or error)
     if error.status == 503:
@@ -168,6 +173,6 @@ def problem_of_bug(raised: Exception) -> Response:
 
 def failure_of(raised: Exception) -> InternalError:
     """Return the error that stands for what nobody foresaw."""
-    failure = InternalError(f"{type(raised).__name__}: {raised}")
+    failure = InternalError(type(raised).__name__)  # what it says may quote what was sent
     failure.__cause__ = raised
     return failure

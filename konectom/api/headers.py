@@ -36,7 +36,7 @@ UNLESS_TOLD = {"Content-Security-Policy": POLICY, "Cache-Control": "no-store", "
 STRICT_TRANSPORT = ("Strict-Transport-Security", "max-age=31536000")
 """For a year; not for the hosts below this one, which are not ours to speak for."""
 
-ANY_HOST = frozenset({"health"})
+ANY_HOST = frozenset({"health", "metrics"})
 """Blueprints for whatever watches the server: it asks under the machine's own address."""
 
 HTTPS_PORT = 443

@@ -12,6 +12,8 @@ import threading
 from importlib import import_module
 from typing import Any
 
+from konectom import metrics
+
 APPLICATION = "konectom.app:create_app()"
 
 bind = "127.0.0.1:8000"
@@ -48,13 +50,25 @@ _rounds: list[Any] = []
 # The application logs each request itself, without addresses and ids of people.
 accesslog = None
 errorlog = "-"
+logger_class = "konectom.api.server_log.Log"
 
 
 def on_starting(_arbiter: Any) -> None:
-    """Keep to ourselves which server this is; the workers inherit it."""
+    """Keep to ourselves which server this is, and say where its processes count together; they inherit both."""
     from gunicorn.http import wsgi  # type: ignore[import-untyped]
 
     wsgi.SERVER = "konectom"
+    metrics.begin_together()
+
+
+def child_exit(_arbiter: Any, worker: Any) -> None:
+    """Forget what a process that ended had in hand at the moment; what it counted stays."""
+    metrics.forget(worker.pid)
+
+
+def on_exit(_arbiter: Any) -> None:
+    """Remove what the processes counted."""
+    metrics.end_together()
 
 
 def post_worker_init(worker: Any) -> None:

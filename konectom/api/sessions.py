@@ -9,10 +9,11 @@ from flask import Response, after_this_request, request, url_for
 
 from konectom.api import upload
 from konectom.api.access import permits, scope, services, uploader
-from konectom.api.batches import Part, receive_batch
+from konectom.api.batches import receive_batch
 from konectom.api.body import received_body, streams_body
 from konectom.api.contract import Resource
 from konectom.api.errors import BodyIncomplete, BodyStalled, MediaTypeUnsupported
+from konectom.api.multipart import Part
 from konectom.api.raw import BYTES, HEADERS, MEDIA_TYPE, raw_download
 from konectom.api.schemas.sessions import (
     Batch,
@@ -46,6 +47,8 @@ from konectom.errors import (
     NotJson,
     PatientRestricted,
     SessionIdTaken,
+    StoreFull,
+    StoreUnavailable,
 )
 from konectom.workflows.ingest import Ingested, ingest_session
 from konectom.workflows.known import Asked, known_sessions
@@ -66,6 +69,7 @@ ASK_AGAIN_AFTER_S = 5
 
 @sessions.route("/sessions/<uuid:session_id>", methods=["PUT"])
 @permits("session.upload")
+@streams_body
 @sessions.query(UploadQuery)
 @sessions.headers(UploadHeaders)
 @sessions.answers(201, Receipt, headers=PLACE, description="Stored durably, and computed unless it is `received`.")
@@ -76,6 +80,7 @@ ASK_AGAIN_AFTER_S = 5
 @sessions.refuses(EncodingUnsupported, FormatUnknown)
 @sessions.refuses(ConsentMissing, ConsentWithdrawn, PatientRestricted)
 @sessions.refuses(FieldInvalid, LengthMismatch, NothingUsable)
+@sessions.refuses(StoreUnavailable, StoreFull)
 @sessions.doc(requestBody=upload.request_body())
 def put_session(session_id: UUID, patient: UUID | None = None, encoding: str | None = None) -> Any:
     """Hand over a session; safe to repeat until it is answered."""
@@ -138,7 +143,7 @@ def get_session_content(session_id: UUID) -> Response:
 @sessions.answers(200, Batch, description="What came of each session.")
 @sessions.refuses(BatchInvalid, BodyIncomplete)
 @sessions.refuses(NotFound, BodyStalled, BodyTooLarge, BatchTooLong, MediaTypeUnsupported)
-@sessions.refuses(PatientRestricted)
+@sessions.refuses(PatientRestricted, StoreFull)
 @sessions.doc(requestBody=upload.batch_body())
 def post_sessions_batch(patient: UUID | None = None) -> Any:
     """Hand over several sessions at once; each is kept as soon as its part is whole, whatever becomes of the others."""
@@ -171,4 +176,5 @@ def post_sessions_known(sessions: list[dict[str, Any]]) -> Any:
 
 def _without_length(response: Response) -> Response:
     response.automatically_set_content_length = False
+    del response.headers["Content-Length"]
     return response

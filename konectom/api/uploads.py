@@ -35,10 +35,12 @@ from konectom.errors import (
     NotJson,
     PatientRestricted,
     SessionIdTaken,
+    StoreFull,
     UploadGone,
     UploadOffsetWrong,
     UploadsTooMany,
 )
+from konectom.workflows.room import require_room
 from konectom.workflows.uploads.completing import look_at_upload
 from konectom.workflows.uploads.opening import Wanted, end_upload, get_upload, open_upload
 from konectom.workflows.uploads.receiving import receive
@@ -93,7 +95,7 @@ def options_uploads() -> Any:
 @uploads.refuses(DigestConflict, SessionIdTaken, UploadOffsetWrong, TusVersionUnsupported)
 @uploads.refuses(BodyTooLarge, InflatedTooLarge, InflationRatioExceeded)
 @uploads.refuses(MediaTypeUnsupported, EncodingUnsupported, FormatUnknown)
-@uploads.refuses(FieldMissing, FieldInvalid, NothingUsable, ChecksumMismatch, UploadsTooMany)
+@uploads.refuses(FieldMissing, FieldInvalid, NothingUsable, ChecksumMismatch, UploadsTooMany, StoreFull)
 @uploads.doc(parameters=_CREATES, requestBody=_BYTES)
 def post_upload() -> Any:
     """Begin to hand over a session in pieces; the first may come with it."""
@@ -143,7 +145,7 @@ def get_upload_by_id(upload_id: UUID) -> Any:
 @uploads.refuses(DigestConflict, SessionIdTaken, UploadOffsetWrong, UploadGone, TusVersionUnsupported)
 @uploads.refuses(BodyTooLarge, InflatedTooLarge, InflationRatioExceeded)
 @uploads.refuses(MediaTypeUnsupported, EncodingUnsupported, FormatUnknown, FieldInvalid, NothingUsable)
-@uploads.refuses(ChecksumMismatch)
+@uploads.refuses(ChecksumMismatch, StoreFull)
 @uploads.doc(parameters=[_VERSION, _OFFSET, _CHECKSUM], requestBody=_BYTES)
 def patch_upload(upload_id: UUID) -> Any:
     """Go on with an upload; what comes is kept, however the connection ends."""
@@ -151,6 +153,7 @@ def patch_upload(upload_id: UUID) -> Any:
     tus.require_version()
     tus.require_bytes()
     offset, checksum = tus.whole_number("Upload-Offset"), tus.checksum()
+    require_room(services())  # before a byte of the body is taken
     upload = receive(services(), upload_id, _body(), offset=offset, checksum=checksum, scope=scope())
     noted()  # its begin and its end are in the audit: an entry for each piece would tell nothing more
     return "", 204, _told(upload)

@@ -19,12 +19,11 @@ if TYPE_CHECKING:
 
 
 OF_NO_PATIENT = (
-    *("audit", "db", "demo", "keys", "migrate-store", "restore", "retention", "serve", "site", "study", "token"),
-    "user",
+    *("audit", "db", "demo", "doctor", "keys", "migrate-store", "restore", "retention", "serve", "site", "study"),
+    *("token", "user"),
 )
 """Commands that show nothing of patients, or tell the audit themselves. Of all others it is told before they show
 anything."""
-
 
 FILLING = ("migrate-store", "restore")
 """Commands that go on with a database that is not complete."""
@@ -61,7 +60,8 @@ def installation(*, changes: bool = False) -> Iterator[Services]:
     from konectom.workflows.services import Services
 
     settings = load_settings()
-    logs.configure(settings.log_format, level=logging.WARNING)  # what succeeds, the command itself tells
+    # What succeeds, the command itself tells.
+    logs.configure(settings.log_format, level=logging.WARNING, texts=settings.mode == "development")
     services, run, given = Services.open(settings), *_run()
     token = _RUN.set(run if not changes else None)
     try:

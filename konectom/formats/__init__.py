@@ -55,10 +55,7 @@ def read(
     source, known = _unpacked(body, encoding, media_type, limits)
     if known is not None and known.open is not None:
         return known.open(source, limits).read()
-    if known is not None:
-        return known.read(source.whole(), limits)
-    chosen, document = _document(source, media_type)
-    return chosen.read(document, limits)
+    return _read_whole(source, known, media_type, limits)
 
 
 def outline(
@@ -101,7 +98,7 @@ def recordings(
     if known is not None and known.open is not None:
         yield from known.open(source, limits).recordings()
     else:
-        yield from read(source.whole(), encoding="identity", media_type=media_type, limits=limits).recordings
+        yield from _read_whole(source, known, media_type, limits).recordings
 
 
 def _unpacked(
@@ -123,6 +120,13 @@ def _unpacked(
     if told is not None and known is None:
         raise FormatUnknown(f"the body is not {told.name}, as its media type says")
     return source, known
+
+
+def _read_whole(source: Source, known: Format | None, media_type: str | None, limits: Limits) -> Session:
+    if known is not None:
+        return known.read(source.whole(), limits)
+    chosen, document = _document(source, media_type)
+    return chosen.read(document, limits)
 
 
 def _document(source: Source, media_type: str | None) -> tuple[Format, Any]:

@@ -214,6 +214,12 @@ _DECLARED = (
         {"administrator": "everything", "study_manager": "study", "monitor": "study"},
         data="none",
     ),
+    _permission(
+        "metrics.read",
+        "See how the server fares, in figures that name nobody.",
+        {"administrator": "everything", "service": "everything"},
+        data="none",
+    ),
     _permission("token.read", "See programs' tokens.", {"administrator": "everything"}, data="none"),
     _permission("token.edit", "Make and revoke programs' tokens.", {"administrator": "everything"}, data="none"),
     _permission(

@@ -27,7 +27,8 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm import Session
 
-from konectom.errors import MigrationNeeded, StoreUnavailable, TooSlow
+from konectom.errors import MigrationNeeded, StoreFull, StoreUnavailable, TooSlow
+from konectom.metrics import CONNECTIONS
 from konectom.storage.audit import TRAIL, audit
 from konectom.storage.audit_trail import Trail
 from konectom.storage.guard import guard
@@ -46,6 +47,8 @@ TEMPORARY = "SQLITE_TMPDIR"
 """The variable that tells SQLite where temporary files belong."""
 
 WRITES = "konectom_writes"
+FULL = ("53100", "SQLITE_FULL")
+"""What the databases say where there is no room to write."""
 
 
 class GuardedSession(Session):
@@ -78,6 +81,7 @@ class Database:
                     if self._engine is not None:
                         self._engine.dispose(close=False)  # the parent still uses these connections
                     self._engine, self._pid = open_engine(self.url, within=self.within), os.getpid()
+                    _count_connections(self._engine)
         return self._engine
 
     @contextmanager
@@ -125,6 +129,8 @@ class Database:
                 raise TooSlow("the database was stopped at its limit of time; ask for less") from error
             if _schema_is_another(error):
                 raise MigrationNeeded("the database has another schema; run: konectom db upgrade") from error
+            if _is_full(error):
+                raise StoreFull("there is no room left for the database") from error
             if is_away(error):
                 raise StoreUnavailable("the database cannot be used at present") from error
             raise
@@ -188,6 +194,12 @@ def open_engine(url: str, *, foreign_keys: bool = True, within: timedelta | None
     return engine
 
 
+def _count_connections(engine: Engine) -> None:
+    """Tell the metrics how many connections are at work."""
+    event.listen(engine, "checkout", lambda *_: CONNECTIONS.add(1))
+    event.listen(engine, "checkin", lambda *_: CONNECTIONS.add(-1))
+
+
 def _watch(engine: Engine) -> None:
     """Let SQLite stop a statement of a reading session when its time is over."""
 
@@ -206,6 +218,11 @@ def _was_stopped(error: DBAPIError) -> bool:
     return getattr(error.orig, "sqlstate", None) == CANCELLED or (
         getattr(error.orig, "sqlite_errorname", None) == "SQLITE_INTERRUPT"
     )
+
+
+def _is_full(error: DBAPIError) -> bool:
+    said = getattr(error.orig, "sqlstate", None) or getattr(error.orig, "sqlite_errorname", None)
+    return said in FULL
 
 
 def _dumps(value: Any) -> str:

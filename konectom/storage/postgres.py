@@ -43,6 +43,9 @@ CANCELLED = "57014"
 READ_ONLY = "25006"
 """What it says where it is a replica or was told to keep still; the driver does not count that as operational."""
 
+GAVE_WAY = ("40001", "40P01")
+"""What it says where two transactions stood in each other's way: a serialization failure, a deadlock."""
+
 WITHIN = "konectom_within"
 
 
@@ -131,3 +134,9 @@ def is_away(error: DBAPIError) -> bool:
         or state == READ_ONLY
         or state.startswith(("08", "53", "57P"))
     )
+
+
+def gave_way(error: BaseException) -> bool:
+    """Tell whether a transaction was ended so that another could go on: done again, it is likely to be kept."""
+    cause = error.__cause__
+    return isinstance(cause, DBAPIError) and getattr(cause.orig, "sqlstate", None) in GAVE_WAY

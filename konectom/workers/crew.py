@@ -14,6 +14,7 @@ from uuid import UUID
 
 import structlog
 
+from konectom import metrics
 from konectom.errors import KonectomError
 from konectom.settings import Settings
 from konectom.workers.process import BEGUN, READY, serve
@@ -104,6 +105,7 @@ class Child:
     def _replace(self) -> None:
         self._process.kill()
         self._process.join()
+        metrics.forget(self._process.pid or 0)
         self._pipe.close()
         self._begin()
 

@@ -14,19 +14,23 @@ from pathlib import Path
 import structlog
 from sqlalchemy import make_url
 
-from konectom.errors import SettingInvalid
+from konectom.errors import SettingInvalid, StoreUnavailable
 from konectom.settings import Settings
 from konectom.workers.crew import Crew
 from konectom.workers.health import EVERY_S, SignOfLife
+from konectom.workflows.left_behind import any_waits
 from konectom.workflows.services import Services
 
 log = structlog.get_logger()
 
+LOOK_EVERY_S = 0.5
+"""How often it is looked whether anything waits, where that is to be the end."""
+
 Source = Callable[[Services, Crew, asyncio.Event], Awaitable[None]]
 
 
-def work(services: Services, *, processes: int) -> None:
-    """Compute what waits, with so many processes, until told to stop.
+def work(services: Services, *, processes: int, until_done: bool = False) -> None:
+    """Compute what waits, with so many processes, until told to stop, or (``until_done``) nothing waits any more.
 
     Raises :class:`SettingInvalid` where servers compute by themselves, :class:`~konectom.errors.ExtraMissing` where
     PostgreSQL's needs are not installed.
@@ -34,7 +38,7 @@ def work(services: Services, *, processes: int) -> None:
     if services.settings.processing != "workers":
         raise SettingInvalid("KONECTOM_PROCESSING is request: servers compute by themselves", setting="processing")
     source = source_of(services)
-    asyncio.run(_Work(services, processes).run(source))
+    asyncio.run(_Work(services, processes).run(source, until_done=until_done))
 
 
 def source_of(services: Services) -> Source:
@@ -60,13 +64,15 @@ class _Work:
         self.services, self.processes = services, processes
         self.stopping, self.now = asyncio.Event(), asyncio.Event()
 
-    async def run(self, source: Source) -> None:
+    async def run(self, source: Source, *, until_done: bool) -> None:
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._told_to_stop)
         crew = Crew(self.services, self.processes)
         sign = SignOfLife(directory_of_signs(self.services.settings))
         beside = [asyncio.create_task(self._live(sign, crew)), asyncio.create_task(self._drain(crew))]
+        if until_done:
+            beside.append(asyncio.create_task(self._see_whether_done()))
         log.info("worker.started", processes=self.processes)
         try:
             await source(self.services, crew, self.stopping)
@@ -85,6 +91,16 @@ class _Work:
             state = "stopping" if self.stopping.is_set() else "working"
             sign.give(state=state, processes=crew.size, busy=crew.busy, sessions=crew.done)
             await asyncio.sleep(EVERY_S)
+
+    async def _see_whether_done(self) -> None:
+        while True:
+            try:
+                if not await asyncio.to_thread(any_waits, self.services):
+                    self.stopping.set()
+                    return
+            except StoreUnavailable as error:
+                log.warning("worker.waits", reason=error.detail)
+            await asyncio.sleep(LOOK_EVERY_S)
 
     async def _drain(self, crew: Crew) -> None:
         """Once told to stop, end what takes too long to end."""

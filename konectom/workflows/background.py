@@ -8,6 +8,8 @@ from collections.abc import Callable
 
 import structlog
 
+from konectom.metrics import BACKGROUND
+
 log = structlog.get_logger()
 
 
@@ -55,5 +57,7 @@ class Background:
                 work = self._next.pop(name)
             try:
                 work()
+                BACKGROUND.add(work=name, outcome="done")
             except Exception:  # nobody waits for it who could be told
+                BACKGROUND.add(work=name, outcome="failed")
                 log.exception("background.failed", work=name)

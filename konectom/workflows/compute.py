@@ -7,10 +7,12 @@ what becomes of one that ends the process, is told in :mod:`konectom.workflows.t
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from typing import Any
 from uuid import UUID
 
 import structlog
+from sqlalchemy.exc import IntegrityError
 
 from konectom.errors import (
     BodyError,
@@ -26,7 +28,7 @@ from konectom.recording import Session
 from konectom.workflows.collecting import Agreed
 from konectom.workflows.data_types import data_types_of
 from konectom.workflows.due import void_reviews
-from konectom.workflows.keep import Outcome, keep_outcome, log_outcomes
+from konectom.workflows.keep import ATTEMPTS, Outcome, keep_outcome, log_outcomes
 from konectom.workflows.reading import Readable, read_session
 from konectom.workflows.services import Services
 from konectom.workflows.tries import (
@@ -123,12 +125,21 @@ def _keep(
     services: Services, session_id: UUID, session: Session, outcomes: Mapping[int, Outcome], *, alone: bool = False
 ) -> str | None:
     """Keep what came of these recordings, but for what was restricted meanwhile; ``alone`` others are still to come."""
+    for _ in range(ATTEMPTS - 1):
+        with suppress(IntegrityError):  # another wrote a row first that both need: a measure, a catalogue
+            return _keep_once(services, session_id, session, outcomes, alone)
+    return _keep_once(services, session_id, session, outcomes, alone)
+
+
+def _keep_once(
+    services: Services, session_id: UUID, session: Session, outcomes: Mapping[int, Outcome], alone: bool
+) -> str | None:
     with services.db.write() as db:
         row = locked(db, session_id)
         if row is None or row.status != WAITING:  # erased meanwhile, or computed by another
             return None if row is None else row.status
-        restricted = Agreed.of(db, row.patient_id).restricted
-        for recording in recordings_of(db, row):
+        restricted, recordings = Agreed.of(db, row.patient_id).restricted, recordings_of(db, row)
+        for recording in recordings:
             outcome = outcomes.get(recording.index)
             if outcome is None or recording.status != WAITING:
                 continue
@@ -141,9 +152,9 @@ def _keep(
             void_reviews(db, patient_id=row.patient_id)
         if alone:
             return row.status
-        if any(each.status == WAITING for each in recordings_of(db, row)):
+        if any(each.status == WAITING for each in recordings):
             row.tries, row.fault = row.tries - 1, dict(RESTRICTED)
-        settle(services, db, row)
+        settle(services, db, row, recordings)
         return row.status
 
 
@@ -153,10 +164,11 @@ def _reject(services: Services, session_id: UUID, error: KonectomError) -> str |
         row = locked(db, session_id)
         if row is None or row.status != WAITING:
             return None if row is None else row.status
-        for each in recordings_of(db, row):
+        recordings = recordings_of(db, row)
+        for each in recordings:
             if each.status == WAITING:
                 each.status, each.error = "rejected", error.as_dict()
-        settle(services, db, row)
+        settle(services, db, row, recordings)
         if row.status == "rejected":
             row.fault = error.as_dict()
         return row.status

@@ -24,16 +24,20 @@ from konectom import formats
 from konectom.errors import (
     BodyTooLarge,
     DigestConflict,
+    KonectomError,
     NotFound,
     NothingUsable,
     SessionIdTaken,
+    StoreUnavailable,
     error_class,
 )
+from konectom.metrics import UPLOAD_BYTES, UPLOADS
 from konectom.recording import Recording, Rejected, Session
 from konectom.storage.models import Device, SessionRow
+from konectom.storage.postgres import gave_way
 from konectom.workflows.collecting import Agreed
 from konectom.workflows.holding import HOLDABLE, hold
-from konectom.workflows.keep import Outcomes, keep_session, log_outcomes, take_back, times_of
+from konectom.workflows.keep import ATTEMPTS, Outcomes, keep_session, log_outcomes, take_back, times_of
 from konectom.workflows.patient_keys import patient_key
 from konectom.workflows.process import Extracted, Failed, extract_session
 from konectom.workflows.raw import SealedFile, SealedUpload, sealed_upload
@@ -42,9 +46,6 @@ from konectom.workflows.services import Services
 from konectom.workflows.sessions import get_session
 
 log = structlog.get_logger()
-
-ATTEMPTS = 8
-"""How often a write is tried that others, at the same instant, made impossible by writing the same first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,10 +104,15 @@ def ingest_session(
         digest=hashlib.sha256(body).hexdigest(),
     )
     try:
-        return receive(services, upload, body)
-    except HOLDABLE as error:
-        error.context["kept"] = hold(services, upload, body, error)
+        kept = receive(services, upload, body)
+    except KonectomError as error:
+        UPLOADS.add(outcome=error.code)
+        if isinstance(error, HOLDABLE):
+            error.context["kept"] = hold(services, upload, body, error)
         raise
+    if not kept.created:
+        UPLOADS.add(outcome="repeated")
+    return kept
 
 
 def receive(services: Services, upload: Upload, body: bytes) -> Ingested:
@@ -202,7 +208,9 @@ def _keep(
         try:
             keep_session(services, upload, sealed, session, outcomes)
             break
-        except IntegrityError:
+        except (IntegrityError, StoreUnavailable) as error:
+            if not isinstance(error, IntegrityError) and not gave_way(error):
+                raise
             # Another request kept the same session first, or a row that both needed (a blob, a measure).
             _, receipt = stored_receipt(services, upload)
             if receipt is not None:
@@ -227,6 +235,8 @@ def _refuse_if_nothing_usable(outcomes: Sequence[Recording | Extracted | Rejecte
 
 def _tell(upload: Upload, session: Session, outcomes: Outcomes | None) -> None:
     # Without the session's id: the log outlives an erasure. The request's leads to it, by the audit.
+    UPLOADS.add(outcome="created")
+    UPLOAD_BYTES.add(upload.size_bytes)
     log.info("session.stored", format=session.format, recordings=len(session.recordings), size_bytes=upload.size_bytes)
     if outcomes is not None:
         log_outcomes(outcomes)

@@ -35,6 +35,8 @@ log = structlog.get_logger()
 Outcome = Extracted | Rejected | Failed
 Outcomes = Sequence[Outcome]
 MOST_TEXT = 200
+ATTEMPTS = 8
+"""How often a write is tried that others, at the same instant, made impossible by writing the same first."""
 
 
 def times_of(session: Session) -> list[datetime]:

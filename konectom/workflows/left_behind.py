@@ -20,7 +20,17 @@ from konectom.storage.models import Patient, RecordingRow, SessionRow
 from konectom.workflows.compute import compute_session
 from konectom.workflows.pages import told
 from konectom.workflows.services import Services
-from konectom.workflows.tries import PARKED, PROCESS_ENDED, WAITING, due_at, end, is_parked, locked, settle
+from konectom.workflows.tries import (
+    PARKED,
+    PROCESS_ENDED,
+    WAITING,
+    due_at,
+    end,
+    is_parked,
+    locked,
+    recordings_of,
+    settle,
+)
 
 log = structlog.get_logger()
 
@@ -54,6 +64,17 @@ def waiting_sessions(services: Services, *, most: int, without_job: bool = False
         tried = db.scalars(again.limit(MOST_JOBS)).all()
         due = sorted((row for row in tried if due_at(row, settings) <= now), key=lambda row: (row.tries, row.tried_at))
         return [*new, *(row.id for row in due)][:most]
+
+
+def any_waits(services: Services) -> bool:
+    """Tell whether any session waits to be computed, of patients the use of whose data is not restricted."""
+    waiting = (
+        select(SessionRow.id)
+        .join(Patient, Patient.id == SessionRow.patient_id)
+        .where(SessionRow.status == WAITING, Patient.restricted_at.is_(None))
+    )
+    with services.db.read() as db:
+        return db.scalar(waiting.limit(1)) is not None
 
 
 def sweep_sessions(services: Services, *, most: int = MOST) -> int:
@@ -125,7 +146,7 @@ def wake_sessions(services: Services, db: DbSession, patient_id: UUID) -> None:
     for row in db.scalars(waiting.with_for_update()).all():
         if row.fault is not None:
             row.fault, row.tried_at = None, None
-        settle(services, db, row)
+        settle(services, db, row, recordings_of(db, row))
 
 
 def _wait_again(services: Services, session_id: UUID) -> bool:
@@ -133,15 +154,14 @@ def _wait_again(services: Services, session_id: UUID) -> bool:
         row = locked(db, session_id)
         if row is None:
             return False
-        parked = db.scalars(
-            select(RecordingRow).where(RecordingRow.session_id == row.id, RecordingRow.status == PARKED)
-        ).all()
+        recordings = recordings_of(db, row)
+        parked = [each for each in recordings if each.status == PARKED]
         if row.status == WAITING or not parked:
             return False
         for each in parked:
             each.status, each.error, each.tries = WAITING, None, 0
         row.status, row.fault, row.tries, row.tried_at = WAITING, None, 0, None
-        settle(services, db, row)
+        settle(services, db, row, recordings)
         return True
 
 

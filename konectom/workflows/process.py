@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
-from konectom.assessments import get_assessment
+from konectom.assessments import every_assessment, get_assessment
 from konectom.assessments.base import Result
 from konectom.errors import DataError
+from konectom.metrics import EXTRACTION_SECONDS, RECORDINGS
 from konectom.recording import Recording, Rejected, Session
 
 EXTRACTION_FAILED = "extraction_failed"
@@ -31,10 +32,13 @@ class Failed:
     fault: Exception
 
 
+Outcome = TypeVar("Outcome", bound=Extracted | Rejected | Failed)
+
+
 def extract_session(session: Session) -> list[Extracted | Rejected | Failed]:
     """Return what came of each recording, in their order. One that cannot be used never costs the others."""
     return [
-        each if isinstance(each, Rejected) else extract_recording(each, index)
+        _counted(each) if isinstance(each, Rejected) else extract_recording(each, index)
         for index, each in enumerate(session.recordings)
     ]
 
@@ -44,8 +48,14 @@ def extract_recording(recording: Recording, index: int) -> Extracted | Rejected 
 
     Raises MemoryError, which tells more of the machine at that time than of the recording.
     """
+    return _counted(_extracted(recording, index))
+
+
+def _extracted(recording: Recording, index: int) -> Extracted | Rejected | Failed:
     try:
-        return Extracted(recording, get_assessment(recording.assessment).run(recording))
+        assessment = get_assessment(recording.assessment)
+        with EXTRACTION_SECONDS.timed(assessment=assessment.name):
+            return Extracted(recording, assessment.run(recording))
     except MemoryError:
         raise
     except DataError as error:
@@ -58,6 +68,13 @@ def extract_recording(recording: Recording, index: int) -> Extracted | Rejected 
             "at": f"/recordings/{index}",
         }
         return Failed(recording, error_told, fault)
+
+
+def _counted(outcome: Outcome) -> Outcome:
+    """Tell the metrics what came of a recording; of a test that there is not, no name that somebody chose."""
+    told = outcome.assessment if isinstance(outcome, Rejected) else outcome.recording.assessment
+    RECORDINGS.add(assessment=told if told in every_assessment() else "none", outcome=type(outcome).__name__.lower())
+    return outcome
 
 
 def _complete_pointer(error: DataError, recording: Recording, index: int) -> None:

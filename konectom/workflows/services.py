@@ -16,6 +16,7 @@ from konectom.storage.objects import ObjectStore, S3Access, open_store
 from konectom.workflows.background import Background
 from konectom.workflows.entries import require_same_catalogues
 from konectom.workflows.keys import require_keys
+from konectom.workflows.readiness import Readiness
 
 Clock = Callable[[], datetime]
 Admit = Callable[[str, UUID], None]
@@ -57,6 +58,7 @@ class Services:
     clock: Clock = system_clock
     passwords: Passwords = field(default_factory=Passwords)
     background: Background = field(default_factory=Background)
+    readiness: Readiness = field(default_factory=Readiness)
 
     @classmethod
     def open(cls, settings: Settings, *, clock: Clock = system_clock) -> Services:

@@ -2,8 +2,9 @@
 
 A try is written down before it begins, so that one which ends the process (out of memory, a fault in a library) counts.
 While one is under way the session's ``tried_at`` is set and its ``fault`` is not; a fault is how the last one ended. A
-session whose last try ended the process is *suspect*: from then on its recordings are computed one after the other,
-each marked before, so that the one at fault is known, and given up alone after ``processing_tries``.
+session whose last try ended the process, or for which there was no memory, is *suspect*: from then on its recordings
+are computed one after the other, each marked before, so that the one at fault is known, and given up alone after
+``processing_tries``.
 """
 
 from __future__ import annotations
@@ -35,7 +36,8 @@ Fault = Mapping[str, Any]
 PROCESS_ENDED: Fault = {"code": "process_ended", "detail": "the process that computed it ended"}
 OUT_OF_TIME: Fault = {"code": "out_of_time", "detail": "it took too long to compute"}
 FAILED = "processing_failed"
-SUSPECT = frozenset({PROCESS_ENDED["code"], OUT_OF_TIME["code"]})
+NO_MEMORY: Fault = {"code": FAILED, "detail": MemoryError.__name__}
+SUSPECT = (PROCESS_ENDED, OUT_OF_TIME, NO_MEMORY)
 
 GRACE = timedelta(minutes=1)
 """How much longer than a try may take it is waited for, where nobody told how it ended."""
@@ -77,12 +79,14 @@ def begin(services: Services, session_id: UUID) -> tuple[str | None, Try | None]
             return row.status, None
         if row.tried_at is not None and row.fault is None:
             row.fault = dict(PROCESS_ENDED)
-        suspect = row.tries > 0 and row.fault is not None and row.fault["code"] in SUSPECT
-        give_up(db, row, settings)
+        suspect, recordings = row.tries > 0 and row.fault in SUSPECT, recordings_of(db, row)
+        _give_up(row, recordings, settings)
         if row.status != WAITING:
             return row.status, None
-        waiting = {each.index: each.tries for each in recordings_of(db, row) if each.status == WAITING}
+        waiting = {each.index: each.tries for each in recordings if each.status == WAITING}
         row.tries, row.tried_at, row.fault = row.tries + 1, now, None
+        db.flush()
+        db.expunge(row)  # it is read when this transaction is over
         return WAITING, Try(row, waiting, suspect or any(waiting.values()), agreed.restricted)
 
 
@@ -111,7 +115,7 @@ def end(services: Services, session_id: UUID, fault: Fault) -> str | None:
         if row.tried_at is None or row.fault is not None:  # somebody told before
             return row.status
         row.fault = dict(fault)
-        settle(services, db, row)
+        settle(services, db, row, recordings_of(db, row))
         return row.status
 
 
@@ -125,13 +129,14 @@ def give_back(services: Services, session_id: UUID, *, index: int | None = None,
             row = locked(db, session_id)
             if row is None or row.status != WAITING:
                 return
+            recordings = recordings_of(db, row)
             if row.tried_at is not None and row.fault is None:
                 row.tries = max(0, row.tries - 1)
                 row.tried_at, row.fault = (None, None) if fault is None else (services.clock(), dict(fault))
-                for each in recordings_of(db, row):
+                for each in recordings:
                     if each.index == index:
                         each.tries = max(0, each.tries - 1)
-            settle(services, db, row)
+            settle(services, db, row, recordings)
     except StoreUnavailable as error:  # then it counts; what failed before is what is told
         log.warning("session.try_counted", reason=error.detail)
 
@@ -141,13 +146,12 @@ def tell_again(services: Services, session_id: UUID) -> None:
     with services.db.write() as db:
         row = locked(db, session_id)
         if row is not None:
-            settle(services, db, row)
+            settle(services, db, row, recordings_of(db, row))
 
 
-def settle(services: Services, db: DbSession, row: SessionRow) -> None:
+def settle(services: Services, db: DbSession, row: SessionRow, recordings: Sequence[RecordingRow]) -> None:
     """Give up what was tried often enough, and give the session its status, or have it tried again when it is due."""
-    db.flush()
-    give_up(db, row, services.settings)
+    _give_up(row, recordings, services.settings)
     if row.status == WAITING:
         if services.settings.processing == "workers":
             jobs.defer(db, row.id, at=None if row.tried_at is None else due_at(row, services.settings))
@@ -155,16 +159,15 @@ def settle(services: Services, db: DbSession, row: SessionRow) -> None:
         jobs.remove(db, [row.id])
 
 
-def give_up(db: DbSession, row: SessionRow, settings: Settings) -> None:
+def _give_up(row: SessionRow, recordings: Sequence[RecordingRow], settings: Settings) -> None:
     """Park each recording that was tried alone often enough, and all where the session was and none is to blame."""
-    rows, most = recordings_of(db, row), settings.processing_tries
-    last = row.fault or PROCESS_ENDED
-    unblamed = row.tries - sum(each.tries for each in rows)
-    for each in rows:
+    most, last = settings.processing_tries, row.fault or PROCESS_ENDED
+    unblamed = row.tries - sum(each.tries for each in recordings)
+    for each in recordings:
         if each.status == WAITING and (each.tries >= most or unblamed >= most):
             each.status, each.error = PARKED, _parked(max(each.tries, min(row.tries, most)), last)
             log.error("recording.parked", index=each.index, assessment=each.assessment, last=last["code"])
-    statuses = {each.status for each in rows}
+    statuses = {each.status for each in recordings}
     if WAITING in statuses:
         return
     row.status = status_of(statuses)

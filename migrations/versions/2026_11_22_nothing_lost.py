@@ -194,7 +194,7 @@ def _make_tables_of_jobs() -> None:
     if connection.dialect.name != "postgresql":
         return
     if find_spec("procrastinate") is None:
-        raise CommandError("PostgreSQL needs the extra: pip install 'konectom[postgres]'")
+        raise CommandError("PostgreSQL needs Procrastinate: install the extra that is called postgres")
     scripts = sorted((resources.files("procrastinate.sql") / "migrations").iterdir(), key=lambda script: script.name)
     # Past SQLAlchemy, and in its transaction: a script is many statements, and holds what look like parameters.
     with connection.connection.cursor() as cursor:

@@ -104,7 +104,11 @@ class Caller:
         headers = dict(kwargs.pop("headers", {}))
         if self.token is not None:
             headers["Authorization"] = f"Bearer {self.token}"
-        full = path if path.startswith(("/api", "/docs", "/openapi", "/healthz", "/readyz")) else f"/api/v1{path}"
+        full = (
+            path
+            if path.startswith(("/api", "/docs", "/openapi", "/healthz", "/readyz", "/metrics"))
+            else f"/api/v1{path}"
+        )
         return self.client.open(full, method=method, headers=headers, **kwargs)
 
     def get(self, path: str, **kwargs: Any) -> TestResponse:

@@ -10,12 +10,13 @@ import pytest
 from flask import request
 
 from konectom.api.access import public
-from konectom.api.body import FORM_MAX_BYTES, FORMS, METADATA_WITHIN
+from konectom.api.body import FORM_MAX_BYTES, FORMS, METADATA_WITHIN, STEP_BYTES
 from konectom.api.contract import MAX_DEPTH
 from konectom.api.deadlines import DEADLINES, Deadlines
 from konectom.app import create_app
 from konectom.settings import load_settings
 from tests.api.client import first_error
+from tests.tus import BYTES, VERSION, Client, sending
 
 AT_ONCE = timedelta(milliseconds=20)
 
@@ -74,6 +75,37 @@ def test_an_upload_that_trickles_in_ends_at_its_limit(phone, trickle, monkeypatc
     answer = phone.put(b"", uuid4(), **over(trickle, 10_000_000))
     assert first_error(answer)[:2] == (408, "body_stalled")
     assert "did not come whole within" in answer.json["detail"]
+
+
+@pytest.mark.parametrize("limit", ["konectom.api.body.STEP_WITHIN", "konectom.settings.Settings.upload_time_limit"])
+def test_a_piece_of_an_upload_that_trickles_in_ends_and_what_came_is_kept(phone, trickle, monkeypatch, limit):
+    client = Client(sending(phone))
+    address = client.create(10_000_000, uuid4())
+    monkeypatch.setattr(limit, AT_ONCE)
+    headers = VERSION | {"Content-Type": BYTES, "Upload-Offset": "0"}
+    sent = over(trickle, 10_000_000)
+    answer = phone("PATCH", address, headers=headers, **sent)
+    assert first_error(answer)[:2] == (408, "body_stalled")
+    assert client.offset(address) == sent["environ_overrides"]["wsgi.input"].read_bytes > 0
+
+
+def test_a_piece_of_an_upload_whose_connection_breaks_is_kept(phone):
+    class Breaking:
+        steps = 0
+
+        def read(self, size):
+            self.steps += 1
+            if self.steps > 3:
+                raise ConnectionResetError
+            return b" " * size
+
+    client = Client(sending(phone))
+    address = client.create(10_000_000, uuid4())
+    headers = VERSION | {"Content-Type": BYTES, "Upload-Offset": "0"}
+    broken = {"wsgi.input": Breaking(), "CONTENT_LENGTH": "10000000"}
+    answer = phone("PATCH", address, headers=headers, environ_overrides=broken)
+    assert first_error(answer)[:2] == (400, "body_incomplete")
+    assert client.offset(address) == 3 * STEP_BYTES
 
 
 def test_so_does_any_other_body(staff, trickle, monkeypatch):

@@ -102,6 +102,7 @@ def test_no_answer_forbids_new_fields(document):
         *("NewLogin", "NewPassword", "OwnPassword", "OwnProof", "Confirmation"),
         *("NewSite", "NewTeam", "NewBreakGlass"),
     }
+    sent |= {"HeldSession", "HeldSessions", "Discarding"}
     sent |= {"Exchange", "Renew", "DeviceFacts", "NewErasure", "StudyChange"}
     assert closed == (sent | {"Fault", "UploadedEvent", "RecordingError", "Problem"}) & closed
     assert sent <= closed
@@ -191,7 +192,30 @@ def test_alive(anybody):
 
 
 def test_ready(anybody):
-    assert anybody.get("/readyz").json == {"status": "ok"}
+    assert anybody.get("/readyz").json["status"] == "ok"
+
+
+def test_each_thing_that_is_needed_is_told_of(anybody, services, monkeypatch):
+    told = anybody.get("/readyz").json
+    names = ["database", "schema", "objects", "keys", "catalogues", "room"]
+    assert told == {"status": "ok", "checks": [{"name": name, "status": "ok"} for name in names]}
+    monkeypatch.setattr("konectom.workflows.room.free_bytes", lambda path: 0)
+    limited = anybody.get("/readyz")
+    assert (limited.status_code, limited.json["status"]) == (200, "limited")
+    assert limited.json["checks"][-1] == {
+        "name": "room",
+        "status": "failed",
+        "code": "store_full",
+        "detail": "too little room is left to accept uploads; what is sent later is taken",
+    }
+    path = services.settings.data_dir / "keys.json"
+    path.unlink()
+    refused = anybody.get("/readyz")
+    checks = {each["name"]: each for each in refused.json["checks"]}
+    assert refused.status_code == 503
+    assert checks["keys"]["code"] == "keys_missing"
+    assert checks["database"] == {"name": "database", "status": "ok"}
+    assert str(path.parent) not in refused.text
 
 
 def test_not_ready_without_the_tables(anybody, services):
@@ -225,7 +249,7 @@ def test_lost_keys_are_told_without_telling_where_they_should_be(anybody, servic
 def test_not_ready_and_not_started_on_a_declaration_that_changed(anybody, services, probe, people):
     """Results are stored under its version, and it measures something else now."""
     ingest_session(services, session_id=uuid4(), patient_id=people.patient(), body=session_body())
-    assert anybody.get("/readyz").json == {"status": "ok"}
+    assert anybody.get("/readyz").json["status"] == "ok"
     create_app(services=services)
     probe(version=1, unit="g")
     answer = anybody.get("/readyz")

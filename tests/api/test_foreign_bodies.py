@@ -50,7 +50,9 @@ def put(phone: Caller, services: Services, body: bytes, session: UUID, media_typ
         assert "failed" not in {each["status"] for each in answer.json["recordings"]}
     else:
         assert answer.status_code in REFUSALS, answer.text
-        assert after == before, "what was refused left something behind"
+        assert after[:3] == before[:3], "what was refused made a session"
+        held = answer.json["kept"] is not None
+        assert after[3:] == (before[3] + held, before[4] + held), "what was refused is one object in quarantine"
     return answer
 
 

@@ -57,6 +57,30 @@ def test_a_callers_request_id_stands_in_the_log_beside_ours(phone, capsys):
     assert "client_request_id" not in orjson.loads(capsys.readouterr().err.splitlines()[-1])
 
 
+TRACE = "4bf92f3577b34da6a3ce929d0e0e4736"
+
+
+@pytest.mark.parametrize(
+    ("sent", "trace"),
+    [
+        (f"00-{TRACE}-00f067aa0ba902b7-01", TRACE),
+        (f"01-{TRACE}-00f067aa0ba902b7-01-more", TRACE),
+        (f"ff-{TRACE}-00f067aa0ba902b7-01", None),
+        (f"00-{'0' * 32}-00f067aa0ba902b7-01", None),
+        (f"00-{TRACE}-{'0' * 16}-01", None),
+        (f"00-{TRACE.upper()}-00f067aa0ba902b7-01", None),
+        ("Anna Svensson", None),
+    ],
+)
+def test_the_trace_to_which_a_request_belongs_stands_in_its_line(phone, capsys, sent, trace):
+    """As W3C's Trace Context writes it, level 1, section 3.2."""
+    from konectom import logs
+
+    logs.configure("json")
+    phone.get("/sessions", headers={"traceparent": sent})
+    assert orjson.loads(capsys.readouterr().err.splitlines()[-1]).get("trace_id") == trace
+
+
 @pytest.mark.parametrize("headers", [{}, OWN_ID])
 def test_each_request_has_an_id_of_its_own(anybody, headers):
     ids = {anybody.get("/healthz", headers=headers).headers["X-Request-Id"] for _ in range(5)}
@@ -106,6 +130,17 @@ def test_a_request_is_one_line_without_what_was_asked(phone, lines):
     assert line["rule"] == "/api/v1/patients/<uuid:patient_id>/trends"
     assert str(phone.patient) not in str(line)
     assert "secret" not in str(line)
+
+
+def test_a_line_tells_sizes_and_what_kind_of_caller(phone, staff, anybody, lines, probe):
+    body = session_body()
+    receipt = phone.put(body)
+    staff.get("/sessions")
+    anybody.get("/sessions")
+    told = [each for each in lines if each["event"] == "request.answered"]
+    assert [each["caller"] for each in told] == ["device", "service", "anybody"]
+    assert [each["received_bytes"] for each in told] == [len(body), 0, 0]
+    assert told[0]["sent_bytes"] == len(receipt.data)
 
 
 def test_neither_tokens_nor_bodies_are_logged(probe, phone, lines, monkeypatch):

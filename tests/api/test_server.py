@@ -4,7 +4,9 @@ import runpy
 import signal
 import socket
 from contextlib import ExitStack, suppress
+from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from uuid import uuid4
 
 import orjson
@@ -15,7 +17,11 @@ from gunicorn.workers.gthread import ThreadWorker
 from konectom.api import server
 from konectom.api.body import STEP_BYTES
 from konectom.api.connections import HEAD_BYTES, Worker
+from konectom.app import create_app
 from konectom.settings import load_settings
+from konectom.workflows.ingest import ingest_session
+from konectom.workflows.rounds import Rounds
+from konectom.workflows.sessions import get_session
 from tests.api.server_process import PATIENCE_S, serving
 from tests.assessments.examples import example
 from tests.backends import where_of
@@ -262,3 +268,18 @@ def test_a_second_signal_in_the_middle_of_the_first_is_none(monkeypatch):
     monkeypatch.setattr(ThreadWorker, "handle_quit", quit_once)
     worker.handle_quit(signal.SIGINT, None)
     assert asked == [signal.SIGINT]
+
+
+def test_a_server_that_computes_sees_to_what_waited_for_workers(services, patient, monkeypatch):
+    """Its setting was changed meanwhile."""
+    told = {"mode": "development", "rate_limits": "off", "data_dir": services.settings.data_dir}
+    before = replace(services, settings=load_settings({}, processing="workers", **told))
+    session_id, session = uuid4(), {"schema": "konectom.session/1", "started_at": "2026-11-21T09:12:03.250+01:00"}
+    body = orjson.dumps(session | {"recordings": [example("tap")]}, option=orjson.OPT_SERIALIZE_NUMPY)
+    ingest_session(before, session_id=session_id, patient_id=patient, body=body)
+    monkeypatch.setattr(server, "_rounds", [])
+    monkeypatch.setattr(Rounds, "start", Rounds._round)
+    for settings, status in ((before.settings, "received"), (services.settings, "processed")):
+        running = replace(services, settings=settings)
+        server.post_worker_init(SimpleNamespace(wsgi=create_app(services=running)))
+        assert get_session(services, session_id)["status"] == status

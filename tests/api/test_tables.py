@@ -12,7 +12,7 @@ import pytest
 from konectom.storage.models import SessionRow
 from konectom.workflows.services import Services
 from tests.api.client import Caller
-from tests.api.test_foreign_bodies import put
+from tests.api.test_foreign_bodies import REFUSALS, stored
 from tests.formats.carried import FORMS, damaged
 from tests.formats.test_session1 import SESSION
 
@@ -43,4 +43,14 @@ def test_the_receipt_is_that_of_json(phone: Caller, services: Services, form: st
 def test_damaged_ones_leave_nothing_or_a_session(phone: Caller, services: Services, form: str) -> None:
     whole = FORMS[form](SESSION)
     for seed in range(25):
-        put(phone, services, damaged(whole, random.Random(f"{form} {seed}")), uuid4(), MEDIA_TYPES[form])
+        before = stored(services)
+        body = damaged(whole, random.Random(f"{form} {seed}"))
+        answer = phone.put(body, uuid4(), headers={"Content-Type": MEDIA_TYPES[form]})
+        sessions, *results, objects, files = (now - then for now, then in zip(stored(services), before, strict=True))
+        if answer.status_code == 201:
+            assert sessions == 1
+            assert "failed" not in {each["status"] for each in answer.json["recordings"]}
+        else:
+            assert answer.status_code in REFUSALS, answer.text
+            assert (sessions, *results) == (0, 0, 0)
+            assert objects == files == ("kept" in answer.json), "what was refused left something behind"

@@ -154,6 +154,15 @@ def test_a_frame_that_declares_too_much_is_refused_unread() -> None:
         assert refused.value.code == "inflated_too_large"
 
 
+@pytest.mark.parametrize("form", ALL_FORMS)
+def test_a_packed_body_may_be_larger_once_it_is_unpacked(form: str) -> None:
+    body = gzip.compress(ALL_FORMS[form](SESSION))
+    limits = formats.Limits(max_body_bytes=len(body))
+    assert len(formats.read(body, limits=limits).recordings) == 1
+    assert len(list(formats.recordings(body, limits=limits))) == 1
+    assert len(formats.outline(body, limits=limits).recordings) == 1
+
+
 HALF_A_GIBIBYTE = 512 * MEBIBYTE
 LARGE = formats.Limits(max_body_bytes=2 * HALF_A_GIBIBYTE)
 

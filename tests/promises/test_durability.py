@@ -10,6 +10,7 @@ from konectom.storage.models import SessionRow
 from konectom.workflows.raw import raw_bytes
 from tests.api.server_process import serving
 from tests.assessments.examples import example
+from tests.tus import BYTES, VERSION, Client
 
 
 @pytest.fixture
@@ -59,3 +60,43 @@ def test_a_kill_in_the_middle_leaves_nothing_half(settings, phone, body):
         server.start()
         assert server.ask("GET", path, phone.token)[0] == 404
         assert server.ask("PUT", path, phone.token, body)[0] == 201
+
+
+def test_an_upload_in_pieces_outlives_kills_and_is_gone_on_with(services, settings, phone, body):
+    """What was answered is kept; what a kill cut off is sent again, and it is the same session."""
+    session, half = uuid4(), len(body) // 2
+    with serving(settings, workers=2) as server:
+
+        def send(method, address, headers, sent):
+            connection = server.connect()
+            try:
+                connection.request(method, address, sent, {"Authorization": f"Bearer {phone.token}", **headers})
+                answer = connection.getresponse()
+                return answer.status, answer.headers, answer.read()
+            finally:
+                connection.close()
+
+        client = Client(send)
+        address = client.create(len(body), session)
+        client.patch(address, 0, body[:half])
+        server.kill()
+        server.start()
+        assert client.offset(address) == half
+        connection = server.connect()
+        connection.putrequest("PATCH", address)
+        said = VERSION | {"Content-Type": BYTES, "Upload-Offset": str(half), "Content-Length": str(len(body) - half)}
+        for name, value in {"Authorization": f"Bearer {phone.token}", "Expect": "100-continue", **said}.items():
+            connection.putheader(name, value)
+        connection.endheaders()
+        assert connection.sock.recv(1000).startswith(b"HTTP/1.1 100")  # the server is at it
+        connection.send(body[half : half + 1000])
+        server.kill()
+        connection.close()
+        server.start()
+        offset = client.offset(address)
+        assert client.patch(address, offset, body[offset:])["Konectom-Status"] == "stored"
+        status, receipt = server.ask("GET", f"/api/v1/sessions/{session}", phone.token)
+    assert (status, receipt["digest"]) == (200, f"sha256:{hashlib.sha256(body).hexdigest()}")
+    assert receipt["status"] == "processed"
+    with services.db.read() as db:
+        assert raw_bytes(services, db.get(SessionRow, session)) == body

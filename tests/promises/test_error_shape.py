@@ -1,6 +1,8 @@
 """Whatever goes wrong looks like this, and nothing that is sent makes the server fail."""
 
 import copy
+import hashlib
+import html
 import re
 from itertools import pairwise
 from pathlib import Path
@@ -16,6 +18,7 @@ from konectom.api import upload
 from konectom.assessments import every_assessment
 from konectom.errors import StoreUnavailable, every_error
 from konectom.formats import FORMATS
+from konectom.workflows.holding import HOLDABLE
 from tests.probe import probe_recording, session_body
 
 CANONICAL = {
@@ -25,6 +28,7 @@ CANONICAL = {
     "code": "unit_missing",
     "detail": "the unit of this acceleration is missing; say one of: m/s2, g",
     "at": "/recordings/0/streams/accelerometer/unit",
+    "kept": "…",
     "instance": "/api/v1/sessions/6f1ed002-ab58-4b22-b9c6-7a5ab8cd9c11",
     "request_id": "…",
 }
@@ -39,13 +43,12 @@ def without_unit():
 
 
 def test_the_canonical_error(probe, phone):
-    answer = phone.put(
-        session_body(without_unit()),
-        "6f1ed002-ab58-4b22-b9c6-7a5ab8cd9c11",
-    )
+    sent = session_body(without_unit())
+    answer = phone.put(sent, "6f1ed002-ab58-4b22-b9c6-7a5ab8cd9c11")
     assert answer.status_code == 422
     assert answer.mimetype == "application/problem+json"
-    assert answer.json == CANONICAL | {"request_id": answer.headers["X-Request-Id"]}
+    kept = {"id": answer.json["kept"]["id"], "digest": f"sha256:{hashlib.sha256(sent).hexdigest()}"}
+    assert answer.json == CANONICAL | {"kept": kept, "request_id": answer.headers["X-Request-Id"]}
     assert list(answer.json) == list(CANONICAL)
 
 
@@ -143,7 +146,26 @@ def test_every_error_is_on_the_page():
     told = {code: (status, title) for code, status, title in rows}
     known = {error.code: (str(error.status), error.title) for error in every_error()}
     assert {code: told.get(code) for code in known} == known
-    assert set(told) - set(known) == {"extraction_failed"}  # stands beside a recording, never alone
+    beside = {"extraction_failed", "process_ended", "out_of_time", "processing_failed"}  # a recording, never alone
+    assert set(told) - set(known) == beside
+
+
+def test_the_page_tells_what_is_held():
+    """Of which errors the bytes of an upload are held follows from the tree of errors."""
+    rows = re.findall(r"^\| `(\w+)` \|.*\| (yes)? ?\|$", ERRORS_PAGE.read_text(), re.MULTILINE)
+    unread = {"body_too_large", "batch_too_long", "batch_invalid"}
+    held = {error.code for error in every_error() if issubclass(error, HOLDABLE)} - unread
+    assert {code for code, told in rows if told} == held
+    assert len(rows) == len(every_error()) + 1
+
+
+def test_where_each_type_leads_there_is_a_description(anybody):
+    """The page is served, and has a place for each error, named as the ``type`` of a problem names it."""
+    page = anybody.get("/docs/errors")
+    assert (page.status_code, page.mimetype) == (200, "text/html")
+    assert re.findall(r'<tr id="(\w+)">', page.text) == [error.code for error in every_error()]
+    told = set(map(html.unescape, re.findall(r"<td>([^<]*)</td>", page.text)))
+    assert {error.title for error in every_error()} <= told
 
 
 JSON = st.recursive(

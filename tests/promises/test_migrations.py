@@ -6,6 +6,7 @@ import sys
 import zipfile
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from uuid import UUID
 
 import pytest
 from alembic import command
@@ -47,7 +48,8 @@ def test_upgrading_again_changes_nothing(url):
     engine = open_engine(url)
     with engine.begin() as connection:
         connection.execute(
-            text("INSERT INTO study (id, code, name, consent, created_at) VALUES ('0', 'A', '', 'here', '2026-01-01')")
+            text("INSERT INTO study (id, code, name, consent, created_at) VALUES (:id, 'A', '', 'here', '2026-01-01')"),
+            {"id": "0" * 32},
         )
     migrate.upgrade(url)
     with engine.connect() as connection:
@@ -128,24 +130,39 @@ def test_a_revision_that_is_not_earlier_is_refused(url):
     migrate.check(url)
 
 
+STUDY, PATIENT, SESSION, RECORDING, RESULT = (f"{number:032x}" for number in range(1, 6))
+
 FIRST_SCHEMA = {
-    "study": {"id": "s", "code": "A", "name": "", "created_at": "2026-01-01"},
-    "patient": {"id": "p", "study_id": "s", "code": "P", "created_at": "2026-01-01"},
+    "study": {"id": STUDY, "code": "A", "name": "", "created_at": "2026-01-01"},
+    "patient": {"id": PATIENT, "study_id": STUDY, "code": "P", "created_at": "2026-01-01"},
     "measure": {"id": 1, "key": "tap.valid_taps"},
     "catalogue": {"id": 7, "assessment": "tap", "version": 1, "digest": "d", "entries": "[]"},
+    "blob": {"digest": "d", "size_bytes": 1, "stored_at": "2026-01-01"},
     "session": {
-        "id": "n", "patient_id": "p", "digest": "d", "format": "f", "started_at": "2026-01-01", "utc_offset_s": 3600,
-        "phone": "{}", "received_at": "2026-01-01", "status": "processed",
+        "id": SESSION, "patient_id": PATIENT, "digest": "d", "format": "f", "started_at": "2026-01-01",
+        "utc_offset_s": 3600, "phone": "{}", "received_at": "2026-01-01", "status": "processed",
     },
     "recording": {
-        "id": "c", "session_id": "n", "index": 2, "assessment": "tap", "condition": "{}", "offset_s": 0.0,
+        "id": RECORDING, "session_id": SESSION, "index": 2, "assessment": "tap", "condition": "{}", "offset_s": 0.0,
         "status": "processed",
     },
     "result": {
-        "id": "r", "recording_id": "c", "catalogue_id": 7, "created_at": "2026-01-01", "verdict": "limited",
+        "id": RESULT, "recording_id": RECORDING, "catalogue_id": 7, "created_at": "2026-01-01", "verdict": "limited",
         "flags": '[{"code": "tap.few"}, {"code": "tap.slow"}]', "absent": "{}", "features": b"",
     },
 }  # fmt: skip
+
+
+def plain(row):
+    """A row as SQLite gives it back."""
+    return {
+        name: value.hex
+        if isinstance(value, UUID)
+        else f"{value:%Y-%m-%d %H:%M:%S.%f}"
+        if isinstance(value, datetime)
+        else value
+        for name, value in row.items()
+    }
 
 
 @pytest.mark.parametrize(
@@ -160,7 +177,9 @@ FIRST_SCHEMA = {
 def test_scores_of_the_first_schema_are_carried_over_and_back(url, at):
     with migrate._connection(url) as connection:
         command.upgrade(migrate._config(connection), "0001")
-        told = FIRST_SCHEMA | {"score": {"result_id": "r", "measure_id": 1, "patient_id": "p", "at": at, "value": 41.5}}
+        told = FIRST_SCHEMA | {
+            "score": {"result_id": RESULT, "measure_id": 1, "patient_id": PATIENT, "at": at, "value": 41.5}
+        }
         for table, row in told.items():
             marks, columns = ", ".join(f":{name}" for name in row), ", ".join(f'"{name}"' for name in row)
             connection.execute(text(f"INSERT INTO {table} ({columns}) VALUES ({marks})"), row)
@@ -170,11 +189,12 @@ def test_scores_of_the_first_schema_are_carried_over_and_back(url, at):
         command.downgrade(migrate._config(connection), "0001")
         again = connection.execute(text("SELECT * FROM score")).mappings().one()
     at_us = (datetime.fromisoformat(at + "+00:00") - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(microseconds=1)
-    assert dict(after) == {
-        "patient_id": "p", "measure_id": 1, "at": at_us, "session_id": "n", "index": 2, "catalogue_id": 7,
+    assert plain(after) == {
+        "patient_id": PATIENT, "measure_id": 1, "at": at_us, "session_id": SESSION, "index": 2, "catalogue_id": 7,
         "utc_offset_s": 3600, "verdict": "limited", "flags": "tap.few tap.slow", "value": 41.5,
     }  # fmt: skip
-    assert dict(again) == dict(before)
+    assert plain(again) == plain(before)
+    assert plain(before)["at"] == at
 
 
 def test_a_migration_that_fails_leaves_the_database_as_it_was(url, monkeypatch):

@@ -137,3 +137,23 @@ def test_a_setting_is_found_on_the_class():
 def test_the_process_environment_is_the_default(monkeypatch):
     monkeypatch.setitem(os.environ, "KONECTOM_PAGE_SIZE", "11")
     assert load_settings().page_size == 11
+
+
+def test_a_secret_may_stand_in_a_file(tmp_path):
+    file = tmp_path / "database"
+    file.write_text("postgresql+psycopg://konectom:a word@db/konectom\n")
+    read = load_settings({"KONECTOM_DATABASE_URL_FILE": str(file)})
+    assert read.database_url == "postgresql+psycopg://konectom:a word@db/konectom"
+    assert load_settings({"KONECTOM_DATABASE_URL_FILE": ""}) == load_settings({})
+
+
+def test_a_secret_is_told_once_and_its_file_can_be_read(tmp_path):
+    file = tmp_path / "database"
+    file.write_text("sqlite:////srv/a.sqlite3")
+    both = {"KONECTOM_DATABASE_URL_FILE": str(file), "KONECTOM_DATABASE_URL": "sqlite:////srv/b.sqlite3"}
+    with pytest.raises(SettingInvalid, match="both set"):
+        load_settings(both)
+    with pytest.raises(SettingInvalid, match="cannot be read"):
+        load_settings({"KONECTOM_DATABASE_URL_FILE": str(tmp_path / "nothing")})
+    with pytest.raises(SettingInvalid, match="is no setting"):
+        load_settings({"KONECTOM_MODE_FILE": str(file)})

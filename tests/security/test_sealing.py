@@ -2,6 +2,7 @@
 
 import hashlib
 import hmac
+import io
 import os
 from itertools import pairwise
 
@@ -14,7 +15,16 @@ from hypothesis import strategies as st
 from konectom.errors import SealBroken, StoreUnavailable
 from konectom.security import sealing
 from konectom.security.derived import derived
-from konectom.security.sealing import HEADER_BYTES, MAGIC, TAG_BYTES, seal, unseal
+from konectom.security.sealing import (
+    HEADER_BYTES,
+    MAGIC,
+    TAG_BYTES,
+    Unsealed,
+    seal,
+    seal_pieces,
+    unseal,
+    unseal_pieces,
+)
 
 KEY, OTHER_KEY = bytes(range(32)), bytes(range(1, 33))
 SMALL_SEGMENT = 64
@@ -188,3 +198,45 @@ def test_the_cipher_is_that_of_nist():
     assert AESGCM(key).encrypt(nonce, data, bound) == sealed
     with pytest.raises(InvalidTag):
         AESGCM(key).decrypt(nonce, sealed, bound + b"\0")
+
+
+def in_steps(data, step):
+    return [data[at : at + step] for at in range(0, len(data), step)]
+
+
+@given(data=st.binary(max_size=400), step=st.integers(1, 150))
+def test_in_pieces_it_is_the_same_as_at_once(data, step):
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(sealing, "SEGMENT_BYTES", SMALL_SEGMENT)
+        sealed = seal(KEY, b"upload", data)
+        digest = hashlib.sha256(data).digest()
+        assert b"".join(seal_pieces(KEY, b"upload", digest, in_steps(data, step))) == sealed
+        assert b"".join(unseal_pieces(KEY, b"upload", io.BytesIO(sealed))) == data
+
+
+def test_other_data_than_those_that_were_digested_are_not_sealed(small_segments):
+    with pytest.raises(ValueError, match="not those"):
+        list(seal_pieces(KEY, b"upload", hashlib.sha256(b"others").digest(), [b"data" * 100]))
+
+
+@pytest.mark.parametrize("length", [0, 1, SMALL_SEGMENT, 3 * SMALL_SEGMENT, 3 * SMALL_SEGMENT + 1])
+def test_whoever_reads_in_pieces_finds_every_change_out(small_segments, length):
+    sealed = seal(KEY, b"upload", os.urandom(length))
+    for at in range(len(sealed)):
+        changed = bytearray(sealed)
+        changed[at] ^= 1
+        with pytest.raises(SealBroken):
+            list(unseal_pieces(KEY, b"upload", io.BytesIO(changed)))
+        with pytest.raises(SealBroken):
+            list(unseal_pieces(KEY, b"upload", io.BytesIO(sealed[:at])))
+
+
+@given(data=st.binary(min_size=1, max_size=400), places=st.lists(st.tuples(st.integers(0, 450), st.integers(0, 200))))
+def test_at_any_place_it_reads_what_is_there(data, places):
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(sealing, "SEGMENT_BYTES", SMALL_SEGMENT)
+        file, plain = io.BufferedReader(Unsealed(KEY, b"p", io.BytesIO(seal(KEY, b"p", data)))), io.BytesIO(data)
+        assert file.seek(0, io.SEEK_END) == len(data)
+        for place, size in places:
+            assert file.seek(place) == plain.seek(place)
+            assert file.read(size) == plain.read(size)

@@ -191,7 +191,11 @@ def test_an_upload_that_is_damaged_or_lost_is_told_of_and_the_others_are_there(s
     assert told["session"] == str(session_id)
     assert told["why"] in archive.read(f"sessions/{session_id}/upload-damaged.txt").decode()
     assert json_of(archive, f"sessions/{session_id}/receipt.json")["upload"]["file"] == "upload-damaged.txt"
-    uploads = [archive.read(name) for name in archive.namelist() if "/upload" in name and "damaged" not in name]
+    uploads = [
+        archive.read(name)
+        for name in archive.namelist()
+        if "sessions/" in name and "/upload" in name and "damaged" not in name
+    ]
     assert len(uploads) == len(person.bodies) - 1
     assert set(uploads) < set(person.bodies)
 

@@ -35,11 +35,13 @@ from konectom.errors import (
 from konectom.security.keys import Keychain
 from konectom.settings import load_settings
 from konectom.storage.models import (
+    Arrival,
     Base,
     Blob,
     CatalogueRow,
     MeasureRow,
     PatientKey,
+    QuarantineRow,
     RecordingRow,
     ResultRow,
     ScoreRow,
@@ -52,7 +54,7 @@ from tests.backends import environ_of
 from tests.kept import kept
 from tests.probe import probe_recording, session_body
 
-UPLOADED = (Blob, SessionRow, RecordingRow, CatalogueRow, ResultRow, ScoreRow)
+UPLOADED = (Blob, SessionRow, RecordingRow, CatalogueRow, ResultRow, ScoreRow, QuarantineRow)
 
 
 def counts(services):
@@ -62,6 +64,12 @@ def counts(services):
 
 def nothing_stored(services):
     return set(counts(services).values()) == {0} and kept(services) == []
+
+
+def only_held(services, body):
+    """Whether there is no session and no result, and of the bytes, where there are any, one object in quarantine."""
+    there = {name: number for name, number in counts(services).items() if number}
+    return there == ({"blob": 1, "quarantine": 1} if body else {}) and len(kept(services)) == bool(body)
 
 
 def rejected_recording(**more):
@@ -164,7 +172,7 @@ def test_other_bytes_under_the_same_id_are_a_conflict(services, patient, probe):
     assert refused.value.context["stored"] == first.receipt["digest"]
     assert refused.value.context["received"] != first.receipt["digest"]
     assert get_session(services, session_id) == first.receipt
-    assert len(kept(services)) == 1
+    assert (counts(services)["session"], counts(services)["quarantine"], len(kept(services))) == (1, 1, 2)
 
 
 def test_somebody_elses_id_is_taken_whatever_the_bytes(services, patient, people, probe):
@@ -173,7 +181,7 @@ def test_somebody_elses_id_is_taken_whatever_the_bytes(services, patient, people
     for body in (session_body(), b"other"):
         with pytest.raises(SessionIdTaken) as refused:
             ingest_session(services, session_id=session_id, patient_id=people.patient(), body=body)
-        assert refused.value.context == {}
+        assert set(refused.value.context) == {"kept"}
         assert str(patient) not in refused.value.detail
 
 
@@ -201,10 +209,12 @@ def test_the_same_bytes_under_two_ids_are_two_sessions_and_one_object(services, 
         (session_body({"assessment": "no such test", "streams": {}}), AssessmentUnknown),
     ],
 )
-def test_a_body_that_is_refused_leaves_nothing_behind(services, patient, probe, body, error):
-    with pytest.raises(error):
-        ingest_session(services, session_id=uuid4(), patient_id=patient, body=body)
-    assert nothing_stored(services)
+def test_a_body_that_is_refused_is_held_and_nothing_else(services, patient, probe, body, error):
+    session_id = uuid4()
+    for _ in range(3):
+        with pytest.raises(error):
+            ingest_session(services, session_id=session_id, patient_id=patient, body=body)
+        assert only_held(services, body)
 
 
 def test_a_body_that_is_too_large_is_not_even_read(services, patient, probe, monkeypatch):
@@ -445,7 +455,7 @@ def test_every_table_an_upload_writes_is_watched_here():
     modules = {model.__module__.rpartition(".")[2] for model in UPLOADED}
     assert modules == {"data"}
     of_data = {each.class_ for each in Base.registry.mappers if each.class_.__module__.endswith(".models.data")}
-    assert set(UPLOADED) | {MeasureRow} == of_data
+    assert set(UPLOADED) | {MeasureRow, Arrival} == of_data
 
 
 @pytest.mark.parametrize(
@@ -461,7 +471,7 @@ def test_a_body_that_carries_its_id_goes_under_it(services, patient, probe, monk
     with pytest.raises(SessionIdTaken, match=str(own)) as refused:
         ingest_session(services, session_id=uuid4(), patient_id=patient, body=session_body())
     assert refused.value.at == at
-    assert nothing_stored(services)
+    assert only_held(services, session_body())
     assert ingest_session(services, session_id=own, patient_id=patient, body=session_body()).created
 
 

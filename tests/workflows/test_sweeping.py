@@ -117,7 +117,7 @@ def test_what_a_write_left_that_was_cut_off_goes_after_a_day(services, clock):
 
 
 def test_an_erasure_removes_what_a_crash_had_left(services, patient, clock, monkeypatch):
-    monkeypatch.setattr(ingest, "_take_back", lambda *what: None)
+    monkeypatch.setattr(ingest, "take_back", lambda *what: None)
     monkeypatch.setattr(ingest, "keep_session", lambda *rows: 1 / 0)
     with pytest.raises(ZeroDivisionError):
         send(services, patient)

@@ -20,11 +20,15 @@ from typing import BinaryIO
 
 import structlog
 
-from konectom.errors import NotFound, StoreUnavailable
+from konectom.errors import NotFound, StoreFull, StoreUnavailable
+from konectom.metrics import measured
 from konectom.storage.objects.protocol import PIECE, key_of
 from konectom.storage.objects.reading import require_digest, stream_of
 
 log = structlog.get_logger()
+
+NO_ROOM = {errno.ENOSPC, errno.EDQUOT}
+"""What a file system says that is full, or where the account's share of it is."""
 
 _NO_HARD_LINKS = {errno.EPERM, errno.ENOTSUP, errno.ENOSYS, errno.EMLINK}
 
@@ -35,10 +39,12 @@ class FileObjectStore:
     def __init__(self, root: Path) -> None:
         self.root = root
 
+    @measured("put")
     def put(self, digest: str, data: bytes) -> bool:
         """Keep ``data`` durably; tell whether it was new. An object of the wrong size is written again."""
         return self._keep(digest, len(data), lambda: iter((data,)))
 
+    @measured("put")
     def put_file(self, digest: str, path: Path) -> bool:
         """Keep the bytes of a file, read piece by piece and compared with ``digest`` before they get their name."""
         return self._keep(digest, path.stat().st_size, lambda: pieces_of(path, digest))
@@ -74,6 +80,7 @@ class FileObjectStore:
         _flush_directory(place.parent)
         return created
 
+    @measured("get")
     def get(self, digest: str) -> bytes:
         """Return the bytes, compared with their digest."""
         place = self._place(digest)
@@ -99,6 +106,7 @@ class FileObjectStore:
         """Tell whether the object is kept here."""
         return _size(self._place(digest)) is not None
 
+    @measured("delete")
     def delete(self, digest: str) -> None:
         """Remove the object, if it is here, and what writes of it that were cut off left; its directories stay."""
         place = self._place(digest)
@@ -129,11 +137,15 @@ class FileObjectStore:
         """Raise :class:`StoreUnavailable` unless the directory can be written and has room."""
         with _telling():
             _make_directory(self.root)
-            room = os.statvfs(self.root)
         if not os.access(self.root, os.W_OK | os.X_OK):
             raise StoreUnavailable("the object store cannot be written")
-        if room.f_bavail == 0:
-            raise StoreUnavailable("the object store is full")
+        if self.room() == 0:
+            raise StoreFull("the object store is full")
+
+    def room(self) -> int:
+        """Return how many bytes are free for this account."""
+        with _telling():
+            return free_bytes(self.root)
 
     def _place(self, digest: str) -> Path:
         return self.root / key_of(digest)
@@ -154,6 +166,16 @@ def _read(file: BinaryIO) -> Iterator[bytes]:
     with _telling():
         while piece := file.read(PIECE):
             yield piece
+
+
+def free_bytes(path: Path) -> int:
+    """Return how many bytes are free for this account where ``path`` is, or will be once it is made."""
+    while True:
+        try:
+            room = os.statvfs(path)
+            return room.f_bavail * room.f_frsize
+        except FileNotFoundError:
+            path = path.parent
 
 
 def _name(temporary: Path, place: Path, *, replace: bool) -> bool:
@@ -234,4 +256,5 @@ def _telling() -> Iterator[None]:
     except FileNotFoundError:
         raise
     except OSError as error:
-        raise StoreUnavailable(f"the object store cannot be used: {error.strerror}") from error
+        told = f"the object store cannot be used: {error.strerror}"
+        raise (StoreFull if error.errno in NO_ROOM else StoreUnavailable)(told) from error

@@ -49,6 +49,9 @@ class ObjectStore(Protocol):
     def ping(self) -> None:
         """Raise :class:`StoreUnavailable` unless objects can be written."""
 
+    def room(self) -> int | None:
+        """Return how many bytes are free, None where that is not to be known."""
+
 
 def key_of(digest: str) -> str:
     """Return the name of an object below the root of a store; the same in every store."""

@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, BinaryIO
 import structlog
 
 from konectom.errors import NotFound, StoreUnavailable
+from konectom.metrics import measured
 from konectom.storage.objects.files import pieces_of
 from konectom.storage.objects.protocol import PIECE, key_of
 from konectom.storage.objects.reading import stream_of
@@ -53,6 +54,7 @@ class S3ObjectStore:
         self.bucket, self.prefix = bucket, prefix
         self._clients = S3Clients(bucket, prefix, access)
 
+    @measured("put")
     def put(self, digest: str, data: bytes) -> bool:
         """Keep ``data`` durably; tell whether it was new. An object of the wrong size is written again."""
         key = key_of(digest)
@@ -60,6 +62,7 @@ class S3ObjectStore:
             return self._put_small(key, digest, data)
         return self._put_large(key, digest, len(data), (data[at : at + PIECE] for at in range(0, len(data), PIECE)))
 
+    @measured("put")
     def put_file(self, digest: str, path: Path) -> bool:
         """Keep the bytes of a file, in parts where it is large; it is given up where they turn out to be others."""
         key, size = key_of(digest), path.stat().st_size
@@ -108,6 +111,7 @@ class S3ObjectStore:
             self._client.put(key, pieces, chunk_size=PIECE, max_concurrency=AT_ONCE)
         return True
 
+    @measured("get")
     def get(self, digest: str) -> bytes:
         """Return the bytes, compared with their digest."""
         with self.open(digest) as stream:
@@ -150,6 +154,7 @@ class S3ObjectStore:
         with telling():
             return self._size(key_of(digest)) is not None
 
+    @measured("delete")
     def delete(self, digest: str) -> None:
         """Remove the object, if it is here."""
         with telling():
@@ -190,6 +195,10 @@ class S3ObjectStore:
                 if not knows_no_conditions(error):
                     raise
                 client.put(WRITABLE, b"", mode="overwrite", use_multipart=False)
+
+    def room(self) -> None:
+        """Return None: a bucket does not tell."""
+        return
 
     def _size(self, key: str) -> int | None:
         try:
