@@ -46,6 +46,7 @@ class Batch:
     def column(self, name: str) -> Values | Lists:
         """Return a column: its values, or the lists of them."""
         column = self._columns[name]
+        self._unpacking.block()
         if self._nodes[column.node, 0] != self.rows:
             raise BodyDamaged(f"the column {name[:40]!r} has other rows than its batch")
         values = Values(self, column)

@@ -14,7 +14,7 @@ from konectom.errors import BodyDamaged
 from konectom.formats._arrow_batch import Batch
 from konectom.formats._arrow_schema import columns_of, is_big_endian, metadata_of
 from konectom.formats._flatbuffers import BYTE, LONG, SHORT, Table
-from konectom.formats._source import BYTES_A_BLOCK, Source, Unpacking
+from konectom.formats._source import Source, Unpacking
 
 FILE_MAGIC = b"ARROW1"
 STREAM_MAGIC = b"\xff\xff\xff\xff"
@@ -42,7 +42,7 @@ class Arrow:
                 break
             if len(self.batches) == MOST_BATCHES:
                 raise BodyDamaged(f"the Arrow data have more than {MOST_BATCHES} batches")
-            unpacking.take(BYTES_A_BLOCK)
+            unpacking.block()
             self.batches.append(Batch(*found, self.columns, unpacking))
         if start != end:
             raise BodyDamaged("the Arrow data go on after their end mark")

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from konectom.errors import BodyDamaged, ColumnInvalid
-from konectom.formats._source import BYTES_A_THING, Source, Unpacking
+from konectom.formats._source import BYTES_A_THING, THINGS_A_BLOCK, Source, Unpacking
 from konectom.formats._thrift import I32, I64, Reader, Struct, inner, listed, whole
 
 MAGIC = b"PAR1"
@@ -62,9 +62,11 @@ def read_footer(source: Source, unpacking: Unpacking) -> Footer:
     length = int.from_bytes(source.take(source.size - 8, 4), "little")
     if length > min(source.size - 12, MOST_FOOTER_BYTES):
         raise BodyDamaged("the footer of the Parquet file is larger than it can be")
+    unpacking.block()  # before the work: where there were too many, each of the recordings that follow ends here
     reader = Reader(source.take(source.size - 8 - length, length), MOST_THINGS)
     told = reader.struct()
     unpacking.take(reader.things * BYTES_A_THING)
+    unpacking.block(reader.things // THINGS_A_BLOCK)
     if 8 in told or 9 in told:
         raise BodyDamaged("encrypted Parquet files are not read")
     elements, groups = listed(told, 2, Struct), listed(told, 4, Struct)

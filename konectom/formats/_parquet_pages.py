@@ -12,7 +12,7 @@ from collections.abc import Iterable
 
 from konectom.errors import BodyDamaged
 from konectom.formats._parquet_footer import BYTE_ARRAY, WIDTHS, Chunk
-from konectom.formats._source import BYTES_A_BLOCK, Source, Unpacking
+from konectom.formats._source import Source, Unpacking
 from konectom.formats._thrift import I32, Reader, Struct, inner, whole
 
 HEADER_BYTES = (4096, 128 * 1024)
@@ -30,6 +30,7 @@ _LEVEL_BYTES = 4
 def look_through(source: Source, chunks: Iterable[Chunk], unpacking: Unpacking) -> None:
     """Count what the pages of these columns take; raises where that is too much, or they do not hold together."""
     for chunk in chunks:
+        unpacking.block()
         values, unpacked, largest = _pages(source, chunk, unpacking)
         # Pages of numbers come and go; of texts, what they hold may stay as it is.
         held = unpacked if chunk.kind == BYTE_ARRAY else largest
@@ -43,7 +44,7 @@ def _pages(source: Source, chunk: Chunk, unpacking: Unpacking) -> tuple[int, int
     values = unpacked = largest = 0
     boundary = False
     while place < end:
-        unpacking.take(BYTES_A_BLOCK)
+        unpacking.block()
         boundary = boundary or place == chunk.first_page
         told, header_bytes = _header(source, place, end)
         packed, size = whole(told, 3, I32), whole(told, 2, I32)

@@ -103,14 +103,22 @@ class _Window(io.RawIOBase):
 BYTES_A_THING = 64
 """What a thing in metadata counts in memory, however short it is in the body."""
 
-BYTES_A_BLOCK = 1024
-"""What a batch or page counts: a body of many that hold nothing takes time as one that holds much."""
+MOST_BLOCKS, BYTES_A_BLOCK = 20_000, 2048
+"""How many batches, pages and columns of one are read: so many of any body, and one more for so many bytes of it.
+
+Each takes some 40 microseconds, however little it holds: without a limit, a small body of blocks that hold nothing
+would take longer than the largest that is full.
+"""
+
+THINGS_A_BLOCK = 16
+"""So many things in metadata take as long as a block."""
 
 
 class Unpacking:
     """How many bytes may still be unpacked: at once, and in all for a body of this size.
 
-    The first bounds memory and the second work, so that only the first starts anew with :meth:`anew`.
+    The first bounds memory and the second work, so that only the first starts anew with :meth:`anew`. How many
+    :meth:`blocks <block>` are read is bounded in all, too.
     """
 
     def __init__(self, limits: Limits, packed_bytes: int) -> None:
@@ -118,6 +126,13 @@ class Unpacking:
         self._ratio = limits.max_inflation_ratio
         self._most_ever = max(RATIO_FREE_BYTES, packed_bytes * limits.max_inflation_ratio)
         self._now = self._ever = 0
+        self._blocks = MOST_BLOCKS + packed_bytes // BYTES_A_BLOCK
+
+    def block(self, count: int = 1) -> None:
+        """Count a batch, a page, or a column of one; raises :class:`BodyDamaged` where there are too many."""
+        self._blocks -= count
+        if self._blocks < 0:
+            raise BodyDamaged("the tables are cut into too many batches or pages; write more rows into each")
 
     def take(self, size: int, passing: int = 0) -> None:
         """Count bytes that are about to be unpacked; raises where there may not be so many.

@@ -19,6 +19,7 @@ from hypothesis import HealthCheck, given, settings
 
 from konectom import formats
 from konectom.errors import KonectomError
+from konectom.formats import _source
 from konectom.recording import Recording, Rejected
 from konectom.simulate.carriers import as_archive
 from tests.formats.carried import ARCHIVE, json_of, same_session, sessions
@@ -292,3 +293,32 @@ def test_recordings_come_one_by_one() -> None:
     session = {**SESSION, "recordings": SESSION["recordings"] * 3}
     found = list(formats.recordings(io.BytesIO(as_archive(session))))
     assert [type(each) for each in found] == [Recording] * 3
+
+
+def blocks_of(form: str, blocks: int) -> bytes:
+    """A file of one stream that is cut into as many pieces as there are rows."""
+    row = pa.table({name: [1.0] for name in ("t", "x", "y", "z")})
+    out = io.BytesIO()
+    with pq.ParquetWriter(out, row.schema) if form == "parquet" else pa.ipc.new_stream(out, row.schema) as file:
+        for _ in range(blocks):
+            file.write_table(row)
+    return out.getvalue()
+
+
+@pytest.mark.parametrize("form", ["arrow", "parquet"])
+def test_blocks_that_hold_nothing_are_counted_over_the_whole_archive(form: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each takes its time however little is in it; an archive has room for a million."""
+    monkeypatch.setattr(_source, "MOST_BLOCKS", 1000)
+    monkeypatch.setattr(_source, "BYTES_A_BLOCK", 2**30)
+    member = blocks_of(form, 15)
+    recordings = [
+        {"assessment": "walk", "streams": {"accelerometer": {"unit": "g", "member": f"{index}.bin"}}}
+        for index in range(40)
+    ]
+    members = {f"{index}.bin": member for index in range(40)}
+    read = formats.read(zipped(members, document=DOCUMENT | {"recordings": recordings})).recordings
+    kinds = [type(each) for each in read]
+    most = kinds.index(Rejected)
+    assert 0 < most < 20
+    assert kinds == [Recording] * most + [Rejected] * (40 - most)
+    assert all("too many batches or pages" in each.error["detail"] for each in read if isinstance(each, Rejected))
