@@ -108,6 +108,8 @@ def _discard(services: Services, quarantine_id: UUID, patient_id: UUID) -> dict[
             unused.append(row.object)
             row.state, row.ended_at, row.object = DISCARDED, services.clock(), None
             db.flush()
+            # A session of the same bytes that is being kept holds the row: it is waited for, and seen by the next statement.
+            db.scalars(select(Blob.object).where(Blob.object.in_(unused)).with_for_update()).all()
             with removing(db):
                 gone = delete(Blob).where(Blob.object.in_(unused), is_unused()).returning(Blob.object)
                 unused = list(db.scalars(gone, execution_options={"synchronize_session": False}))
@@ -120,7 +122,7 @@ def _discard(services: Services, quarantine_id: UUID, patient_id: UUID) -> dict[
 def locked_row(db: Session, quarantine_id: UUID, patient_id: UUID) -> QuarantineRow:
     """Return a row that nobody else changes now; in the same order as uploads do: the patient first."""
     find_patient(db, patient_id, lock=True)
-    row = db.get(QuarantineRow, quarantine_id, populate_existing=True)
+    row = db.get(QuarantineRow, quarantine_id, with_for_update=True, populate_existing=True)
     if row is None:
         raise NotFound("there is no such upload in quarantine")
     return row

@@ -13,15 +13,17 @@ from uuid import uuid4
 
 import structlog
 from sqlalchemy import func, select
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session as DbSession
 
 from konectom import formats
-from konectom.errors import BodyError, DataError, DigestConflict, ExtraMissing, KonectomError, SessionIdTaken
+from konectom.errors import BodyError, DataError, DigestConflict, ExtraMissing, KonectomError, SessionIdTaken, StoreUnavailable
 from konectom.recording import Session
-from konectom.storage.models import QuarantineRow
+from konectom.storage.models import PatientKey, QuarantineRow
+from konectom.storage.postgres import gave_way
 from konectom.workflows.arrivals import next_arrival
 from konectom.workflows.collecting import Agreed
-from konectom.workflows.keep import keep_blob, plain_text, take_back
+from konectom.workflows.keep import ATTEMPTS, keep_blob, plain_text, take_back
 from konectom.workflows.patient_keys import patient_key
 from konectom.workflows.people import find_patient
 from konectom.workflows.raw import SealedUpload, sealed_upload
@@ -55,8 +57,8 @@ def hold(services: Services, upload: Upload, body: bytes, error: KonectomError) 
             return None
         sealed = sealed_upload(patient_key(services, db, upload.patient_id), body)
     try:
-        services.objects.put(sealed.name, sealed.data)
-        kept = _write(services, upload, error, sealed, sitting)
+        sealed.keep(services.objects)
+        kept = _written(services, upload, error, sealed, sitting)
     except BaseException:
         take_back(services, sealed)
         raise
@@ -73,11 +75,26 @@ def told_as_kept(row: QuarantineRow) -> dict[str, Any] | None:
     return {"id": str(row.id), "digest": f"sha256:{row.digest}"} | released
 
 
+def _written(
+    services: Services, upload: Upload, error: KonectomError, sealed: SealedUpload, sitting: Session | None
+) -> dict[str, Any] | None:
+    """Write, once more where another wrote the same row (of the same bytes) at the same instant, or let go of it."""
+    for _ in range(ATTEMPTS - 1):
+        try:
+            return _write(services, upload, error, sealed, sitting)
+        except (IntegrityError, StoreUnavailable) as fault:
+            if not isinstance(fault, IntegrityError) and not gave_way(fault):
+                raise
+    return _write(services, upload, error, sealed, sitting)
+
+
 def _write(
     services: Services, upload: Upload, error: KonectomError, sealed: SealedUpload, sitting: Session | None
 ) -> dict[str, Any] | None:
     now = services.clock()
     with services.db.write() as db:
+        # Locked for all: of two that are held at the same instant the second counts the first.
+        db.get(PatientKey, upload.patient_id, with_for_update=True)
         # Whoever erases or restricts the patient, or withdraws consent, has done so, or waits until this is held.
         find_patient(db, upload.patient_id, lock=True)
         known = _known(db, upload)

@@ -253,7 +253,7 @@ REFUSED = {
 
 
 @pytest.mark.parametrize("kind", REFUSED)
-def test_what_is_no_session_is_refused_with_the_reason_and_leaves_nothing(client, services, kind):
+def test_what_is_no_session_is_refused_with_the_reason_and_leaves_no_piece(client, services, kind):
     body, said, status, code = REFUSED[kind]
     address = client.create(len(body), uuid4(), **said)
     for _ in range(2):  # the same, however often it is asked
@@ -261,7 +261,11 @@ def test_what_is_no_session_is_refused_with_the_reason_and_leaves_nothing(client
             client.patch(address, client.offset(address) if _ == 0 else len(body), b"" if _ else body)
         assert (refused.value.status, refused.value.code) == (status, code)
     assert client.ask("HEAD", address)[0] == status
-    assert objects_of(services) == []
+    with services.db.read() as db:
+        assert db.scalars(select(UploadPiece)).all() == []
+        held = db.scalars(select(QuarantineRow)).all()
+    assert [each.code for each in held] == ([] if code == "checksum_mismatch" else [code])
+    assert len(objects_of(services)) == len(held)
     assert status_of(services, address) == "refused"
 
 

@@ -17,6 +17,7 @@ from konectom.workflows.raw import raw_bytes
 from tests.api.client import app_for
 from tests.api.server_process import serving
 from tests.batching import BOUNDARY, HEADERS, batch, part
+from tests.kept import kept
 from tests.probe import probe_recording, session_body
 from tests.world import tapping
 
@@ -30,7 +31,7 @@ def counts(services):
     with services.db.read() as db:
         tables = (SessionRow, RecordingRow, ResultRow, Blob, QuarantineRow)
         rows = [db.scalar(select(func.count()).select_from(each)) for each in tables]
-    return (*rows, sum(each.is_file() for each in services.objects.root.rglob("*")))
+    return (*rows, len(kept(services)))
 
 
 def receipt_of(answer, session):

@@ -1,8 +1,7 @@
 """What is refused is held, within limits and consent, tried again with the readers of now, and let go of."""
 
-import os
 from concurrent.futures import ThreadPoolExecutor
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from uuid import UUID, uuid4
 
 import orjson
@@ -31,6 +30,7 @@ from konectom.workflows.quarantine import get_held, held_bytes, list_held, retry
 from konectom.workflows.raw import raw_bytes
 from konectom.workflows.restrictions import restrict_patient, resume_patient
 from konectom.workflows.sessions import get_session, list_sessions
+from tests.kept import kept
 from tests.people import with_settings
 from tests.probe import probe_recording, session_body
 
@@ -38,7 +38,7 @@ BAD = b'{"schema": "konectom.session/1"'
 
 
 def send(services, patient, body=BAD, session_id=None, **how):
-    """Return what the sender is told is kept of what is refused."""
+    """Return what the sender is told is held of what is refused."""
     with pytest.raises(KonectomError) as refused:
         ingest_session(services, session_id=session_id or uuid4(), patient_id=patient, body=body, **how)
     return refused.value.context["kept"]
@@ -50,7 +50,7 @@ def count(services, model):
 
 
 def objects_of(services):
-    return [path for path in services.objects.root.rglob("*") if path.is_file()]
+    return kept(services)
 
 
 def decide(services, patient, data_type, state):
@@ -392,8 +392,8 @@ def test_what_is_held_too_long_goes_and_no_more(services, patient, clock):
     young = UUID(send(services, patient, BAD + b"{")["id"])
     assert sweep_quarantine(services) == 0
     clock.forward(days=2)
-    for path in objects_of(services):
-        os.utime(path, (clock.now.timestamp(),) * 2)
+    for each in objects_of(services):
+        each.age(clock.now)
     assert finish_erasures(services)
     assert [get_held(services, each)["state"] for each in (old, young)] == ["discarded", "held"]
     assert held_bytes(services, young).body == BAD + b"{"
@@ -402,8 +402,8 @@ def test_what_is_held_too_long_goes_and_no_more(services, patient, clock):
 
 def test_what_is_held_is_not_swept_as_an_orphan(services, patient):
     held = UUID(send(services, patient)["id"])
-    for path in objects_of(services):
-        os.utime(path, (0, 0))
+    for each in objects_of(services):
+        each.age(datetime.fromtimestamp(0, UTC))
     assert finish_erasures(services)
     assert held_bytes(services, held).body == BAD
 

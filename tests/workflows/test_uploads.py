@@ -44,6 +44,7 @@ from konectom.workflows.uploads.clearing import sweep_uploads
 from konectom.workflows.uploads.completing import look_at_upload
 from konectom.workflows.uploads.opening import Wanted, get_upload, open_upload
 from konectom.workflows.uploads.receiving import Checksum, receive
+from tests.backends import where_of
 from tests.probe import probe_recording, session_body
 
 WRITTEN = {"arrow": as_arrow, "parquet": as_parquet, "archive": as_archive}
@@ -476,9 +477,8 @@ def test_without_workers_a_process_of_its_own_computes(narrow, patient, monkeypa
 
 
 def embedded(services):
-    told = {name: getattr(services.settings, name) for name in ("data_dir", "database_url", "object_store_url")}
     return load_settings(
-        {}, **told, mode="development", keys_url=services.settings.keys_url, rate_limits="off", max_body_bytes="3000"
+        {}, **where_of(services.settings), mode="development", rate_limits="off", max_body_bytes="3000"
     )
 
 
