@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from contextlib import closing
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
@@ -54,8 +55,8 @@ def show(identifier: str, output: str | None, form: str) -> None:
         show_one(get_held(services, which), LINES, form)
         if output is not None:
             raw = held_bytes(services, which)
-            with whole_file(output, private=True) as out:
-                out.write(raw.body)
+            with closing(raw), whole_file(output, private=True) as out:
+                out.writelines(raw.pieces)
 
 
 @command.command("retry", epilog="Example: konectom quarantine retry --study pilot --code format_unknown")

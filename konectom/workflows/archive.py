@@ -6,7 +6,7 @@ What is restricted is in it too: a restriction stops the use of data, not the pa
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator, Mapping
+from collections.abc import Generator, Iterable, Iterator, Mapping
 from contextlib import closing
 from datetime import date, datetime
 from typing import Any
@@ -29,7 +29,7 @@ from konectom.workflows.identity import get_identity
 from konectom.workflows.observations import show_observation
 from konectom.workflows.pages import told
 from konectom.workflows.people import find_patient, find_study, show_study
-from konectom.workflows.raw import raw_bytes
+from konectom.workflows.raw import Raw
 from konectom.workflows.receipts import session_receipt
 from konectom.workflows.services import Services
 from konectom.workflows.withheld import NOTHING
@@ -209,15 +209,15 @@ def _quarantine(
 
 def _upload(
     services: Services, row: SessionRow | QuarantineRow, size_bytes: int
-) -> tuple[dict[str, Any], str | None, bytes]:
+) -> tuple[dict[str, Any], str | None, Iterable[bytes]]:
     """Return what the archive tells of an upload, why it is damaged if it is, and its bytes or a note."""
     name, why = f"upload{_ending(row)}", None
     try:
-        body = raw_bytes(services, row)
+        body = _closed_at_the_end(Raw.of(services, row, size_bytes))
     except (NotFound, StoreUnavailable) as error:
         services.ping_stores()  # where no upload can be reached, this one is not what is damaged
         why = error.detail
-        name, body = "upload-damaged.txt", DAMAGED.format(why=why).encode()
+        name, body = "upload-damaged.txt", iter((DAMAGED.format(why=why).encode(),))
     told_of = {
         "file": name,
         "sha256": row.digest,
@@ -226,6 +226,11 @@ def _upload(
         "content_encoding": row.encoding,
     }
     return told_of, why, body
+
+
+def _closed_at_the_end(raw: Raw) -> Iterator[bytes]:
+    with closing(raw):
+        yield from raw.pieces
 
 
 def _audit(services: Services, patient_id: UUID) -> Iterator[bytes]:

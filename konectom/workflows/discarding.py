@@ -108,7 +108,7 @@ def _discard(services: Services, quarantine_id: UUID, patient_id: UUID) -> dict[
             unused.append(row.object)
             row.state, row.ended_at, row.object = DISCARDED, services.clock(), None
             db.flush()
-            # A session of the same bytes that is being kept holds the row: it is waited for, and seen by the next statement.
+            # Whoever keeps the same bytes just now holds the row: is waited for, and seen by the next statement.
             db.scalars(select(Blob.object).where(Blob.object.in_(unused)).with_for_update()).all()
             with removing(db):
                 gone = delete(Blob).where(Blob.object.in_(unused), is_unused()).returning(Blob.object)

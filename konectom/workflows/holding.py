@@ -8,7 +8,9 @@ held, and only where the patient's consent covers whatever may be in it
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, nullcontext
+from typing import TYPE_CHECKING, Any, BinaryIO
 from uuid import uuid4
 
 import structlog
@@ -17,16 +19,25 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session as DbSession
 
 from konectom import formats
-from konectom.errors import BodyError, DataError, DigestConflict, ExtraMissing, KonectomError, SessionIdTaken, StoreUnavailable
+from konectom.errors import (
+    BodyError,
+    DataError,
+    DigestConflict,
+    ExtraMissing,
+    KonectomError,
+    SessionIdTaken,
+    StoreUnavailable,
+)
 from konectom.recording import Session
 from konectom.storage.models import PatientKey, QuarantineRow
 from konectom.storage.postgres import gave_way
 from konectom.workflows.arrivals import next_arrival
 from konectom.workflows.collecting import Agreed
 from konectom.workflows.keep import ATTEMPTS, keep_blob, plain_text, take_back
+from konectom.workflows.large import outline_large
 from konectom.workflows.patient_keys import patient_key
 from konectom.workflows.people import find_patient
-from konectom.workflows.raw import SealedUpload, sealed_upload
+from konectom.workflows.raw import SealedFile, SealedUpload, sealed_file, sealed_upload
 from konectom.workflows.services import Services
 
 if TYPE_CHECKING:
@@ -36,6 +47,8 @@ log = structlog.get_logger()
 
 HOLDABLE = (BodyError, DataError, DigestConflict, SessionIdTaken, ExtraMissing)
 """Why an upload that came whole may be held: its bytes, or the id under which they came, cannot be used as they are."""
+
+Sealed = SealedUpload | SealedFile
 
 HELD, RELEASED, DISCARDED = STATES = ("held", "released", "discarded")
 
@@ -48,23 +61,45 @@ def hold(services: Services, upload: Upload, body: bytes, error: KonectomError) 
     """
     if not body:
         return None
-    sitting = _outlined(services, upload, body)
+    how = {"encoding": upload.encoding, "media_type": upload.media_type}
+    sitting = _told(lambda: formats.outline(body, limits=services.settings.limits, **how))
+    return _hold(services, upload, error, sitting, lambda key: nullcontext(sealed_upload(key, body)))
+
+
+def hold_large(
+    services: Services, upload: Upload, file: BinaryIO, pieces: Callable[[], Iterator[bytes]], error: KonectomError
+) -> dict[str, Any] | None:
+    """Hold what was refused as :func:`hold` does, in bounded memory: it is in ``file``, and what ``pieces`` yields."""
+    file.seek(0)
+    sitting = _told(lambda: outline_large(services, file, upload.media_type))
+    digest = bytes.fromhex(upload.digest)
+    return _hold(services, upload, error, sitting, lambda key: sealed_file(services, key, digest, pieces()))
+
+
+def _hold(
+    services: Services,
+    upload: Upload,
+    error: KonectomError,
+    sitting: Session | None,
+    seal: Callable[[bytes], AbstractContextManager[Sealed]],
+) -> dict[str, Any] | None:
     with services.db.read() as db:
         known = _known(db, upload)
         if known is not None:
             return told_as_kept(known)
         if not _lets_hold(services, db, upload, sitting):
             return None
-        sealed = sealed_upload(patient_key(services, db, upload.patient_id), body)
-    try:
-        sealed.keep(services.objects)
-        kept = _written(services, upload, error, sealed, sitting)
-    except BaseException:
-        take_back(services, sealed)
-        raise
-    if kept is None:
-        take_back(services, sealed)
-    return kept
+        key = patient_key(services, db, upload.patient_id)
+    with seal(key) as sealed:
+        try:
+            sealed.keep(services.objects)
+            kept = _written(services, upload, error, sealed, sitting)
+        except BaseException:
+            take_back(services, sealed)
+            raise
+        if kept is None:
+            take_back(services, sealed)
+        return kept
 
 
 def told_as_kept(row: QuarantineRow) -> dict[str, Any] | None:
@@ -76,7 +111,7 @@ def told_as_kept(row: QuarantineRow) -> dict[str, Any] | None:
 
 
 def _written(
-    services: Services, upload: Upload, error: KonectomError, sealed: SealedUpload, sitting: Session | None
+    services: Services, upload: Upload, error: KonectomError, sealed: Sealed, sitting: Session | None
 ) -> dict[str, Any] | None:
     """Write, once more where another wrote the same row (of the same bytes) at the same instant, or let go of it."""
     for _ in range(ATTEMPTS - 1):
@@ -89,7 +124,7 @@ def _written(
 
 
 def _write(
-    services: Services, upload: Upload, error: KonectomError, sealed: SealedUpload, sitting: Session | None
+    services: Services, upload: Upload, error: KonectomError, sealed: Sealed, sitting: Session | None
 ) -> dict[str, Any] | None:
     now = services.clock()
     with services.db.write() as db:
@@ -148,10 +183,9 @@ def _has_room(services: Services, db: DbSession, upload: Upload) -> bool:
     return False
 
 
-def _outlined(services: Services, upload: Upload, body: bytes) -> Session | None:
+def _told(outline: Callable[[], Session]) -> Session | None:
     """Return what can be told of the session without its samples; None where nothing can."""
-    how = {"encoding": upload.encoding, "media_type": upload.media_type}
     try:
-        return formats.outline(body, limits=services.settings.limits, **how)
+        return outline()
     except HOLDABLE:
         return None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -17,9 +18,10 @@ from konectom.storage.scopes import patients_in
 from konectom.workflows.discarding import find_row, locked_row, show, show_brief
 from konectom.workflows.holding import DISCARDED, HELD, RELEASED
 from konectom.workflows.ingest import Upload, receive
+from konectom.workflows.ingest_large import receive_large
 from konectom.workflows.pages import Asked, by_arrival, page
 from konectom.workflows.people import require_patient
-from konectom.workflows.raw import Raw, raw_bytes
+from konectom.workflows.raw import Raw, opened_upload, pieces_in, raw_bytes
 from konectom.workflows.services import Services
 from konectom.workflows.withheld import Withheld, patient_is_shown, refusal, shown_patient
 
@@ -91,7 +93,7 @@ def held_bytes(services: Services, quarantine_id: UUID, *, scope: Scope = EVERYT
         withheld = Withheld.of(db, patient)
         if withheld.types:
             raise refusal(withheld.types)
-    return Raw.of(services, row)
+    return Raw.of(services, row, row.size_bytes)
 
 
 def retry(services: Services, quarantine_id: UUID, *, session_id: UUID | None = None) -> Retried:
@@ -111,9 +113,8 @@ def retry(services: Services, quarantine_id: UUID, *, session_id: UUID | None = 
     if restricted:
         return Retried(row.id, None, refusal().as_dict())
     try:
-        body = raw_bytes(services, row)
         upload = _upload(row, session_id or row.session_id)
-        receive(services, upload, body)
+        _receive(services, row, upload)
     except StoreUnavailable:
         raise
     except KonectomError as error:
@@ -186,6 +187,14 @@ def _upload(row: QuarantineRow, session_id: UUID) -> Upload:
         digest=row.digest,
         held_since=row.received_at,
     )
+
+
+def _receive(services: Services, row: QuarantineRow, upload: Upload) -> None:
+    if row.size_bytes <= services.settings.max_body_bytes:
+        receive(services, upload, raw_bytes(services, row))
+        return
+    with opened_upload(services, row) as file:
+        receive_large(services, upload, file, partial(pieces_in, file))
 
 
 def _release(services: Services, row: QuarantineRow, session_id: UUID) -> None:

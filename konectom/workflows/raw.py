@@ -10,8 +10,8 @@ import hashlib
 import os
 import shutil
 import tempfile
-from collections.abc import Iterable, Iterator
-from contextlib import closing, contextmanager
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
@@ -55,18 +55,33 @@ class SealedFile:
 
 @dataclass(frozen=True, slots=True)
 class Raw:
-    """The bytes of an upload as they came, and how they were declared."""
+    """An upload as it came, piece by piece, and how it was declared; whoever has it closes it."""
 
-    body: bytes
+    pieces: Iterable[bytes]
+    size_bytes: int
     media_type: str | None
     encoding: str | None
     digest: str
     patient_id: UUID
+    close: Callable[[], None]
 
     @classmethod
-    def of(cls, services: Services, row: SessionRow | QuarantineRow) -> Raw:
-        """Return the upload of a row; raises as :func:`raw_bytes` does."""
-        return cls(raw_bytes(services, row), row.media_type, row.encoding, row.digest, row.patient_id)
+    def of(cls, services: Services, row: SessionRow | QuarantineRow, size_bytes: int) -> Raw:
+        """Return the upload of a row, found sound before its first piece; raises as :func:`raw_bytes` does."""
+        with ExitStack() as held:
+            pieces: Iterable[bytes]
+            if size_bytes <= services.settings.max_body_bytes:
+                pieces = (raw_bytes(services, row),)
+            else:
+                pieces = pieces_in(held.enter_context(opened_upload(services, row)))
+            close = held.pop_all().close
+        return cls(pieces, size_bytes, row.media_type, row.encoding, row.digest, row.patient_id, close)
+
+    @property
+    def body(self) -> bytes:
+        """All of it."""
+        with closing(self):
+            return b"".join(self.pieces)
 
 
 def sealed_upload(key: bytes, body: bytes) -> SealedUpload:
@@ -110,13 +125,15 @@ def sealed_file(services: Services, key: bytes, digest: bytes, pieces: Iterable[
 
 
 @contextmanager
-def opened_upload(services: Services, session: SessionRow) -> Iterator[BinaryIO]:
-    """Yield a session's bytes as a file that can be gone about in, in bounded memory. Raises as :func:`raw_bytes`."""
+def opened_upload(services: Services, row: SessionRow | QuarantineRow) -> Iterator[BinaryIO]:
+    """Yield an upload's bytes as a file that can be gone about in, in bounded memory. Raises as :func:`raw_bytes`."""
+    if row.object is None:
+        raise NotFound("the bytes are not held any more")
     with services.db.read() as db:
-        key = patient_key(services, db, session.patient_id)
+        key = patient_key(services, db, row.patient_id)
     with _temporary(services) as (file, path):
         path.unlink()
-        with closing(services.objects.open(session.object)) as stored:
+        with closing(services.objects.open(row.object)) as stored:
             shutil.copyfileobj(stored, file, COPIED_BYTES)
         file.flush()
         file.seek(0)
@@ -126,6 +143,13 @@ def opened_upload(services: Services, session: SessionRow) -> Iterator[BinaryIO]
 
 
 COPIED_BYTES = 1024 * 1024
+
+
+def pieces_in(file: BinaryIO) -> Iterator[bytes]:
+    """Yield all that a file holds."""
+    file.seek(0)
+    while piece := file.read(COPIED_BYTES):
+        yield piece
 
 
 @contextmanager

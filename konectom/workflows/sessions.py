@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from konectom.errors import NotFound
 from konectom.security.principal import EVERYTHING, Scope
-from konectom.storage.models import Patient, SessionRow
+from konectom.storage.models import Blob, Patient, SessionRow
 from konectom.storage.scopes import patients_in
 from konectom.workflows.as_of import checked_instant
 from konectom.workflows.pages import Asked, by_arrival, page
@@ -62,7 +62,8 @@ def session_bytes(services: Services, session_id: UUID, *, scope: Scope = EVERYT
         withheld = Withheld.of(db, patient)
         if withheld.types:
             raise refusal(withheld.types)
-    return Raw.of(services, row)
+        size_bytes = db.get_one(Blob, row.object).size_bytes
+    return Raw.of(services, row, size_bytes)
 
 
 def list_sessions(

@@ -9,7 +9,7 @@ from uuid import UUID, uuid4
 import pytest
 from sqlalchemy import select
 
-from konectom.storage.models import AuditRow, Upload, UploadPiece
+from konectom.storage.models import AuditRow, QuarantineRow, Upload, UploadPiece
 from konectom.workflows.uploads.pieces import SMALL_BYTES
 from tests.probe import session_body
 from tests.tus import BYTES, VERSION, Client, Refused, checksum, metadata, sending

@@ -306,7 +306,9 @@ def blocks_of(form: str, blocks: int) -> bytes:
 
 
 @pytest.mark.parametrize("form", ["arrow", "parquet"])
-def test_blocks_that_hold_nothing_are_counted_over_the_whole_archive(form: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_blocks_that_hold_nothing_are_counted_over_the_whole_archive(
+    form: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Each takes its time however little is in it; an archive has room for a million."""
     monkeypatch.setattr(_source, "MOST_BLOCKS", 1000)
     monkeypatch.setattr(_source, "BYTES_A_BLOCK", 2**30)

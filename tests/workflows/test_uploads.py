@@ -2,6 +2,7 @@
 
 import hashlib
 import threading
+from contextlib import closing
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from uuid import UUID, uuid4
@@ -14,6 +15,7 @@ from hypothesis import settings as drawn
 from hypothesis import strategies as st
 from sqlalchemy import func, select
 
+from konectom import formats
 from konectom.errors import (
     BodyTooLarge,
     ChecksumMismatch,
@@ -29,16 +31,17 @@ from konectom.errors import (
 )
 from konectom.settings import load_settings
 from konectom.simulate.carriers import as_archive, as_arrow, as_parquet
-from konectom.storage.models import SessionRow, Upload, UploadPiece
-from konectom.workflows import large
+from konectom.storage.models import QuarantineRow, SessionRow, Upload, UploadPiece
+from konectom.workflows import large, raw
 from konectom.workflows.compute import compute_session
 from konectom.workflows.consents import withdraw_consent
 from konectom.workflows.erasure import erase_patient
 from konectom.workflows.ingest import ingest_session
+from konectom.workflows.quarantine import held_bytes, retry
 from konectom.workflows.raw import opened_upload, raw_bytes
 from konectom.workflows.restrictions import restrict_patient
 from konectom.workflows.services import Services
-from konectom.workflows.sessions import get_session
+from konectom.workflows.sessions import get_session, session_bytes
 from konectom.workflows.uploads import completing, pieces, receiving
 from konectom.workflows.uploads.clearing import sweep_uploads
 from konectom.workflows.uploads.completing import look_at_upload
@@ -367,11 +370,12 @@ def test_the_sweep_clears_what_is_over(services, patient, body, clock):
 @pytest.fixture
 def narrow(services):
     """Whatever has more than 3000 bytes is large; workers compute."""
-    told = {name: getattr(services.settings, name) for name in ("mode", "data_dir", "database_url", "object_store_url")}
-    return replace(
-        services, settings=load_settings({}, **told, keys_url=services.settings.keys_url, rate_limits="off",
-                                         processing="workers", max_body_bytes="3000"),
-    )  # fmt: skip
+    return narrowed(services)
+
+
+def narrowed(services, **more):
+    told = {"mode": "development", "rate_limits": "off", "processing": "workers", "max_body_bytes": "3000"} | more
+    return replace(services, settings=load_settings({}, **where_of(services.settings), **told))
 
 
 def large_session(form, recordings=3):
@@ -415,7 +419,58 @@ def test_what_can_only_be_read_as_a_whole_is_no_large_session(narrow, patient):
     upload = begin(narrow, patient, body)
     with pytest.raises(FormatUnknown, match="arrow"):
         receive(narrow, upload, whole(body), offset=0)
-    assert objects_of(narrow) == []
+    assert count(narrow, SessionRow) == 0
+
+
+def refused_large(services, patient, body, session=None):
+    """What is told of a large session that is refused; nothing but what is held is left of it."""
+    upload = begin(services, patient, body, session)
+    with pytest.raises(KonectomError) as refused:
+        receive(services, upload, whole(body), offset=0)
+    with pytest.raises(type(refused.value)) as again:
+        get_upload(services, upload)
+    assert again.value.context["kept"] == refused.value.context["kept"]
+    assert count(services, UploadPiece) == 0
+    assert list((services.settings.data_dir / "temporary").glob("upload-*")) == []
+    return refused.value.context["kept"]
+
+
+def test_a_large_session_that_is_refused_is_held_and_can_be_used_later(narrow, patient, monkeypatch):
+    body, session = large_session("archive"), uuid4()
+    with monkeypatch.context() as patch:
+        patch.setattr(formats, "FORMATS", tuple(each for each in formats.FORMATS if each.name != "archive"))
+        held = refused_large(narrow, patient, body, session)
+        assert held["digest"] == f"sha256:{hashlib.sha256(body).hexdigest()}"
+        assert refused_large(narrow, patient, body, session) == held
+        assert retry(narrow, UUID(held["id"])).error["code"] == "format_unknown"
+    assert held_bytes(narrow, UUID(held["id"])).body == body
+    assert len(objects_of(narrow)) == count(narrow, QuarantineRow) == 1
+    assert retry(narrow, UUID(held["id"])).session == session
+    assert compute_session(narrow, session) == "processed"
+    assert digest_of(narrow, session) == hashlib.sha256(body).hexdigest()
+    assert len(objects_of(narrow)) == 1
+
+
+def test_a_large_session_is_held_within_the_bounds_of_the_quarantine_and_consent(services, people):
+    body = b"{" * 4000
+    assert refused_large(narrowed(services, quarantine_max_bytes="3999"), people.patient(), body) is None
+    careful = people.patient()
+    withdraw_consent(services, careful, data_types=["voice"])
+    assert refused_large(narrowed(services), careful, body) is None
+    assert objects_of(services) == []
+    assert refused_large(narrowed(services, quarantine_max_bytes="4000"), people.patient(), body) is not None
+
+
+def test_what_is_large_is_handed_out_in_pieces(narrow, patient, monkeypatch):
+    monkeypatch.setattr(raw, "COPIED_BYTES", 1000)
+    body, session = large_session("arrow"), uuid4()
+    receive(narrow, begin(narrow, patient, body, session), whole(body), offset=0)
+    monkeypatch.setattr(raw, "raw_bytes", None)
+    with closing(session_bytes(narrow, session)) as found:
+        pieces = list(found.pieces)
+        assert found.size_bytes == len(body)
+    assert max(map(len, pieces)) == 1000
+    assert b"".join(pieces) == body
 
 
 def test_consent_is_asked_of_what_a_large_session_carries(narrow, patient):

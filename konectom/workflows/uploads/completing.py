@@ -3,15 +3,15 @@
 Whoever brings the last byte makes it. Where that was cut off, whoever asks next does, or the sweep; two who do it at
 once keep one session, for its bytes and its id are the same. The pieces go when the session is there.
 
-What is as small as a request may be is ingested as such. What is larger is never in memory: it is digested, outlined
-(for what the patient agreed to), sealed into a temporary file and put into the object store, all of it read piece by
-piece; the session waits to be computed.
+What is as small as a request may be is ingested as such; what is larger is never in memory
+(:mod:`konectom.workflows.ingest_large`).
 """
 
 from __future__ import annotations
 
 import hashlib
 from datetime import timedelta
+from functools import partial
 from typing import Any, BinaryIO, cast
 from uuid import UUID
 
@@ -21,14 +21,12 @@ from konectom.errors import (
     ChecksumMismatch,
     ConflictError,
     DataError,
-    EncodingUnsupported,
     KonectomError,
 )
 from konectom.security.principal import EVERYTHING, Scope
 from konectom.storage.models import Upload
 from konectom.workflows import ingest
-from konectom.workflows.large import compute_large_soon, outline_large
-from konectom.workflows.raw import sealed_file
+from konectom.workflows.ingest_large import ingest_large
 from konectom.workflows.services import Services
 from konectom.workflows.uploads.opening import (
     OPEN,
@@ -131,16 +129,8 @@ def _keep(services: Services, row: Upload) -> None:
         media_type=row.media_type,
         digest=digest.hexdigest(),
     )
-    agreed, receipt = ingest.stored_receipt(services, upload)
-    if receipt is not None:
-        return
-    if row.encoding not in (None, "", "identity"):
-        raise EncodingUnsupported("what is larger than one request may be is not compressed as a whole")
-    session = outline_large(services, cast("BinaryIO", Whole(services, key, pieces)), row.media_type)
-    ingest.require_fit(upload, agreed, session)
-    with sealed_file(services, key, digest.digest(), contents(services, key, pieces)) as sealed:
-        ingest.store(services, upload, sealed, session, None)
-    compute_large_soon(services)
+    file = cast("BinaryIO", Whole(services, key, pieces))
+    ingest_large(services, upload, file, partial(contents, services, key, pieces))
 
 
 def _require_digest(row: Upload, digest: str) -> None:
