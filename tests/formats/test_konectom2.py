@@ -100,8 +100,6 @@ def test_a_file_becomes_a_session_under_its_own_id() -> None:
         ((*LEVEL, "raw_data", "touch_events", "x"), [1], "stream_length_mismatch", "touch_events/x"),
         ((*LEVEL, "raw_data", "touch_events", "x"), 7, "column_invalid", "touch_events/x"),
         ((*LEVEL, "raw_data", "touch_events", "x"), [1, True], "column_invalid", "touch_events/x/1"),
-        ((*LEVEL, "raw_data", "touch_events", "x"), 7, "column_invalid", "touch_events/x"),
-        ((*LEVEL, "raw_data", "touch_events", "x"), [1, True], "column_invalid", "touch_events/x/1"),
         ((*LEVEL, "raw_data", "touch_events", "action"), ["start", "hover"], "column_invalid", "touch_events/action/1"),
         ((*LEVEL, "raw_data", "touch_events", "timestamp"), [1, None], "time_not_finite", "touch_events/timestamp/1"),
         ((*LEVEL, "raw_data", "touch_events"), {}, "column_missing", "touch_events/x"),
@@ -121,8 +119,6 @@ def test_a_table_that_cannot_be_read_is_noted_and_the_rest_stands(
     ("path", "value", "code", "at"),
     [
         (("header", "schema_id", "name"), "juggling", "assessment_unknown", "/header/schema_id/name"),
-        (("header", "schema_id", "name"), ["x"], "assessment_unknown", "/header/schema_id/name"),
-        ((*LEVEL, "configuration"), {"hand": ["left"]}, "field_invalid", "/body/levels/0/configuration/hand"),
         (("header", "schema_id", "name"), ["x"], "assessment_unknown", "/header/schema_id/name"),
         ((*LEVEL, "configuration"), {"hand": ["left"]}, "field_invalid", "/body/levels/0/configuration/hand"),
         ((*LEVEL, "configuration"), {"hand": "third"}, "field_invalid", "/body/levels/0/configuration/hand"),
@@ -161,58 +157,6 @@ def test_a_number_that_nothing_measures_is_refused_with_its_place(value: float) 
 def test_an_edge_that_the_app_never_saw_is_not_a_time() -> None:
     (part,) = first(changed((*LEVEL, "effective_time_frame"), {"begin_timestamp": 0, "end_timestamp": 5})).parts
     assert (part.start_s, part.duration_s) == (0.0, None)
-
-
-@pytest.mark.parametrize(("told", "setting"), [(True, "clinic"), (False, "remote"), (None, None), ([], None)])
-def test_the_setting_is_the_one_that_is_told(told: object, setting: str | None) -> None:
-    assert formats.read(changed(("header", "inclinic_mode"), told)).setting == setting
-    assert formats.read(orjson.dumps(FILE)).setting is None
-
-
-def test_a_recording_begins_so_long_after_its_session() -> None:
-    session = formats.read(
-        changed(("header", "effective_time_frame"), {"begin_timestamp": 1_600_000_000_219, "end_timestamp": 0})
-    )
-    (recording,) = session.recordings
-    assert isinstance(recording, Recording)
-    assert recording.offset_s == pytest.approx(0.5 - 0.219)
-    assert recording.parts[0].start_s == 0.5
-
-
-@needs_shared
-def test_the_begin_of_a_real_recording_is_the_one_that_its_level_tells() -> None:
-    body = inflated(BDH / "CPS" / "uat_cps.json.gz")
-    session = formats.read(body)
-    (recording,) = session.recordings
-    assert isinstance(recording, Recording)
-    begin_ms = float(orjson.loads(body)["body"]["levels"][0]["effective_time_frame"]["begin_timestamp"])
-    assert session.started_at.microsecond == 219_000
-    assert session.started_at.timestamp() + recording.offset_s == pytest.approx(begin_ms / 1000, abs=1e-4)
-
-
-@pytest.mark.parametrize("column", ["presented_symbol", "presented_symbol_timestamp", "response", "response_timestamp"])
-@needs_shared
-def test_a_column_cut_short_is_noted_before_it_is_combined(column: str) -> None:
-    document = orjson.loads(inflated(BDH / "CPS" / "uat_cps.json.gz"))
-    document["body"]["levels"][0]["raw_data"]["activity_sequence"][column].pop()
-    cut, whole = first(orjson.dumps(document)).parts[:2]
-    (defect,) = (each for each in cut.defects if each.stream == "answer")
-    assert (defect.code, defect.at) == (
-        "stream_length_mismatch",
-        f"/body/levels/0/raw_data/activity_sequence/{column}",
-    )
-    assert "answer" in whole.events
-
-
-@needs_shared
-def test_a_level_that_is_neither_costs_no_other() -> None:
-    document = orjson.loads(inflated(BDH / "SBT-UTT" / "uat_sbt_utt.json.gz"))
-    document["body"]["levels"][0]["configuration"]["mode"] = "juggling"
-    good, bad = formats.read(orjson.dumps(document)).recordings
-    assert isinstance(good, Recording)
-    assert isinstance(bad, Rejected)
-    assert (good.assessment, bad.assessment) == ("u_turn", None)
-    assert (bad.error["code"], bad.error["at"]) == ("field_invalid", "/body/levels/0/configuration/mode")
 
 
 @pytest.mark.parametrize(("told", "setting"), [(True, "clinic"), (False, "remote"), (None, None), ([], None)])
