@@ -11,6 +11,7 @@ from konectom import __version__, dashboard, logs, metrics
 from konectom.api import access, body, errors, headers, limits, noting, openapi, requests, tus
 from konectom.api.assessments import assessments
 from konectom.api.audit import audit
+from konectom.api.campaigns import campaigns
 from konectom.api.consents import consents
 from konectom.api.contract import Api
 from konectom.api.devices import devices
@@ -88,6 +89,7 @@ def create_app(settings: Settings | None = None, *, services: Services | None = 
         identity,
         observations,
         studies,
+        campaigns,
         following,
         rights,
         assessments,

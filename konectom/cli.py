@@ -38,6 +38,7 @@ COMMANDS = (
     "observe",
     "export",
     "alerts",
+    "reprocess",
     "reliability",
     "quarantine",
     "retention",

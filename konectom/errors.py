@@ -51,6 +51,8 @@
     │   ├── AlreadyExists               already_exists
     │   ├── LastAdministrator           last_administrator
     │   ├── EnrolmentUsed               enrolment_used
+    │   ├── CampaignState               campaign_state
+    │   ├── CampaignOutdated            campaign_outdated
     │   ├── QuarantineEnded             quarantine_ended
     │   └── ObservationConflict         observation_conflict
     ├── UploadError                an upload that comes in pieces
@@ -66,6 +68,8 @@
         ├── CatalogueChanged       503  catalogue_changed
         ├── AuditBroken            503  audit_broken
         ├── ExtraMissing           501  extra_missing
+        ├── WorkersLost            503  workers_lost
+        ├── WorkersDiffer          503  workers_differ
         ├── KeysMissing            503  keys_missing
         ├── KeysInvalid            503  keys_invalid
         ├── KeyInUse               409  key_in_use
@@ -398,6 +402,18 @@ class AlreadyExists(ConflictError):
     code, title = "already_exists", "Already exists"
 
 
+class CampaignState(ConflictError):
+    """A campaign cannot do this in its present state."""
+
+    code, title = "campaign_state", "Not in this state of the campaign"
+
+
+class CampaignOutdated(ConflictError):
+    """An assessment has another version by now than the one with which the campaign was planned."""
+
+    code, title = "campaign_outdated", "Campaign planned for other versions"
+
+
 class LastAdministrator(ConflictError):
     """Nobody would be left who can administer the installation."""
 
@@ -562,6 +578,18 @@ class ProcessingParked(OperationError):
     """What was tried several times to be computed, and is not tried any more; its bytes are kept."""
 
     code, status, title = "processing_parked", 500, "Given up"
+
+
+class WorkersLost(OperationError):
+    """The processes that compute for a campaign cannot be reached, or end at once."""
+
+    code, status, title = "workers_lost", 503, "Workers lost"
+
+
+class WorkersDiffer(OperationError):
+    """A process that computes for a campaign has another release of the assessments."""
+
+    code, status, title = "workers_differ", 503, "Workers have other versions"
 
 
 class TooSlow(OperationError):

@@ -29,6 +29,7 @@ from konectom.storage.models import (
     CarePatient,
     CareTeam,
     Consent,
+    EarlierOutcome,
     Enrolment,
     QuarantineRow,
     Renewal,
@@ -38,9 +39,11 @@ from konectom.storage.models import (
     UploadPiece,
     User,
 )
+from konectom.workflows.campaigns import plan_campaign
 from konectom.workflows.enrolments import enrol_device
 from konectom.workflows.identity import set_identity
 from konectom.workflows.ingest import ingest_session
+from konectom.workflows.keep import recording_id
 from konectom.workflows.observations import enter_observation, retract_observation
 from konectom.workflows.people import create_patient
 from konectom.workflows.schedules import create_schedule
@@ -223,6 +226,8 @@ def _follow(services: Services, person: Person, study: UUID) -> None:
     ids = {name: uuid4() for name in ("alert", "consent", "enrolment", "broken", "team", "user")}
     due = create_schedule(services, study, assessment="tap", patient=patient, start="2026-11-02")
     note, finding, message = word("seen"), word("finding"), word("message")
+    why = word("campaign")
+    ids["campaign"] = UUID(plan_campaign(services, patient=patient, note=why)["id"])
     with services.db.write() as db:
         db.add(User(id=ids["user"], login=word("login"), name="Ada", failures=0, created_at=now))
         db.add(CareTeam(id=ids["team"], study_id=study, name=word("team"), created_at=now))
@@ -243,12 +248,15 @@ def _follow(services: Services, person: Person, study: UUID) -> None:
             BreakGlass(id=ids["broken"], user_id=ids["user"], patient_id=patient, at=now, expires_at=now),
             CarePatient(team_id=ids["team"], patient_id=patient, since=now),
             Review(patient_id=patient, reviewed_at=now, seen_until=now),
+            EarlierOutcome(recording_id=recording_id(person.sessions[0], 1), until=now, status="failed"),
             Renewal(device_id=person.ids["device"], from_hash=word("old"), to_hash=word("new"), at=now),
         ])  # fmt: skip
     ids["schedule"] = UUID(due["id"])
     person.ids |= ids
     person.needles += [text("alert's note", note), text("alert's key", finding), text("alert's message", message)]
-    person.needles += [identifier(name, ids[name]) for name in ("alert", "consent", "enrolment", "broken", "schedule")]
+    person.needles += [text("why it was computed again", why)]
+    names = ("alert", "consent", "enrolment", "broken", "schedule", "campaign")
+    person.needles += [identifier(name, ids[name]) for name in names]
 
 
 def _needles_of_rows(services: Services, person: Person) -> None:

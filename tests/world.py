@@ -33,6 +33,7 @@ from konectom.storage.models import (
     Site,
     User,
 )
+from konectom.workflows.campaigns import plan_campaign
 from konectom.workflows.devices import revoke_device
 from konectom.workflows.enrolments import enrol_device
 from konectom.workflows.ingest import ingest_session
@@ -269,9 +270,11 @@ def _place(services: Services, name: str, study: UUID, site: UUID) -> Place:
         )  # fmt: skip
         db.flush()
         db.add(CarePatient(team_id=ids["team_id"], patient_id=patient, since=now))
+    campaign = plan_campaign(services, study=study)
     due = create_schedule(services, study, assessment="tap", patient=patient, start="2026-11-02")
     ids |= {
         "schedule_id": UUID(due["id"]),
+        "campaign_id": UUID(campaign["id"]),
         "patient_id": patient,
         "study_id": study,
         "session_id": session_id,

@@ -35,6 +35,7 @@ SELECTS = (
     "measure",
     "assessment",
     "version",
+    "as_of",
     "kind",
     "status",
     "since",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -106,14 +107,14 @@ def put_session(session_id: UUID, patient: UUID | None = None, encoding: str | N
 @permits("session.read")
 @sessions.query(SessionQuery)
 @sessions.answers(200, Receipt, headers=DIGEST)
-@sessions.refuses(PatientRestricted, NotFound)
-def get_session_by_id(session_id: UUID, measures: str) -> Any:
+@sessions.refuses(PatientRestricted, NotFound, FieldInvalid)
+def get_session_by_id(session_id: UUID, measures: str, as_of: datetime | None = None) -> Any:
     """Tell what arrived and what came of it; `HEAD` costs little and tells the digest."""
     if request.method == "HEAD":
         line = find_session(services(), session_id, scope=scope())
         after_this_request(_without_length)  # a GET would be longer
         return line, {"ETag": f'"{line["digest"]}"'}
-    receipt = get_session(services(), session_id, scope=scope(), measures=measures == "all")
+    receipt = get_session(services(), session_id, scope=scope(), measures=measures == "all", as_of=as_of)
     return receipt, {"ETag": f'"{receipt["digest"]}"'}
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -90,10 +91,10 @@ def get_study_features(study_id: UUID, format: str | None = None, **which: Any) 
 @studies.answers(200, BYTES, content_type="text/csv", description="One line a feature, UTF-8.")
 @studies.also_answers(200, ROWS, content_type="application/json")
 @studies.refuses(NotFound, FieldInvalid)
-def get_study_dictionary(study_id: UUID, format: str | None = None) -> Response:
+def get_study_dictionary(study_id: UUID, format: str | None = None, as_of: datetime | None = None) -> Response:
     """Take away what the columns of the features mean: unit, direction, plausible range, meaning, names elsewhere."""
     form = form_wanted(format, DICTIONARY_FORMS)
-    rows = feature_dictionary(services(), study_id)
+    rows = feature_dictionary(services(), study_id, as_of)
     return download(dictionary_csv(rows) if form == "csv" else encode({"items": rows}), form, "dictionary")
 
 

@@ -46,9 +46,9 @@ def _back_up(directory: Path) -> None:
     click.echo(f"keys that it needs, and does not hold: {', '.join(made.opens) or 'none'}")
     if done.back:
         click.echo(f"konectom: {done.back} patients are here again who were erased; erase them once more", err=True)
-    if made.lost:
-        click.echo(f"konectom: {len(made.lost)} objects are lost or damaged in the object store:", err=True)
-        for name in made.lost:
+    if done.lost:
+        click.echo(f"konectom: {len(done.lost)} objects are lost or damaged in the object store:", err=True)
+        for name in done.lost:
             click.echo(f"konectom: {name}", err=True)
         raise Refusal("the backup is whole, but for these objects")
 

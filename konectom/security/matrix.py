@@ -165,6 +165,13 @@ _DECLARED = (
         {"study_manager": "study", "researcher": "study", "monitor": "study", "service": "study"},
     ),
     _permission(
+        "campaign.read",
+        "See which recordings are computed again, and what changes.",
+        {"study_manager": "study", "monitor": "study", "service": "study"},
+        whole=True,
+    ),
+    _permission("campaign.edit", "Let recordings be computed again.", _RUN, whole=True),
+    _permission(
         "reliability.read",
         "Learn how reliable scores are.",
         {"study_manager": "study", "researcher": "study", "monitor": "study", "service": "study"},

@@ -32,10 +32,10 @@ def discard(services: Services, quarantine_id: UUID, *, reason: str, scope: Scop
     ``reason`` stands in the audit. Raises :class:`NotFound`, :class:`FieldMissing` at ``/reason``, and
     :class:`QuarantineEnded` for one that was released.
     """
-    if not reason.strip():
-        raise FieldMissing("say why it is discarded", at="/reason")
     with services.db.read() as db:
         patient_id = find_row(db, quarantine_id, scope, services.clock())[0].patient_id
+    if not reason.strip():
+        raise FieldMissing("say why it is discarded", at="/reason")
     with because(checked_text(reason, "reason")):
         return _discard(services, quarantine_id, patient_id)
 

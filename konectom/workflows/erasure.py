@@ -42,6 +42,7 @@ from konectom.storage.models import (
     UploadPiece,
 )
 from konectom.workflows.blobs import is_unused
+from konectom.workflows.campaigns import forget_reports
 from konectom.workflows.certificates import Removed, certified, digest_of, show_certificate
 from konectom.workflows.discarding import sweep_quarantine
 from konectom.workflows.services import Services
@@ -187,6 +188,7 @@ def _remove_rows(db: Session, patient_id: UUID, study_id: UUID) -> _RowsRemoved:
         db.delete(row)
     db.flush()
     counts[str(NoiseRow.__tablename__)] = len(noise)
+    forget_reports(db, study_id)
     sizes |= pieces
     return _RowsRemoved(Removed(counts, len(sizes), sum(sizes.values()), key), tuple(sizes))
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import closing
-from datetime import timedelta
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -20,8 +21,9 @@ from konectom.exports.tables import Batch, Form, table
 from konectom.recording import FloatArray
 from konectom.security.principal import EVERYTHING, Scope
 from konectom.storage.models import CatalogueRow, Patient, RecordingRow, ResultRow, SessionRow, Study
-from konectom.storage.queries import IS_CURRENT
+from konectom.storage.queries import IS_CURRENT, is_current, known_at
 from konectom.storage.scopes import patients_in
+from konectom.workflows.as_of import checked_instant
 from konectom.workflows.entries import entries_of
 from konectom.workflows.people import find_study
 from konectom.workflows.services import Services
@@ -41,6 +43,22 @@ ROWS = 200
 Entries = tuple[Entry, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class _Which:
+    """Which results: of an assessment (None: of all), of a version (None: the newest), as they were at an instant."""
+
+    assessment: str | None
+    version: int | None
+    as_of: datetime | None
+
+    @property
+    def chosen(self) -> ColumnElement[bool]:
+        """Return the condition on results."""
+        if self.version is None:
+            return is_current(self.as_of)
+        return and_(CatalogueRow.version == self.version, known_at(self.as_of))
+
+
 def feature_table(
     services: Services,
     study_id: UUID,
@@ -48,27 +66,31 @@ def feature_table(
     version: int | None = None,
     form: Form = "csv",
     scope: Scope = EVERYTHING,
+    as_of: datetime | None = None,
 ) -> Generator[bytes, None, None]:
     """Return a study's features, of its patients within ``scope``, as CSV or Parquet, a piece at a time.
 
     With ``assessment``: one row for each recording's current result, one column for each catalogue entry; with
     ``version`` the results of that version instead, current or not. Without ``assessment``: one row for each value.
+    With ``as_of`` the results that were there at that instant, of which then some others may have been current.
     Rows are in order of patient, then time; what may not be shown at present is left out. All is read from one state
     of the database, and what can be wrong is raised here, before the first byte: :class:`NotFound`,
     :class:`AssessmentUnknown`, :class:`FieldInvalid`.
     """
     whose = and_(Patient.study_id == study_id, Patient.restricted_at.is_(None), patients_in(scope, services.clock()))
-    pieces = _pieces(services, study_id, whose, assessment, version, form)
+    which = _Which(assessment, version, checked_instant(as_of, services.clock()))
+    pieces = _pieces(services, study_id, whose, which, form)
     return _resumed(next(pieces), pieces)
 
 
-def feature_dictionary(services: Services, study_id: UUID) -> list[dict[str, Any]]:
-    """Return a row for each column that the study's tables have: key, unit, direction, meaning, aliases ..."""
+def feature_dictionary(services: Services, study_id: UUID, as_of: datetime | None = None) -> list[dict[str, Any]]:
+    """Return a row for each column that the study's tables have, or had: key, unit, direction, meaning, aliases ..."""
+    checked_instant(as_of, services.clock())
     with services.db.read(within=services.settings.export_time_limit) as db:
         find_study(db, study_id)
-        stored = _catalogues(db, study_id)
+        stored = _catalogues(db, study_id, known_at(as_of))
         current: dict[str, dict[int, Entries]] = {}
-        for row in _catalogues(db, study_id, IS_CURRENT):
+        for row in _catalogues(db, study_id, is_current(as_of)):
             current.setdefault(row.assessment, {})[row.version] = entries_of(db, row)
         wide = {name: Wide.of(versions) for name, versions in current.items()}
         return dictionary_rows([(row.version, entries_of(db, row)) for row in stored], wide)
@@ -78,7 +100,7 @@ def values_of_patient(db: Session, study: Study, patient_id: UUID) -> Iterator[b
     """Return every current value of one patient as CSV, a piece at a time, also what is shown to nobody else."""
     whose = Patient.id == patient_id
     known = {row.id: entries_of(db, row) for row in _catalogues(db, study.id, IS_CURRENT, whose)}
-    batches = _value_batches(db, study, whose, known, withholding=False)
+    batches = _value_batches(db, study, whose, known, IS_CURRENT, withholding=False)
     return table("csv", (*FACTS, *VALUE_FACTS), (VALUE,), batches, {})
 
 
@@ -92,10 +114,10 @@ def _pieces(
     services: Services,
     study_id: UUID,
     whose: ColumnElement[bool],
-    assessment: str | None,
-    version: int | None,
+    which: _Which,
     form: Form,
 ) -> Generator[bytes, None, None]:
+    assessment, version = which.assessment, which.version
     if form not in ("csv", "parquet"):
         raise FieldInvalid("form must be csv or parquet", at="/query/format")
     if version is not None and assessment is None:
@@ -104,14 +126,14 @@ def _pieces(
         study = find_study(db, study_id)
         about = {"konectom.study": study.code}
         if assessment is None:
-            known = {row.id: entries_of(db, row) for row in _catalogues(db, study_id, IS_CURRENT)}
-            batches = _value_batches(db, study, whose, known)
+            known = {row.id: entries_of(db, row) for row in _catalogues(db, study_id, which.chosen)}
+            batches = _value_batches(db, study, whose, known, which.chosen)
             yield from table(form, (*FACTS, *VALUE_FACTS), (VALUE,), batches, about)
         else:
-            versions = _versions(db, study_id, assessment, version)
+            versions = _versions(db, study_id, assessment, which)
             wide = Wide.of(versions)
             about |= {"konectom.assessment": assessment, "konectom.versions": " ".join(map(str, sorted(versions)))}
-            batches = _wide_batches(db, study, whose, assessment, version, wide)
+            batches = _wide_batches(db, study, whose, which, wide)
             yield from table(form, FACTS, wide.columns, batches, about)
 
 
@@ -136,10 +158,10 @@ def _catalogues(db: Session, study_id: UUID, *chosen: ColumnElement[bool]) -> Se
     return db.scalars(statement.order_by(CatalogueRow.assessment, CatalogueRow.version.desc())).all()
 
 
-def _versions(db: Session, study_id: UUID, assessment: str, version: int | None) -> dict[int, Entries]:
+def _versions(db: Session, study_id: UUID, assessment: str, which: _Which) -> dict[int, Entries]:
     """Return the entries of each version that the table holds; where there are no results, of the one declared."""
-    chosen = IS_CURRENT if version is None else CatalogueRow.version == version
-    stored = _catalogues(db, study_id, CatalogueRow.assessment == assessment, chosen)
+    version = which.version
+    stored = _catalogues(db, study_id, CatalogueRow.assessment == assessment, which.chosen)
     versions = {row.version: entries_of(db, row) for row in stored}
     declared = every_assessment().get(assessment)
     if declared is not None and not versions:
@@ -152,20 +174,23 @@ def _versions(db: Session, study_id: UUID, assessment: str, version: int | None)
     return versions
 
 
-def _wide_batches(
-    db: Session, study: Study, whose: ColumnElement[bool], assessment: str, version: int | None, wide: Wide
-) -> Iterator[Batch]:
-    chosen = IS_CURRENT if version is None else CatalogueRow.version == version
-    for rows in _results(db, study, whose, CatalogueRow.assessment == assessment, chosen):
+def _wide_batches(db: Session, study: Study, whose: ColumnElement[bool], which: _Which, wide: Wide) -> Iterator[Batch]:
+    for rows in _results(db, study, whose, CatalogueRow.assessment == which.assessment, which.chosen):
         vectors = [(row.version, features) for row, features in rows]
         yield Batch([_facts(study, row) for row, _ in rows], wide.rows(vectors))
 
 
 def _value_batches(
-    db: Session, study: Study, whose: ColumnElement[bool], known: dict[int, Entries], *, withholding: bool = True
+    db: Session,
+    study: Study,
+    whose: ColumnElement[bool],
+    known: dict[int, Entries],
+    chosen: ColumnElement[bool],
+    *,
+    withholding: bool = True,
 ) -> Iterator[Batch]:
     told = {number: [value_facts(entry) for entry in entries] for number, entries in known.items()}
-    for rows in _results(db, study, whose, IS_CURRENT, withholding=withholding):
+    for rows in _results(db, study, whose, chosen, withholding=withholding):
         for row, features in rows:
             present = np.flatnonzero(np.isfinite(features))
             facts = _facts(study, row)

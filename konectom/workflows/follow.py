@@ -12,7 +12,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import select
+from sqlalchemy import select, true
 from sqlalchemy.orm import Session
 
 from konectom.assessments import every_assessment
@@ -70,21 +70,24 @@ def follow_patient(
     keys: Collection[str] | None = None,
     observed: bool = True,
     asked: Asked | None = None,
+    known: datetime | None = None,
 ) -> list[Track]:
     """Return the patient's scores of these keys (None: all), as they stand ``now`` or stood at the earlier ``end``.
 
     Computed scores come first, in the order in which they are declared, then those of observations, unless these are
-    not wanted (``observed``). What is ``withheld`` is left out, and nothing follows from it. Raises
+    not wanted (``observed``). What is ``withheld`` is left out, and nothing follows from it; nor from what came here
+    after ``known``, the instant as of which they are told as if it were now. Raises
     :class:`FieldInvalid` at ``/query/window`` and ``/query/definition``.
     """
     asked = asked or Asked()
     policy, definition = _policy(db, patient, asked), _definition(asked)
+    now = now if known is None else min(known, now)
     # Without an end, nothing is left out: what is dated in the future is there to be told.
-    histories = read_histories(db, patient.id, keys=keys, until=end, observed=observed, withheld=withheld)
+    histories = read_histories(db, patient.id, keys=keys, until=end, observed=observed, withheld=withheld, as_of=known)
     as_of = now if end is None else min(end, now)
-    noise = _noise_of(db, patient.study_id, policy)
+    noise = _noise_of(db, patient.study_id, policy, known)
     hidden = withheld.hides(OBSERVED)
-    events = _Events([], {}) if hidden else _events(db, patient.id, histories, as_of)
+    events = _Events([], {}) if hidden else _events(db, patient.id, histories, as_of, known)
     told = {
         "policy": policy,
         "relapse_day": events.relapse_day,
@@ -171,7 +174,7 @@ def _definition(asked: Asked) -> Definition | None:
     return DEFINITIONS[asked.definition]
 
 
-def _noise_of(db: Session, study_id: UUID, policy: Policy) -> dict[int, tuple[Noise, ...]]:
+def _noise_of(db: Session, study_id: UUID, policy: Policy, known: datetime | None) -> dict[int, tuple[Noise, ...]]:
     """Return what the study's own repeats told last of each score's noise.
 
     It is that of windows as long, with as many tests, as they were then: of shorter ones it would be too small.
@@ -181,6 +184,8 @@ def _noise_of(db: Session, study_id: UUID, policy: Policy) -> dict[int, tuple[No
         .where(NoiseRow.study_id == study_id)
         .order_by(NoiseRow.measure_id, NoiseRow.computed_at)
     )
+    if known is not None:
+        told_in_order = told_in_order.where(NoiseRow.computed_at <= known)
     newest = {number: dict(told) for number, told in db.execute(told_in_order)}
     found: dict[int, tuple[Noise, ...]] = {}
     for number, told in newest.items():
@@ -198,9 +203,12 @@ class _Events:
     unable_day: Mapping[str, float]
 
 
-def _events(db: Session, patient_id: UUID, histories: Sequence[History], as_of: datetime) -> _Events:
+def _events(
+    db: Session, patient_id: UUID, histories: Sequence[History], as_of: datetime, known: datetime | None
+) -> _Events:
     """Read relapses, and what the patient was not able to do among the followed, as told up to ``as_of``."""
     codes = {history.key.split(".")[1] for history in histories if history.catalogue is None}
+    entered = true() if known is None else Observation.entered_at <= known
     found = db.execute(
         select(Observation.code, Observation.at, Observation.scores, Observation.absent)
         .where(
@@ -208,6 +216,7 @@ def _events(db: Session, patient_id: UUID, histories: Sequence[History], as_of: 
             Observation.code.in_({RELAPSE, *codes}),
             Observation.at <= as_of,
             Observation.retracted_at.is_(None),
+            entered,
         )
         .order_by(Observation.at)
     )

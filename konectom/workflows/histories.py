@@ -18,7 +18,16 @@ from sqlalchemy import BigInteger, Connection, Select, String, select, type_coer
 from sqlalchemy.orm import Session
 
 from konectom.recording import FloatArray
-from konectom.storage.models import CatalogueRow, MeasureRow, ObservedRow, RecordingRow, ResultRow, ScoreRow
+from konectom.storage.models import (
+    CatalogueRow,
+    MeasureRow,
+    Observation,
+    ObservedRow,
+    RecordingRow,
+    ResultRow,
+    ScoreRow,
+)
+from konectom.storage.queries import known_at, score_known_at
 from konectom.storage.types import US_PER_DAY
 from konectom.workflows.withheld import NOTHING, Withheld
 
@@ -117,10 +126,12 @@ def read_histories(
     until: datetime | None = None,
     observed: bool = True,
     withheld: Withheld = NOTHING,
+    as_of: datetime | None = None,
 ) -> list[History]:
     """Return the patient's scores of these keys (None: all) up to ``until``, by key; those without a value are missing.
 
-    Without ``observed``, what follows from observations is left out, and so is what is ``withheld``.
+    Without ``observed``, what follows from observations is left out, and so is what is ``withheld``. With ``as_of``, so
+    is what was not there at that instant.
     A run is a performance that gave at least one score; all scores of an assessment share the count.
     """
     connection = db.connection()
@@ -128,30 +139,38 @@ def read_histories(
     wanted = known if keys is None else {number: key for number, key in known.items() if key in keys}
     if withheld.types:
         wanted = {number: key for number, key in wanted.items() if not withheld.hides(key)}
-    found = _computed(connection, patient_id, known, wanted, until)
+    range_ = _Range(patient_id, until, as_of)
+    found = _computed(connection, range_, known, wanted)
     if observed and any(key.startswith(OBSERVED) for key in wanted.values()):
-        found += _observed(connection, patient_id, wanted, until)
+        found += _observed(connection, range_, wanted)
     return sorted(found, key=lambda each: each.key)
 
 
-def _computed(
-    db: Connection, patient_id: UUID, known: dict[int, str], wanted: dict[int, str], until: datetime | None
-) -> list[History]:
+@dataclass(frozen=True, slots=True)
+class _Range:
+    """Whose values, up to when they were taken, and as they were known when (None: without end, and now)."""
+
+    patient_id: UUID
+    until: datetime | None
+    as_of: datetime | None
+
+
+def _computed(db: Connection, range_: _Range, known: dict[int, str], wanted: dict[int, str]) -> list[History]:
     assessments = {_assessment(key) for key in wanted.values() if not key.startswith(OBSERVED)}
     if not assessments:
         return []
     columns = (CatalogueRow.id, CatalogueRow.assessment, CatalogueRow.version, CatalogueRow.digest)
     stored = {row[0]: Stored(*row) for row in db.execute(select(*columns)).all()}
     numbers = None if len(wanted) == len(known) else list(wanted)
-    rows = db.execute(_asked(select(*_COLUMNS), patient_id, numbers, until).order_by(*_ORDER)).all()
-    by_measure = dict(_by_measure(_newest(db, rows, stored)))
+    rows = db.execute(_asked(select(*_COLUMNS), range_, numbers).order_by(*_ORDER)).all()
+    by_measure = dict(_by_measure(_newest(db, rows, stored, range_.as_of)))
     times: dict[str, list[IntArray]] = {}
     for number, columns_ in by_measure.items():
         times.setdefault(_assessment(known[number]), []).append(np.array(columns_[1], dtype=np.int64))
     if numbers is not None:
         # All scores of an assessment together tell the runs: of those that were not asked for, the times.
         others = [number for number, key in known.items() if number not in wanted and _assessment(key) in assessments]
-        seen = _asked(select(ScoreRow.measure_id, type_coerce(ScoreRow.at, BigInteger)), patient_id, others, until)
+        seen = _asked(select(ScoreRow.measure_id, type_coerce(ScoreRow.at, BigInteger)), range_, others)
         for number, (_, at_us) in _by_measure(db.execute(seen.order_by(ScoreRow.measure_id, ScoreRow.at)).all()):
             times.setdefault(_assessment(known[number]), []).append(np.array(at_us, dtype=np.int64))
     runs = {name: np.unique(np.concatenate(each)) for name, each in times.items()}
@@ -172,13 +191,13 @@ def _by_measure(rows: Sequence[Row]) -> Iterator[tuple[int, list[Sequence[Any]]]
         yield columns[0][start], [column[start:stop] for column in columns]
 
 
-def _asked(
-    statement: Select[*Columns], patient_id: UUID, numbers: list[int] | None, until: datetime | None
-) -> Select[*Columns]:
-    statement = statement.where(ScoreRow.patient_id == patient_id)
+def _asked(statement: Select[*Columns], range_: _Range, numbers: list[int] | None) -> Select[*Columns]:
+    statement = statement.where(ScoreRow.patient_id == range_.patient_id)
     if numbers is not None:
         statement = statement.where(ScoreRow.measure_id.in_(numbers))
-    return statement if until is None else statement.where(ScoreRow.at <= until)
+    if range_.as_of is not None:
+        statement = statement.where(score_known_at(range_.as_of))
+    return statement if range_.until is None else statement.where(ScoreRow.at <= range_.until)
 
 
 def _history(
@@ -199,8 +218,8 @@ def _history(
     )
 
 
-def _newest(db: Connection, rows: Sequence[Row], stored: dict[int, Stored]) -> Sequence[Row]:
-    """Return the rows that belong to the newest result of their recording.
+def _newest(db: Connection, rows: Sequence[Row], stored: dict[int, Stored], as_of: datetime | None) -> Sequence[Row]:
+    """Return the rows that belong to the newest result of their recording, of those that were there at an instant.
 
     Only where a row is of a version that is not the newest stored can another result stand above it; then, and only
     then, the results are asked.
@@ -215,7 +234,7 @@ def _newest(db: Connection, rows: Sequence[Row], stored: dict[int, Stored]) -> S
         results = (
             select(RecordingRow.session_id, RecordingRow.index, ResultRow.catalogue_id)
             .join(ResultRow, ResultRow.recording_id == RecordingRow.id)
-            .where(RecordingRow.session_id.in_(sessions[start : start + AT_ONCE]))
+            .where(RecordingRow.session_id.in_(sessions[start : start + AT_ONCE]), known_at(as_of))
         )
         for session, index, catalogue in db.execute(results).all():
             before = newest.get((session, index))
@@ -228,14 +247,18 @@ def _newest(db: Connection, rows: Sequence[Row], stored: dict[int, Stored]) -> S
     ]
 
 
-def _observed(db: Connection, patient_id: UUID, wanted: dict[int, str], until: datetime | None) -> list[History]:
+def _observed(db: Connection, range_: _Range, wanted: dict[int, str]) -> list[History]:
     statement = (
         select(*_OBSERVED)
-        .where(ObservedRow.patient_id == patient_id)
+        .where(ObservedRow.patient_id == range_.patient_id)
         .order_by(ObservedRow.measure_id, ObservedRow.at, ObservedRow.observation_id)
     )
-    if until is not None:
-        statement = statement.where(ObservedRow.at <= until)
+    if range_.until is not None:
+        statement = statement.where(ObservedRow.at <= range_.until)
+    if range_.as_of is not None:
+        statement = statement.join(Observation, Observation.id == ObservedRow.observation_id).where(
+            Observation.entered_at <= range_.as_of
+        )
     found = []
     for number, columns in _by_measure(db.execute(statement).all()):
         if number in wanted:

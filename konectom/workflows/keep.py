@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING
+from math import isfinite
+from typing import TYPE_CHECKING, Any
 from uuid import UUID, uuid5
 
 import structlog
@@ -13,7 +14,7 @@ from sqlalchemy import insert
 from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 from sqlalchemy.orm import Session as DbSession
 
-from konectom.assessments.base import Result
+from konectom.assessments.base import Catalogue, Result
 from konectom.errors import FieldInvalid, KonectomError
 from konectom.recording import Recording, Rejected, Session
 from konectom.storage import jobs
@@ -22,9 +23,9 @@ from konectom.workflows.arrivals import next_arrival
 from konectom.workflows.collecting import Agreed
 from konectom.workflows.entries import catalogue_id, measure_ids
 from konectom.workflows.people import find_patient
-from konectom.workflows.process import Extracted, Failed
+from konectom.workflows.plain_results import Values, values_of
+from konectom.workflows.process import Extracted, Failed, status_of
 from konectom.workflows.raw import SealedFile, SealedUpload
-from konectom.workflows.receipts import absent_in_runs
 from konectom.workflows.services import Services
 
 if TYPE_CHECKING:
@@ -90,9 +91,11 @@ def keep_outcomes(db: DbSession, row: SessionRow, session: Session, outcomes: Ou
         _tell(recording, each)
     db.add_all(recordings)
     db.flush()
+    results = Results(db, now)
     for recording, each, at in zip(recordings, outcomes, times_of(session), strict=True):
         if isinstance(each, Extracted):
-            keep_result(db, row, recording, at, each.result, now)
+            results.add(row, recording, at, each.result.catalogue, values_of(each.result))
+    results.write()
 
 
 def keep_outcome(
@@ -102,14 +105,6 @@ def keep_outcome(
     _tell(recording, outcome)
     if isinstance(outcome, Extracted):
         keep_result(db, row, recording, times_of(session)[recording.index], outcome.result, now)
-
-
-def status_of(statuses: Collection[str]) -> str:
-    """Return what is told of a session whose recordings have these."""
-    for status in ("processed", "parked", "failed"):
-        if status in statuses:
-            return status
-    return "rejected"
 
 
 def recording_id(session_id: UUID, index: int) -> UUID:
@@ -167,35 +162,67 @@ def keep_result(
     db: DbSession, session: SessionRow, recording: RecordingRow, at: datetime, result: Result, now: datetime
 ) -> None:
     """Add a result and its scores; ``at`` is when the recording began."""
-    catalogue = result.catalogue
-    row = ResultRow(
-        # Derived, so that the same recording has the same ids wherever it is computed again.
-        id=uuid5(recording.id, f"{catalogue.assessment}/{catalogue.version}"),
-        recording_id=recording.id,
-        catalogue_id=catalogue_id(db, catalogue),
-        created_at=now,
-        verdict=result.quality.verdict,
-        flags=[flag.as_dict() for flag in result.quality.flags],
-        absent=absent_in_runs(catalogue, result.absent),
-        features=result.features,
-    )
-    db.add(row)
-    db.flush()
-    scores = list(result.scores())
-    if not scores:
-        return
-    ids = measure_ids(db, (entry.key for entry, _ in scores))
-    same = {
-        "patient_id": session.patient_id,
-        "at": at,
-        "session_id": session.id,
-        "index": recording.index,
-        "catalogue_id": row.catalogue_id,
-        "utc_offset_s": session.utc_offset_s,
-        "verdict": row.verdict,
-        "flags": " ".join(flag.code for flag in result.quality.flags),
-    }
-    db.execute(insert(ScoreRow), [same | {"measure_id": ids[entry.key], "value": value} for entry, value in scores])
+    results = Results(db, now)
+    results.add(session, recording, at, result.catalogue, values_of(result))
+    results.write()
+
+
+class Results:
+    """Results that are added together with their scores: the database is asked once for what all of them need."""
+
+    def __init__(self, db: DbSession, now: datetime) -> None:
+        self._db, self._now = db, now
+        self._catalogues: dict[str, int] = {}
+        self._rows: list[dict[str, Any]] = []
+        self._scores: list[tuple[dict[str, Any], list[tuple[str, float]]]] = []
+
+    def add(
+        self, session: SessionRow, recording: RecordingRow, at: datetime, catalogue: Catalogue, values: Values
+    ) -> None:
+        """Add a recording's result; ``at`` is when it began."""
+        if catalogue.digest not in self._catalogues:
+            self._catalogues[catalogue.digest] = catalogue_id(self._db, catalogue)
+        number = self._catalogues[catalogue.digest]
+        row = {
+            "id": result_id(recording.id, catalogue),
+            "recording_id": recording.id,
+            "catalogue_id": number,
+            "created_at": self._now,
+            "verdict": values.verdict,
+            "flags": values.flags,
+            "absent": values.absent,
+            "features": values.features,
+        }
+        self._rows.append(row)
+        score = {
+            "patient_id": session.patient_id,
+            "at": at,
+            "session_id": session.id,
+            "index": recording.index,
+            "catalogue_id": number,
+            "utc_offset_s": session.utc_offset_s,
+            "verdict": values.verdict,
+            "flags": " ".join(flag["code"] for flag in values.flags),
+        }
+        found = ((entry.key, float(values.features[entry.index])) for entry in catalogue.scores)
+        self._scores.append((score, [(key, value) for key, value in found if isfinite(value)]))
+
+    def write(self) -> None:
+        """Write what was added."""
+        self._db.flush()  # the recordings, to which results refer
+        if self._rows:
+            self._db.execute(insert(ResultRow), self._rows)
+        ids = measure_ids(self._db, (key for _, scores in self._scores for key, _ in scores))
+        told = [
+            same | {"measure_id": ids[key], "value": value} for same, scores in self._scores for key, value in scores
+        ]
+        if told:
+            self._db.execute(insert(ScoreRow), told)
+
+
+def result_id(recording: UUID, catalogue: Catalogue) -> UUID:
+    """Return the id of a recording's result: derived, so that it has the same one wherever it is computed again."""
+    return uuid5(recording, f"{catalogue.assessment}/{catalogue.version}")
 
 
 def _session_row(upload: Upload, sealed: SealedUpload | SealedFile, session: Session, now: datetime) -> SessionRow:

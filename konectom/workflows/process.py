@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -68,6 +68,14 @@ def _extracted(recording: Recording, index: int) -> Extracted | Rejected | Faile
             "at": f"/recordings/{index}",
         }
         return Failed(recording, error_told, fault)
+
+
+def status_of(statuses: Collection[str]) -> str:
+    """Return what is told of a session whose recordings have these."""
+    for status in ("processed", "parked", "failed"):
+        if status in statuses:
+            return status
+    return "rejected"
 
 
 def _counted(outcome: Outcome) -> Outcome:

@@ -86,7 +86,12 @@ def raw_bytes(services: Services, row: SessionRow | QuarantineRow) -> bytes:
         raise NotFound("the bytes are not held any more")
     with services.db.read() as db:
         key = patient_key(services, db, row.patient_id)
-    return unseal(key, PURPOSE, services.objects.get(row.object))
+    return unsealed_object(services, key, row.object)
+
+
+def unsealed_object(services: Services, key: bytes, name: str) -> bytes:
+    """Return the upload in the object of this name, sealed under its patient's ``key``; raises as above."""
+    return unseal(key, PURPOSE, services.objects.get(name))
 
 
 @contextmanager

@@ -3,47 +3,64 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from datetime import datetime
 from typing import Any
+from uuid import UUID
 
 import numpy as np
-from sqlalchemy import select
+from sqlalchemy import and_, select
 from sqlalchemy.orm import Session, undefer
 
 from konectom.assessments.base import Catalogue, Entry
 from konectom.recording import FloatArray
 from konectom.storage.models import CatalogueRow, RecordingRow, ResultRow, SessionRow
-from konectom.storage.queries import IS_CURRENT
+from konectom.storage.queries import known_at, none_newer
+from konectom.workflows.as_of import Said, said_then, session_said
 from konectom.workflows.entries import entries_of
 from konectom.workflows.pages import told
 from konectom.workflows.values import value_told
 from konectom.workflows.withheld import Withheld
 
 Runs = dict[str, list[list[int]]]
+Found = tuple[RecordingRow, ResultRow | None, CatalogueRow | None]
+"""A recording, and the result that is told of it."""
 
 _places: dict[str, dict[str, int]] = {}
 """Where each entry stands, by the digest of its catalogue: there are thousands, and their keys are made on demand."""
 
 
-def session_receipt(db: Session, row: SessionRow, withheld: Withheld, *, measures: bool = False) -> dict[str, Any]:
+def session_receipt(
+    db: Session, row: SessionRow, withheld: Withheld, *, measures: bool = False, as_of: datetime | None = None
+) -> dict[str, Any]:
     """Return what came of a session; with ``measures`` all measures of each recording, and why some are absent.
 
-    Of what is withheld only the types are told.
+    Of what is withheld only the types are told. With ``as_of``: what was known at that instant.
     """
     statement = (
         select(RecordingRow, ResultRow, CatalogueRow)
-        .outerjoin(ResultRow, ResultRow.recording_id == RecordingRow.id)
+        .outerjoin(ResultRow, and_(ResultRow.recording_id == RecordingRow.id, known_at(as_of)))
         .outerjoin(CatalogueRow, CatalogueRow.id == ResultRow.catalogue_id)
-        .where(RecordingRow.session_id == row.id, IS_CURRENT)
+        .where(RecordingRow.session_id == row.id, none_newer(as_of))
         .order_by(RecordingRow.index)
         .options(undefer(ResultRow.features))
     )
     if measures:
         statement = statement.options(undefer(ResultRow.absent))
-    recordings = []
-    for recording, result, catalogue in db.execute(statement):
-        recordings.append(_recording(db, recording, result, catalogue, withheld, measures))
-    fault = {} if row.fault is None else {"error": row.fault}
-    return session_line(row) | fault | {"recordings": recordings}
+    found: list[Found] = [(recording, result, catalogue) for recording, result, catalogue in db.execute(statement)]
+    said, whole = _said(db, row, found, as_of)
+    recordings = [_recording(db, each, said[each[0].id], withheld, measures) for each in found]
+    fault = {} if whole.error is None else {"error": whole.error}
+    return session_line(row) | {"status": whole.status} | fault | {"recordings": recordings}
+
+
+def _said(db: Session, row: SessionRow, found: list[Found], as_of: datetime | None) -> tuple[dict[UUID, Said], Said]:
+    """Return what is said of each recording by its id, and of the session, now or then."""
+    recordings = [each[0] for each in found]
+    if as_of is None:
+        return {each.id: Said(each.status, each.error) for each in recordings}, Said(row.status, row.fault)
+    computed = {recording.id for recording, result, _ in found if result is not None}
+    said = said_then(db, row, recordings, computed, as_of)
+    return said, session_said(row, list(said.values()))
 
 
 def session_line(row: SessionRow) -> dict[str, Any]:
@@ -61,19 +78,13 @@ def session_line(row: SessionRow) -> dict[str, Any]:
     } | held
 
 
-def _recording(
-    db: Session,
-    row: RecordingRow,
-    result: ResultRow | None,
-    catalogue: CatalogueRow | None,
-    withheld: Withheld,
-    measures: bool,
-) -> dict[str, Any]:
-    answer: dict[str, Any] = {"index": row.index, "assessment": row.assessment, "status": row.status}
+def _recording(db: Session, found: Found, said: Said, withheld: Withheld, measures: bool) -> dict[str, Any]:
+    row, result, catalogue = found
+    answer: dict[str, Any] = {"index": row.index, "assessment": row.assessment, "status": said.status}
     if withheld.hides(row.assessment or ""):
         return answer | {"withheld": withheld.told}
     if result is None or catalogue is None:
-        return answer | ({} if row.error is None else {"error": row.error})
+        return answer | ({} if said.error is None else {"error": said.error})
     entries = entries_of(db, catalogue)
     values = [each for each in finite(entries, result.features) if not withheld.hides(each[0].key)]
     answer |= {

@@ -13,6 +13,7 @@ from konectom.errors import NotFound
 from konectom.security.principal import EVERYTHING, Scope
 from konectom.storage.models import Patient, SessionRow
 from konectom.storage.scopes import patients_in
+from konectom.workflows.as_of import checked_instant
 from konectom.workflows.pages import Asked, by_arrival, page
 from konectom.workflows.raw import Raw
 from konectom.workflows.receipts import session_line, session_receipt
@@ -22,15 +23,24 @@ from konectom.workflows.withheld import Withheld, patient_is_shown, refusal, sho
 
 
 def get_session(
-    services: Services, session_id: UUID, *, scope: Scope = EVERYTHING, measures: bool = False
+    services: Services,
+    session_id: UUID,
+    *,
+    scope: Scope = EVERYTHING,
+    measures: bool = False,
+    as_of: datetime | None = None,
 ) -> dict[str, Any]:
-    """Return a session's receipt; what lies outside of ``scope`` is not found.
+    """Return a session's receipt; what lies outside of ``scope`` is not found, nor what came after ``as_of``.
 
-    Raises :class:`~konectom.errors.PatientRestricted` where the use of what is kept of the patient is restricted.
+    Raises :class:`~konectom.errors.FieldInvalid` at ``/query/as_of`` for an instant that is still to come,
+    :class:`~konectom.errors.PatientRestricted` where the use of what is kept of the patient is restricted.
     """
+    checked_instant(as_of, services.clock())
     with services.db.read() as db:
         row, patient = _find(services, db, session_id, scope)
-        return session_receipt(db, row, Withheld.of(db, patient), measures=measures)
+        if as_of is not None and row.received_at > as_of:
+            raise NotFound("there is no such session")
+        return session_receipt(db, row, Withheld.of(db, patient), measures=measures, as_of=as_of)
 
 
 def find_session(services: Services, session_id: UUID, *, scope: Scope = EVERYTHING) -> dict[str, Any]:

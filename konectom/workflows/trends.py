@@ -19,6 +19,7 @@ from konectom.scoring.scales import every_scale
 from konectom.scoring.windows import Aggregates
 from konectom.storage.models import MeasureRow
 from konectom.storage.types import EPOCH, US_PER_DAY
+from konectom.workflows.as_of import checked_instant
 from konectom.workflows.follow import Asked, Track, follow_patient
 from konectom.workflows.histories import OBSERVED, uuid_of
 from konectom.workflows.pages import day_of, instant_of_day, told, with_instants
@@ -38,23 +39,26 @@ def patient_trends(
     window: float | None = None,
     definition: str | None = None,
     observed: bool = True,
+    as_of: datetime | None = None,
 ) -> Json:
     """Return the trend of each score that the patient has, points oldest first.
 
     ``measure`` asks for one score by its key, or for all of one quantity (``tap.valid_taps``, ``obs.edss.step``).
-    ``end`` is the time as of which everything is told: what came later does not count. ``start`` only leaves out of the
+    ``end`` is the time as of which everything is told: what was taken later does not count. ``as_of`` is the time as of
+    which it is known: what came here or was computed later does not count either. ``start`` only leaves out of the
     answer what lies before it: a baseline stays what it was. ``window`` (days) and ``definition`` stand above the
     study's policy. Without ``observed``, what clinicians and laboratories found is left out; types of data of which
     the use is restricted are, and are told as ``withheld``. Raises :class:`~konectom.errors.NotFound`,
     :class:`~konectom.errors.PatientRestricted`, and :class:`FieldInvalid` at the field of the query.
     """
     now = services.clock()
+    checked_instant(as_of, now)
     with services.db.read() as db:
         patient, withheld = shown_patient(db, patient_id)
         keys = None if measure is None else _keys(db, measure)
         asked = Asked(window, definition)
         tracks = follow_patient(
-            db, patient, now=now, end=end, withheld=withheld, keys=keys, observed=observed, asked=asked
+            db, patient, now=now, end=end, withheld=withheld, keys=keys, observed=observed, asked=asked, known=as_of
         )
         since = None if start is None else day_of(start)
         trends = [_trend(track, since) for track in tracks]

@@ -24,8 +24,8 @@ from konectom.settings import Settings
 from konectom.storage import jobs
 from konectom.storage.models import RecordingRow, SessionRow
 from konectom.workflows.collecting import Agreed
-from konectom.workflows.keep import status_of
 from konectom.workflows.people import find_patient
+from konectom.workflows.process import status_of
 from konectom.workflows.services import Services
 
 log = structlog.get_logger()

@@ -1,4 +1,4 @@
-"""Sessions are received first and computed after."""
+"""Sessions are received first and computed after; campaigns compute them again."""
 
 from importlib import resources
 from importlib.util import find_spec
@@ -24,11 +24,13 @@ def upgrade() -> None:
     _add_arrivals()
     _add_quarantine()
     _add_uploads()
+    _add_campaigns()
     _make_tables_of_jobs()
 
 
 def downgrade() -> None:
     _drop_tables_of_jobs()
+    _drop_campaigns()
     _drop_uploads()
     _drop_quarantine()
     _drop_arrivals()
@@ -66,6 +68,51 @@ def _drop_statuses() -> None:
         session.drop_column("fault")
         session.drop_column("tried_at")
         session.drop_column("tries")
+
+
+def _add_campaigns() -> None:
+    op.create_table(
+        "campaign",
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("study_id", sa.Uuid()),
+        sa.Column("patient_id", sa.Uuid()),
+        sa.Column("choice", sa.JSON(), nullable=False),
+        sa.Column("versions", sa.JSON(), nullable=False),
+        sa.Column("chosen", sa.JSON(), nullable=False),
+        sa.Column("note", sa.String(), nullable=False),
+        sa.Column("state", sa.String(), nullable=False),
+        sa.Column("phase", sa.String()),
+        sa.Column("created_at", INSTANT, nullable=False),
+        sa.Column("changed_at", INSTANT, nullable=False),
+        sa.Column("runner", sa.Uuid()),
+        sa.Column("active_at", INSTANT),
+        sa.Column("patients_until", INSTANT),
+        sa.Column("sessions_until", INSTANT),
+        sa.Column("counts", sa.JSON(), nullable=False),
+        sa.Column("fault", sa.JSON()),
+        sa.Column("draft", sa.LargeBinary()),
+        sa.Column("report", sa.JSON()),
+        sa.ForeignKeyConstraint(["patient_id"], ["patient.id"], name="fk_campaign_patient_id_patient"),
+        sa.ForeignKeyConstraint(["study_id"], ["study.id"], name="fk_campaign_study_id_study"),
+        sa.PrimaryKeyConstraint("id", name="pk_campaign"),
+    )
+    op.create_index("ix_campaign_study_id_created_at_id", "campaign", ["study_id", "created_at", "id"])
+    op.create_index("ix_campaign_patient_id", "campaign", ["patient_id"])
+    op.create_index("ix_campaign_state", "campaign", ["state"])
+    op.create_table(
+        "earlier_outcome",
+        sa.Column("recording_id", sa.Uuid(), nullable=False),
+        sa.Column("until", INSTANT, nullable=False),
+        sa.Column("status", sa.String(), nullable=False),
+        sa.Column("error", sa.JSON()),
+        sa.ForeignKeyConstraint(["recording_id"], ["recording.id"], name="fk_earlier_outcome_recording_id_recording"),
+        sa.PrimaryKeyConstraint("recording_id", "until", name="pk_earlier_outcome"),
+    )
+
+
+def _drop_campaigns() -> None:
+    op.drop_table("earlier_outcome")
+    op.drop_table("campaign")
 
 
 def _add_uploads() -> None:

@@ -14,10 +14,7 @@ from konectom.commands.reference import every_command
 from konectom.settings import SETTINGS
 from konectom.workflows.erasure import erase_patient
 from konectom.workflows.ingest import ingest_session
-from tests.postgresql import empty_database, postgresql_server
 from tests.probe import session_body
-
-__all__ = ["empty_database", "postgresql_server"]
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGE = (ROOT / "docs" / "backup.md").read_text()
@@ -40,7 +37,7 @@ def run(script, tmp_path, **environ):
 
 
 @pytest.mark.slow
-def test_all_commands_work_in_their_order(services, people, probe, tmp_path, empty_database):
+def test_all_commands_work_in_their_order(services, people, probe, tmp_path, postgres):
     study = people.study("pilot")
     first, second = people.patient(study), people.patient(study)
     for patient in (first, second):
@@ -52,7 +49,7 @@ def test_all_commands_work_in_their_order(services, people, probe, tmp_path, emp
     assert len(BLOCKS) == 5
     said = run(
         "\n".join(BLOCKS), tmp_path, KONECTOM_DATA_DIR=str(services.settings.data_dir),
-        NEW_DATABASE_URL=empty_database(), NEW_OBJECT_STORE_URL=f"file://{tmp_path}/objects-of-the-cluster",
+        NEW_DATABASE_URL=postgres.url(postgres.new()), NEW_OBJECT_STORE_URL=f"file://{tmp_path}/objects-of-the-cluster",
     )  # fmt: skip
     assert "every byte as it was written\nseals: genuine\n" in said
     assert "rows put back and compared" in said
@@ -62,9 +59,8 @@ def test_all_commands_work_in_their_order(services, people, probe, tmp_path, emp
 
 
 def test_every_command_and_option_that_is_named_exists():
-    for words in re.findall(
-        r"(?<![/\w])konectom ((?:[a-z][a-z-]+ ?){1,2})", "\n".join(re.findall(r"`[^`]+`", PAGE) + BLOCKS)
-    ):
+    typed = "\n".join(re.findall(r"`[^`]+`", PAGE) + BLOCKS)
+    for words in re.findall(r"(?<![/\w])konectom ((?:[a-z][a-z-]+ ?){1,2})", typed):
         first, *more = words.split()
         assert f"konectom {first}" in COMMANDS, words
         if any(name.startswith(f"konectom {first} ") for name in COMMANDS):

@@ -29,6 +29,8 @@ OF_A_PATIENT = {"session_id", "quarantine_id", "upload_id"}
 """Names in addresses that belong to a patient, beside ``patient_id`` itself."""
 OF_A_STUDYS_PATIENT = {"alert_id", "schedule_id"}
 OF_A_STUDY = {"form_id", "team_id", "erasure_id", "site_id"}
+OF_A_STUDY_BY_ITSELF = {"campaign_id"}
+"""Names in addresses that belong to a study which the address does not name."""
 OF_NOBODY = {"name", "user_id", "grant_id", "token_id", "member_id"}
 
 
@@ -86,7 +88,7 @@ def expected(who: Who | Both, operation: Operation, place: Place) -> str:
     within = True
     if names & {"patient_id", *OF_A_PATIENT} or permission == "session.upload":
         within &= who.reaches(permission, place)
-    if "study_id" in names:
+    if names & {"study_id", *OF_A_STUDY_BY_ITSELF}:
         within &= who.reaches_study(permission, place)
     if names & OF_A_STUDYS_PATIENT and "patient_id" not in names:
         within &= who.reaches(permission, place)
@@ -146,7 +148,8 @@ def test_the_page_says_what_the_matrix_says():
 
 
 def test_every_name_in_an_address_has_a_rule(operations):
-    known = {"patient_id", "study_id", *OF_A_PATIENT, *OF_A_STUDYS_PATIENT, *OF_A_STUDY, *OF_NOBODY}
+    known = {"patient_id", "study_id", *OF_A_PATIENT, *OF_A_STUDYS_PATIENT, *OF_A_STUDY, *OF_A_STUDY_BY_ITSELF}
+    known |= OF_NOBODY
     known |= {"observation_id", "device_id", "enrolment_id"}  # below a patient's address
     assert set().union(*(each.names for each in operations)) <= known
 
@@ -234,6 +237,7 @@ NAMED = (
     ("alert.read", "GET", "/studies/{study_id}/alerts", lambda to: {"query_string": {"patient": to.patient}}),
     ("patient.break_glass", "POST", "/studies/{study_id}/break-glass", lambda to: {"json": {
         "code": to.code, "reason": "fell in the waiting room"}}),
+    ("campaign.edit", "POST", "/campaigns", lambda to: {"json": {"study": str(to.study), "patient": str(to.patient)}}),
     ("audit.read", "GET", "/audit", lambda to: {"query_string": {"patient": to.patient}}),
     ("audit.read", "GET", "/audit/export", lambda to: {"query_string": {"patient": to.patient}}),
 )  # fmt: skip
@@ -251,9 +255,10 @@ def test_what_is_named_in_a_body_or_a_query_lies_within_too(app, world):
                 must = expected(who, operation, own)
                 if must == "allowed":
                     elsewhere = bool(operation.names) and to.study != own.study
-                    must = (
-                        "absent" if elsewhere or to.name == "nowhere" or not who.reaches(permission, to) else "allowed"
-                    )
+                    inside = who.reaches(permission, to)
+                    if MATRIX[permission].whole:
+                        inside &= who.reaches_study(permission, to)
+                    must = "allowed" if inside and not elsewhere and to.name != "nowhere" else "absent"
                 headers = {"Authorization": f"Bearer {who.token}"}
                 with world.unchanged():
                     answer = client.open(operation.address(own), method=method, headers=headers, **send(to))

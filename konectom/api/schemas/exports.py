@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from marshmallow import fields, validate
 
-from konectom.api.schemas.pages import Query
+from konectom.api.schemas.pages import Instant, Query
 
 
 class FeaturesQuery(Query):
@@ -17,6 +17,9 @@ class FeaturesQuery(Query):
         validate=validate.Range(min=1),
         metadata={"description": "Results of this version; without it the newest of each recording."},
     )
+    as_of = Instant(
+        metadata={"description": "What was known at this instant: results of then, not those that came since."}
+    )
     format = fields.String(
         validate=validate.OneOf(("csv", "parquet")),
         metadata={"description": "Stands above the Accept header."},
@@ -24,8 +27,11 @@ class FeaturesQuery(Query):
 
 
 class DictionaryQuery(Query):
-    """In which form the dictionary comes."""
+    """Of when the dictionary is, and in which form it comes."""
 
+    as_of = Instant(
+        metadata={"description": "What was known at this instant: results of then, not those that came since."}
+    )
     format = fields.String(
         validate=validate.OneOf(("csv", "json")),
         metadata={"description": "Stands above the Accept header."},

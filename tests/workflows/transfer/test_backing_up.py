@@ -18,7 +18,7 @@ from sqlalchemy import select
 
 from konectom.errors import BackupInvalid, KonectomError
 from konectom.security.keys import Keychain
-from konectom.storage.models import Blob, RecordingRow, ResultRow, SessionRow
+from konectom.storage.models import Blob, RecordingRow, ResultRow, SessionRow, UploadPiece
 from konectom.storage.objects import FileObjectStore
 from konectom.workflows.erasure import erase_patient
 from konectom.workflows.ingest import ingest_session
@@ -29,7 +29,7 @@ from konectom.workflows.transfer.files import held, open_copy
 from konectom.workflows.transfer.manifest import listed_objects, place_of, read_manifest
 from konectom.workflows.transfer.migrating import migrate_store
 from tests.probe import probe_recording, session_body
-from tests.workflows.transfer.conftest import KINDS, contents
+from tests.workflows.transfer.conftest import ALL, EACH, KINDS, OF_TWO, contents
 
 
 @pytest.fixture
@@ -45,6 +45,10 @@ def objects_in(directory):
     return {path.name for path in (directory / "objects" / "sha256").rglob("*") if path.is_file()}
 
 
+def known_here(db):
+    return {*db.scalars(select(Blob.object)), *db.scalars(select(UploadPiece.object))}
+
+
 # What it holds
 
 
@@ -57,10 +61,10 @@ def test_it_holds_every_row_and_every_object(services, persons, elsewhere, direc
     done = back_up(services, directory)
     made = done.manifest
     assert made.tables == contents(services)
-    assert (made.objects, done.new, done.removed, made.lost) == (9, 9, 0, ())
+    assert (made.objects, done.new, done.removed, made.lost) == (ALL, ALL, 0, ())
     assert faults(services, directory) == []
     with services.db.read() as db:
-        names = set(db.scalars(select(Blob.object)))
+        names = known_here(db)
     assert objects_in(directory) == names == {name for name, _ in listed_objects(directory / made.listed.name)}
     assert all(services.objects.get(name) == place_of(directory, name).read_bytes() for name in names)
 
@@ -94,7 +98,7 @@ def test_what_is_there_already_is_not_copied_again(services, persons, directory,
     monkeypatch.setattr(keeping, "is_right", lambda *_: 1 / 0)
     ingest_session(services, session_id=uuid4(), patient_id=persons[0].id, body=session_body())
     done = back_up(services, directory)
-    assert (done.manifest.objects, done.new) == (10, 1)
+    assert (done.manifest.objects, done.new) == (ALL + 1, 1)
     assert len(read) == 1
     assert faults(services, directory) == []
 
@@ -106,16 +110,16 @@ def test_an_object_of_another_size_is_copied_again(services, persons, directory)
     place.write_bytes(place.read_bytes()[:-1])
     assert back_up(services, directory).new == 1
     assert faults(services, directory) == []
-    assert made.objects == 9
+    assert made.objects == ALL
 
 
 def test_objects_of_who_was_erased_leave_with_the_next_backup(services, persons, directory):
     first = back_up(services, directory).manifest
     erase_patient(services, persons[1].id, reason="withdrawn")
-    assert len(objects_in(directory)) == 9
+    assert len(objects_in(directory)) == ALL
     done = back_up(services, directory)
-    assert (done.removed, done.erased, done.back) == (3, 1, 0)
-    assert len(objects_in(directory)) == 6
+    assert (done.removed, done.erased, done.back) == (EACH, 1, 0)
+    assert len(objects_in(directory)) == OF_TWO
     assert not (directory / first.database.name).exists()
     assert sorted(path.name.split("-")[0] for path in directory.iterdir()) == [
         "database", "erased.json", "lock", "manifest.json", "objects", "objects",
@@ -132,7 +136,7 @@ class Broken(Exception):
     """Stands for the end of the process."""
 
 
-STEPS = ("_copy", "keep_objects", "_were_erased", "put_in_place", "_prune")
+STEPS = ("_copy", "keep_objects", "_without_rows", "put_in_place", "_prune")
 
 
 @pytest.mark.parametrize("step", STEPS)
@@ -145,7 +149,7 @@ def test_broken_off_it_is_the_backup_of_before_or_none(services, persons, direct
 
     real = getattr(backing_up, step)
     whole = step == "_prune"
-    if step == "_were_erased":  # it is asked where objects are missing
+    if step == "_without_rows":  # it is asked where objects are missing
         with services.db.read() as db:
             services.objects.delete(db.query(Blob).first().object)
     with monkeypatch.context() as patched:
@@ -157,7 +161,7 @@ def test_broken_off_it_is_the_backup_of_before_or_none(services, persons, direct
                 check_backup(directory, services.keys)
     before = back_up(services, directory).manifest
     ingest_session(services, session_id=uuid4(), patient_id=persons[0].id, body=session_body())
-    if step == "_were_erased":
+    if step == "_without_rows":
         return
     with monkeypatch.context() as patched:
         patched.setattr(backing_up, step, breaking)
@@ -165,7 +169,7 @@ def test_broken_off_it_is_the_backup_of_before_or_none(services, persons, direct
             back_up(services, directory)
     assert faults(services, directory) == []
     assert (read_manifest(directory) == before) is not whole
-    assert back_up(services, directory).manifest.objects == 10
+    assert back_up(services, directory).manifest.objects == ALL + 1
     assert not [path for path in directory.iterdir() if path.name.startswith("incoming")]
 
 
@@ -211,7 +215,7 @@ def test_objects_that_are_lost_are_told_and_the_rest_is_kept(services, persons, 
     place.write_bytes(b"?" + place.read_bytes()[1:])
     done = back_up(services, directory)
     assert set(done.manifest.lost) == {lost, damaged}
-    assert done.manifest.objects == 7
+    assert done.manifest.objects == ALL - 2
     assert faults(services, directory) == []
 
 
@@ -220,7 +224,7 @@ def test_what_the_installation_lost_later_the_backup_still_has(services, persons
     with services.db.read() as db:
         services.objects.delete(db.query(Blob).first().object)
     done = back_up(services, directory)
-    assert (done.manifest.lost, done.manifest.objects) == ((), 9)
+    assert (done.manifest.lost, done.manifest.objects) == ((), ALL)
 
 
 def test_who_is_erased_while_objects_are_copied_is_not_in_it(services, persons, directory, monkeypatch):
@@ -233,7 +237,7 @@ def test_who_is_erased_while_objects_are_copied_is_not_in_it(services, persons, 
 
     monkeypatch.setattr(backing_up, "keep_objects", keep_and_erase)
     done = back_up(services, directory)
-    assert done.manifest.objects == 6
+    assert done.manifest.objects == OF_TWO
     assert done.manifest.lost == ()
     assert done.manifest.tables == contents(services)
     assert done.erased == 1
@@ -338,7 +342,7 @@ def test_the_list_grows_only(services, persons, directory, tmp_path):
     listed = refresh_erased(services, older)
     assert set(listed.certificates) == {persons[0].id}
     assert faults(services, older) == []
-    assert len(objects_in(older)) == 9
+    assert len(objects_in(older)) == ALL
     erase_patient(services, persons[1].id, reason="retention")
     assert set(refresh_erased(services, older).certificates) == {persons[0].id, persons[1].id}
 

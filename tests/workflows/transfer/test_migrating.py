@@ -39,7 +39,7 @@ from konectom.workflows.transfer import rows as carrying
 from konectom.workflows.transfer.migrating import migrate_store
 from konectom.workflows.transfer.target import Target
 from tests.probe import session_body
-from tests.workflows.transfer.conftest import KINDS, but_the_audit, contents, require_sound, rows
+from tests.workflows.transfer.conftest import ALL, KINDS, OF_TWO, but_the_audit, contents, require_sound, rows
 from tests.world import build
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -69,7 +69,7 @@ def test_there_and_back_everything_is_the_same(services, persons, elsewhere):
     before, faults = rows(services), faults_of(services)  # the world holds erasures that were none
     there, back = elsewhere("postgresql"), elsewhere("sqlite")
     moved = move(services, there)
-    assert moved.objects.new == moved.objects.objects == 4 + 6
+    assert moved.objects.new == moved.objects.objects == 4 + OF_TWO
     assert but_the_audit(rows(there)) == but_the_audit(before)
     assert faults_of(there) == faults
     move(there, back)
@@ -121,7 +121,7 @@ def test_the_database_alone_and_the_objects_alone(services, persons, elsewhere):
     assert not any((there.settings.data_dir / "objects").rglob("*"))
     moved = migrate_store(services, to_objects=there.settings.object_store_url)
     assert moved.tables is None
-    assert moved.objects.new == 9
+    assert moved.objects.new == ALL
     with pytest.raises(SettingInvalid):
         migrate_store(services)
 
@@ -210,7 +210,7 @@ def test_broken_off_at_every_object_it_completes(services, persons, elsewhere, m
             there.ping()
     left["objects"] = 100
     moved = move(services, there)
-    assert moved.objects.objects == 9 > moved.objects.new
+    assert moved.objects.objects == ALL > moved.objects.new
     require_sound(there)
 
 

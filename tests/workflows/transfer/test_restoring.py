@@ -27,7 +27,7 @@ from konectom.workflows.transfer.manifest import place_of, read_manifest
 from konectom.workflows.transfer.migrating import migrate_store
 from konectom.workflows.transfer.restoring import restore
 from tests.erasing import files_of
-from tests.workflows.transfer.conftest import KINDS, but_the_audit, require_sound, rows
+from tests.workflows.transfer.conftest import ALL, KINDS, OF_TWO, but_the_audit, require_sound, rows
 from tests.workflows.transfer.test_migrating import Broken, breaking
 
 WHY = "withdrawn"
@@ -53,7 +53,7 @@ def test_all_is_as_it_was(services, persons, directory, elsewhere, kind):
     there = elsewhere(kind)
     anchor = anchor_of(services)
     done = restore(there, directory)
-    assert (done.objects.objects, done.objects.new, done.erased) == (9, 9, [])
+    assert (done.objects.objects, done.objects.new, done.erased) == (ALL, ALL, [])
     assert but_the_audit(rows(there)) == but_the_audit(rows(services))
     assert bodies(there) == bodies(services) == sorted(body for each in persons for body in each.bodies)
     assert done.audit.faults == verify(there, anchor=anchor).faults == []
@@ -123,7 +123,7 @@ def test_who_was_erased_since_is_erased_again(services, persons, directory, else
     there = elsewhere(kind)
     done = restore(there, directory)
     assert done.erased == [persons[1].id]
-    assert done.objects.objects == done.objects.new == 6, "the objects do not even come"
+    assert done.objects.objects == done.objects.new == OF_TWO, "the objects do not even come"
     is_gone(there, persons[1])
     assert bodies(there) == sorted(persons[0].bodies + persons[2].bodies)
     assert verify(there, rows=True).faults == []
