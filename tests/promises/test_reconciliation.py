@@ -1,6 +1,6 @@
 """Whoever asks again from where it was misses no session, however those are kept at the same time.
 
-On PostgreSQL, where transactions overlap, too, whatever the other tests run on.
+On PostgreSQL, where transactions overlap, too.
 """
 
 import threading
@@ -29,9 +29,8 @@ pytestmark = pytest.mark.usefixtures("probe")
 
 @pytest.fixture
 def database(postgres):
-    """The address of a database of its own, with the schema, which is gone afterwards."""
+    """The address of an empty database on the server, which is gone afterwards."""
     name = postgres.new()
-    migrate.upgrade(postgres.url(name))
     yield postgres.url(name)
     postgres.drop(name)
 
@@ -40,13 +39,14 @@ def database(postgres):
 def on_postgresql(database, settings, clock):
     told = {name: getattr(settings, name) for name in ("mode", "rate_limits", "data_dir")}
     services = replace(Services.open(load_settings({}, database_url=database, **told), clock=clock), passwords=QUICK)
+    migrate.upgrade(database)
     yield services
     services.close()
 
 
-@pytest.fixture(params=["embedded", "postgresql"])
+@pytest.fixture(params=["sqlite", "postgresql"])
 def everywhere(request):
-    return request.getfixturevalue("services" if request.param == "embedded" else "on_postgresql")
+    return request.getfixturevalue("services" if request.param == "sqlite" else "on_postgresql")
 
 
 def patient_of(services):
