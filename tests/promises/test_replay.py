@@ -3,7 +3,9 @@
 import gzip
 import hashlib
 import socket
+import threading
 from concurrent.futures import ThreadPoolExecutor
+from itertools import pairwise
 from uuid import UUID, uuid4
 
 import orjson
@@ -19,9 +21,11 @@ from tests.api.server_process import serving
 from tests.batching import BOUNDARY, HEADERS, batch, part
 from tests.kept import kept
 from tests.probe import probe_recording, session_body
+from tests.tus import BYTES, metadata
 from tests.world import tapping
 
 MOST = 3
+IN_PIECES = threading.Lock()
 REPLAYS = settings(
     max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
 )
@@ -51,7 +55,11 @@ BODIES = st.lists(
 """What the sessions are: numbers that make them differ, and how each is packed, once for all."""
 
 STEPS = st.lists(
-    st.tuples(st.sampled_from(["put", "batch", "cut put", "cut batch"]), st.integers(0, MOST - 1), st.floats(0, 1)),
+    st.tuples(
+        st.sampled_from(["put", "batch", "pieces", "cut put", "cut batch", "cut pieces"]),
+        st.integers(0, MOST - 1),
+        st.floats(0, 1),
+    ),
     min_size=1,
     max_size=8,
 )
@@ -67,6 +75,8 @@ def send(phone, sessions, step):
     """Send as one step says; return the answer, and the ids of those sessions that were sent whole."""
     way, first, share = step
     chosen = [*sessions[first % len(sessions) :], *sessions[: first % len(sessions)]]
+    if way.endswith("pieces"):
+        return send_in_pieces(phone, *chosen[0], share, whole=way == "pieces")
     if way.endswith("put"):
         session, body, how = chosen[0]
         headers = {name.replace("_", "-"): value for name, value in how.items()}
@@ -80,6 +90,28 @@ def send(phone, sessions, step):
     answer = phone.post("/sessions:batch", data=whole[:cut], headers=HEADERS, **length)
     ends = [sum(map(len, its[: index + 1])) + len(BOUNDARY) + 2 for index in range(len(its))]
     return answer, [each[0] for each, end in zip(chosen, ends, strict=True) if cut >= end]
+
+
+def send_in_pieces(phone, session, body, how, share, *, whole):
+    """Begin an upload, and hand over its bytes up to a place, then from there on, all but the last if not ``whole``.
+
+    One at a time, for one that begins takes the place of another of the same session; other ways go on meanwhile.
+    """
+    told = {"Tus-Resumable": "1.0.0"}
+    begin = told | {"Upload-Length": str(len(body)), "Upload-Metadata": metadata(session=session, **how)}
+    cuts = [0, int(share * (len(body) - 1)), len(body) if whole else len(body) - 1]
+    with IN_PIECES:
+        address = f"/uploads/{phone.post('/uploads', headers=begin).json['id']}"
+        for start, end in pairwise(cuts):
+            headers = told | {"Upload-Offset": str(start), "Content-Type": BYTES}
+            answer = phone("PATCH", address, headers=headers, data=body[start:end])
+            assert answer.status_code == 204, answer.json
+        if not whole:
+            assert answer.headers["Konectom-Status"] == "open"
+            assert phone("DELETE", address, headers=told).status_code == 204
+            return answer, []
+    assert answer.headers["Konectom-Status"] == "stored"
+    return answer, [session]
 
 
 def check(phone, services, sessions, sent, answers):
