@@ -225,6 +225,11 @@ def _is_full(error: DBAPIError) -> bool:
     return said in FULL
 
 
+def as_kept(value: Any) -> Any:
+    """Return what a column of JSON gives back of a value."""
+    return orjson.loads(_dumps(value))
+
+
 def _dumps(value: Any) -> str:
     # Whatever an assessment puts into its evidence is written somehow: it must not cost the session. NaN is null.
     return orjson.dumps(value, default=str, option=orjson.OPT_SERIALIZE_NUMPY | orjson.OPT_NON_STR_KEYS).decode()

@@ -43,7 +43,6 @@ from konectom.workflows.process import Extracted, Failed, extract_session
 from konectom.workflows.raw import SealedFile, SealedUpload, sealed_upload
 from konectom.workflows.receipts import session_receipt
 from konectom.workflows.services import Services
-from konectom.workflows.sessions import get_session
 
 log = structlog.get_logger()
 
@@ -206,19 +205,19 @@ def _keep(
 ) -> Ingested:
     for attempt in range(ATTEMPTS):
         try:
-            keep_session(services, upload, sealed, session, outcomes)
+            receipt = keep_session(services, upload, sealed, session, outcomes)
             break
         except (IntegrityError, StoreUnavailable) as error:
             if not isinstance(error, IntegrityError) and not gave_way(error):
                 raise
             # Another request kept the same session first, or a row that both needed (a blob, a measure).
-            _, receipt = stored_receipt(services, upload)
-            if receipt is not None:
-                return Ingested(False, receipt)
+            _, stored = stored_receipt(services, upload)
+            if stored is not None:
+                return Ingested(False, stored)
             if attempt == ATTEMPTS - 1:
                 raise
     _tell(upload, session, outcomes)
-    return Ingested(True, get_session(services, upload.session_id))
+    return Ingested(True, receipt)
 
 
 def _refuse_if_nothing_usable(outcomes: Sequence[Recording | Extracted | Rejected | Failed]) -> None:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 from uuid import UUID, uuid4
 
-from sqlalchemy import select
+from sqlalchemy import bindparam, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
@@ -140,6 +140,16 @@ def find_patient(
     if row is None or study_id not in (None, row.study_id):
         raise NotFound("there is no such patient", at=at)
     return row
+
+
+def hold_patient(db: Session, patient: UUID) -> None:
+    """Lock a patient as :func:`find_patient` does, without reading more; raises :class:`NotFound`."""
+    if db.connection().execute(_HOLD, {"patient": patient}).one_or_none() is None:
+        raise NotFound("there is no such patient")
+
+
+_HOLD = select(Patient.id).where(Patient.id == bindparam("patient")).with_for_update(read=True)
+"""Made once: an upload waits for it."""
 
 
 def require_patient(
