@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
+from datetime import datetime
+from functools import lru_cache
 from typing import Any
 from uuid import UUID, uuid4
 
-from sqlalchemy import bindparam, select
+from sqlalchemy import Select, bindparam, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
@@ -168,15 +170,25 @@ def require_patient(
     """
     if scope.patient_id == patient and study_id is None:
         return
-    within = select(Patient.restricted_at).where(Patient.id == patient, patients_in(scope, services.clock()))
-    if study_id is not None:
-        within = within.where(Patient.study_id == study_id)
+    now = services.clock()
+    within = _patient_within(scope, now) if scope.emergency else _patient_always_within(scope)
     with services.db.read() as db:
-        found = db.execute(within).one_or_none()
-    if found is None:
+        found = db.connection().execute(within, {"patient": patient}).one_or_none()
+    if found is None or study_id not in (None, found.study_id):
         raise NotFound("there is no such patient", at=at)
     if found.restricted_at is not None and not even_restricted:
         raise PatientRestricted("the use of what is kept of this patient is restricted", at=at)
+
+
+def _patient_within(scope: Scope, now: datetime) -> Select[Any]:
+    asked = select(Patient.restricted_at, Patient.study_id)
+    return asked.where(Patient.id == bindparam("patient"), patients_in(scope, now))
+
+
+@lru_cache(1000)
+def _patient_always_within(scope: Scope) -> Select[Any]:
+    """Return the question for a scope that does not depend on the time; to put it together costs more than to ask."""
+    return _patient_within(scope, datetime.min)
 
 
 def list_patients(
