@@ -98,7 +98,7 @@ def add_at_once(db: Session, rows: Sequence[Base]) -> None:
 
 @cache
 def _insert(model: type[Base]) -> Insert:
-    return insert(model.__table__)
+    return insert(model)
 
 
 def begin(db: Session) -> None:

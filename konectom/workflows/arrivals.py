@@ -7,7 +7,6 @@ from sqlalchemy.orm import Session
 
 from konectom.storage.models import Arrival
 
-
 _COUNTED = update(Arrival).values(last=Arrival.last + 1).returning(Arrival.last)
 """Made once: an upload waits for it."""
 

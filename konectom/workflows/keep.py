@@ -5,30 +5,30 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
-from math import isfinite
+from functools import cache
 from typing import TYPE_CHECKING, Any
 from uuid import UUID, uuid5
 
 import structlog
-from sqlalchemy import bindparam, insert, select, update
+from sqlalchemy import Insert, bindparam, update
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 from sqlalchemy.orm import Session as DbSession
 
-from konectom.assessments.base import Catalogue, Result
 from konectom.errors import FieldInvalid, KonectomError
 from konectom.recording import Recording, Rejected, Session
 from konectom.storage import jobs
 from konectom.storage.audit import add_at_once
 from konectom.storage.database import as_kept
-from konectom.storage.models import Blob, CatalogueRow, RecordingRow, ResultRow, ScoreRow, SessionRow
+from konectom.storage.models import Blob, CatalogueRow, RecordingRow, SessionRow
 from konectom.workflows.arrivals import next_arrival
 from konectom.workflows.collecting import Agreed
-from konectom.workflows.entries import catalogue_id, measure_ids
 from konectom.workflows.people import hold_patient
-from konectom.workflows.plain_results import Values, values_of
+from konectom.workflows.plain_results import values_of
 from konectom.workflows.process import Extracted, Failed, status_of
 from konectom.workflows.raw import SealedFile, SealedUpload
 from konectom.workflows.receipts import Found, receipt_of
+from konectom.workflows.result_rows import Results, keep_result
 from konectom.workflows.services import Services
 
 if TYPE_CHECKING:
@@ -84,13 +84,13 @@ def keep_session(
             if services.settings.processing == "workers":
                 jobs.defer(db, row.id)
         else:
-            found = _keep_outcomes(db, row, session, outcomes, now)
+            found = keep_outcomes(db, row, session, outcomes, now)
         receipt = receipt_of(db, row, found, agreed.withheld)
         db.connection().execute(_ARRIVED, {"session": row.id, "number": next_arrival(db)})
         return receipt
 
 
-_ARRIVED = update(SessionRow.__table__).where(SessionRow.id == bindparam("session")).values(arrival=bindparam("number"))
+_ARRIVED = update(SessionRow).where(SessionRow.id == bindparam("session")).values(arrival=bindparam("number"))
 
 
 def _keep_waiting(db: DbSession, row: SessionRow, session: Session) -> list[Found]:
@@ -100,9 +100,7 @@ def _keep_waiting(db: DbSession, row: SessionRow, session: Session) -> list[Foun
     return [(each, None, None) for each in rows]
 
 
-def _keep_outcomes(
-    db: DbSession, row: SessionRow, session: Session, outcomes: Outcomes, now: datetime
-) -> list[Found]:
+def keep_outcomes(db: DbSession, row: SessionRow, session: Session, outcomes: Outcomes, now: datetime) -> list[Found]:
     """Write what came of each recording of a session that is new; return the rows, as they would be read."""
     recordings = [
         RecordingRow(id=recording_id(row.id, index), session_id=row.id, index=index) for index in range(len(outcomes))
@@ -172,90 +170,21 @@ def take_back(services: Services, sealed: SealedUpload | SealedFile) -> None:
         log.warning("object.orphaned", reason=type(error).__name__)
 
 
-_BLOB = select(Blob.object).where(Blob.object == bindparam("name"))
+@cache
+def _blob_unless_there(dialect: str) -> Insert:
+    made = sqlite.insert(Blob) if dialect == "sqlite" else postgresql.insert(Blob)
+    return made.on_conflict_do_nothing()
 
 
 def keep_blob(
     services: Services, db: DbSession, sealed: SealedUpload | SealedFile, size_bytes: int, now: datetime
 ) -> None:
     """Write the row of an object that was put, unless it has one."""
-    if db.connection().execute(_BLOB, {"name": sealed.name}).first() is None:
-        add_at_once(db, [Blob(object=sealed.name, size_bytes=size_bytes, stored_at=now)])
+    row = {"object": sealed.name, "size_bytes": size_bytes, "stored_at": now}
+    if db.connection().execute(_blob_unless_there(db.get_bind().dialect.name), row).rowcount:
         # From here on nobody takes the object for one that nothing refers to (see :func:`remove_orphan`); whoever
         # did so a moment ago has removed it.
         sealed.keep(services.objects)
-
-
-def keep_result(
-    db: DbSession, session: SessionRow, recording: RecordingRow, at: datetime, result: Result, now: datetime
-) -> None:
-    """Add a result and its scores; ``at`` is when the recording began."""
-    results = Results(db, now)
-    results.add(session, recording, at, result.catalogue, values_of(result))
-    results.write()
-
-
-class Results:
-    """Results that are added together with their scores: the database is asked once for what all of them need."""
-
-    def __init__(self, db: DbSession, now: datetime) -> None:
-        self._db, self._now = db, now
-        self._catalogues: dict[str, int] = {}
-        self._rows: list[dict[str, Any]] = []
-        self._scores: list[tuple[dict[str, Any], list[tuple[str, float]]]] = []
-
-    def add(
-        self, session: SessionRow, recording: RecordingRow, at: datetime, catalogue: Catalogue, values: Values
-    ) -> ResultRow:
-        """Add a recording's result, and return it as it would be read; ``at`` is when it began."""
-        if catalogue.digest not in self._catalogues:
-            self._catalogues[catalogue.digest] = catalogue_id(self._db, catalogue)
-        number = self._catalogues[catalogue.digest]
-        row = {
-            "id": result_id(recording.id, catalogue),
-            "recording_id": recording.id,
-            "catalogue_id": number,
-            "created_at": self._now,
-            "verdict": values.verdict,
-            "flags": values.flags,
-            "absent": values.absent,
-            "features": values.features,
-        }
-        self._rows.append(row)
-        score = {
-            "patient_id": session.patient_id,
-            "at": at,
-            "session_id": session.id,
-            "index": recording.index,
-            "catalogue_id": number,
-            "utc_offset_s": session.utc_offset_s,
-            "verdict": values.verdict,
-            "flags": " ".join(flag["code"] for flag in values.flags),
-        }
-        found = ((entry.key, float(values.features[entry.index])) for entry in catalogue.scores)
-        self._scores.append((score, [(key, value) for key, value in found if isfinite(value)]))
-        return ResultRow(**row | {"flags": as_kept(values.flags)})
-
-    def write(self) -> None:
-        """Write what was added."""
-        self._db.flush()  # the recordings, to which results refer
-        if self._rows:
-            self._db.connection().execute(_RESULT, self._rows)
-        ids = measure_ids(self._db, (key for _, scores in self._scores for key, _ in scores))
-        told = [
-            same | {"measure_id": ids[key], "value": value} for same, scores in self._scores for key, value in scores
-        ]
-        if told:
-            self._db.connection().execute(_SCORE, told)
-
-
-_RESULT, _SCORE = insert(ResultRow.__table__), insert(ScoreRow.__table__)
-"""Made once: an upload waits for them."""
-
-
-def result_id(recording: UUID, catalogue: Catalogue) -> UUID:
-    """Return the id of a recording's result: derived, so that it has the same one wherever it is computed again."""
-    return uuid5(recording, f"{catalogue.assessment}/{catalogue.version}")
 
 
 def _session_row(upload: Upload, sealed: SealedUpload | SealedFile, session: Session, now: datetime) -> SessionRow:
