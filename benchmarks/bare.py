@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import zlib
+from types import SimpleNamespace
 
 import orjson
 from flask import Flask, request
 
 app = Flask(__name__)
+# What the server's configuration asks of an application: this one has nothing to compute beside the requests.
+app.extensions["konectom"] = SimpleNamespace(settings=SimpleNamespace(processing="workers"))
 
 
 @app.put("/api/v1/sessions/<uuid:session_id>")

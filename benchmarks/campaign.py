@@ -230,6 +230,7 @@ def _store_some(services: Any, some: list[tuple[range, UUID]]) -> None:
             db.add(Blob(object=sealed.name, size_bytes=len(sent), stored_at=now))
             db.flush()
             row = _session_row(upload, sealed, session, now)
+            row.status = "processed"
             db.add(row)
             db.flush()
             keep_outcomes(db, row, session, extract_session(session), now)

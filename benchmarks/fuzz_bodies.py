@@ -20,9 +20,9 @@ from typing import Any
 import numpy as np
 import orjson
 import zstandard
-from konectom.formats.writing import archive_bytes, arrow_bytes, parquet_bytes
 
 from konectom import formats
+from konectom.simulate.carriers import as_archive, as_arrow, as_parquet
 from konectom.simulate.cohort import QUANTITIES
 from konectom.simulate.sessions import PHONE, SCHEMA, record
 
@@ -83,7 +83,7 @@ def bases(shared: Path | None) -> list[Base]:
     """Return what is damaged: sessions of ours in each format, and Konectom's recordings, cut short."""
     found = [Base(f"session/1 {name}", "application/json", document) for name, document in ours().items()]
     for name, document in ours().items():
-        for kind, write in (("arrow.stream", arrow_bytes), ("parquet", parquet_bytes), ("zip", archive_bytes)):
+        for kind, write in (("arrow.stream", as_arrow), ("parquet", as_parquet), ("zip", as_archive)):
             media_type = "application/zip" if kind == "zip" else f"application/vnd.apache.{kind}"
             found.append(Base(f"{kind} {name}", media_type, document, write))
     if shared is not None:

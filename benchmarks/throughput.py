@@ -21,13 +21,13 @@ from uuid import UUID
 
 import pyarrow as pa
 from crash_parts import Part, free_port, postgres_part, wait_for_port
-from konectom.formats.writing import arrow_bytes
 from throughput_load import Load, json_bodies, rate_of, session, waits_at, walking
 
 from konectom import formats
 from konectom.api import server
 from konectom.commands._demo_data import make_people
 from konectom.settings import load_settings
+from konectom.simulate.carriers import as_arrow
 from konectom.simulate.cohort import simulate_cohort
 from konectom.workflows.process import Extracted, extract_session
 from konectom.workflows.services import Services
@@ -67,7 +67,7 @@ class Lab:
         self.stack, self.directory, self.postgresql = stack, directory, postgresql
         self.recording = walking()
         self.json = json_bodies(self.recording)
-        self.arrow = lambda number: arrow_bytes(session(number, self.recording))
+        self.arrow = lambda number: as_arrow(session(number, self.recording))
 
     def server(self, name: str, processing: str) -> tuple[int, str, UUID]:
         """Start a server on an installation of its own; return its port, a token and a patient."""

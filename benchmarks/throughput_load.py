@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import gzip
 import http.client
+import struct
 import threading
+import zlib
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -20,6 +21,9 @@ from konectom.simulate.sessions import PHONE, SCHEMA, record
 
 PLACES = 5
 """Decimals of a sample, as phones send them."""
+
+GZIP_HEADER = bytes((0x1F, 0x8B, 8, 0, 0, 0, 0, 0, 0, 3))
+"""No name, no time (RFC 1952, section 2.3)."""
 
 BEGAN = datetime(2026, 1, 5, 9, 0, tzinfo=UTC)
 
@@ -57,20 +61,28 @@ def session(number: int, recording: dict[str, Any]) -> dict[str, Any]:
 def json_bodies(recording: dict[str, Any]) -> Callable[[int], bytes]:
     """Return what makes the compressed JSON body of a session by its number.
 
-    What all have in common is compressed once; RFC 1952 lets several members follow each other.
+    What all have in common is compressed once: deflate lets pieces that were compressed apart follow each other
+    (RFC 1951), and together they are one member of gzip (RFC 1952), as a phone sends it.
     """
     text = orjson.dumps(session(0, recording), option=orjson.OPT_SERIALIZE_NUMPY)
     mark = orjson.dumps({"recordings": 0})[1:-2]
     _, found, rest = text.partition(mark)
     assert found
-    packed = gzip.compress(mark + rest, 6, mtime=0)
+    common = mark + rest
+    packed = _deflated(common, zlib.Z_FINISH)
 
     def made(number: int) -> bytes:
-        told = orjson.dumps({**session(number, recording), "recordings": None}).partition(b'"recordings"')[0]
-        return gzip.compress(told, 6, mtime=0) + packed
+        told = orjson.dumps({**session(number, recording), "recordings": None}).partition(mark)[0]
+        check, length = zlib.crc32(common, zlib.crc32(told)), len(told) + len(common)
+        return GZIP_HEADER + _deflated(told, zlib.Z_FULL_FLUSH) + packed + struct.pack("<II", check, length)
 
-    assert gzip.decompress(made(0)) == text
+    assert zlib.decompress(made(0), zlib.MAX_WBITS | 16) == text
     return made
+
+
+def _deflated(plain: bytes, end: int) -> bytes:
+    packer = zlib.compressobj(6, zlib.DEFLATED, -zlib.MAX_WBITS)
+    return packer.compress(plain) + packer.flush(end)
 
 
 @dataclass

@@ -17,7 +17,7 @@ from konectom.errors import (
 from konectom.formats._limits import MEBIBYTE, Limits
 from konectom.formats._source import RATIO_FREE_BYTES
 
-_CHUNK_BYTES = 256 * 1024
+_CHUNK_BYTES = MEBIBYTE
 _GZIP_MAGIC = b"\x1f\x8b"
 _ZSTD_MAGIC = b"\x28\xb5\x2f\xfd"
 _ZSTD_WINDOW_BYTES = 64 * MEBIBYTE
@@ -67,17 +67,18 @@ def _refuse_declared(body: bytes, limits: Limits) -> None:
 
 
 def _collect(chunks: Iterator[bytes], packed_bytes: int, limits: Limits) -> bytes:
-    out = bytearray()
+    kept, length = list[bytes](), 0
     most = max(RATIO_FREE_BYTES, packed_bytes * limits.max_inflation_ratio)
     for chunk in chunks:
-        out += chunk
-        if len(out) > limits.max_inflated_bytes:
+        kept.append(chunk)
+        length += len(chunk)
+        if length > limits.max_inflated_bytes:
             raise InflatedTooLarge(f"the body inflates to more than {limits.max_inflated_bytes} bytes")
-        if len(out) > most:
+        if length > most:
             raise InflationRatioExceeded(
                 f"the body inflates more than {limits.max_inflation_ratio} times; no recording does"
             )
-    return bytes(out)
+    return b"".join(kept)
 
 
 def _gunzip(body: bytes) -> Iterator[bytes]:

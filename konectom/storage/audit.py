@@ -7,13 +7,14 @@ several writers stand one after the other without gaps. What is rolled back, who
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextvars import ContextVar
 from dataclasses import replace
+from functools import cache
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import event, select
+from sqlalchemy import Insert, event, insert, select
 from sqlalchemy import inspect as inspected
 from sqlalchemy.orm import ORMExecuteState, Session, SessionTransaction
 from sqlalchemy.orm.base import NO_VALUE
@@ -22,7 +23,7 @@ from konectom.security.acting import acting
 from konectom.security.chain import Change
 from konectom.storage.audit_trail import Note, Trail
 from konectom.storage.digests import model_of, plan_of
-from konectom.storage.models import Base
+from konectom.storage.models import AuditHead, AuditRow, Base
 
 TRAIL, NOTED, WAITING, SAVEPOINTS = "trail", "noted", "noted_waiting", "noted_savepoints"
 """Where a session keeps its trail, what is to be told, what is being flushed, and how much was told at savepoints."""
@@ -74,6 +75,30 @@ def note(
     _notes(db).append(
         Note(who=who, change=change, entity=entity, entity_id=entity_id, facts=facts, detail=detail or {})
     )
+
+
+def add_at_once(db: Session, rows: Sequence[Base]) -> None:
+    """Insert rows of one table by a statement that is made once, and tell of them as a flush does.
+
+    The session does not hold them afterwards. Each says the same columns; what none says has the column's default.
+    """
+    if not rows:
+        return
+    model = type(rows[0])
+    if db.info.get("read_only") or model in (AuditRow, AuditHead):
+        raise NotTold(f"rows of {model.__tablename__} are not added here")
+    if model.AUDITED and TRAIL not in db.info:
+        raise NotTold(f"rows of {model.__tablename__} are audited, and this database has no trail")
+    names = plan_of(model).attributes
+    said = [{name: row.__dict__[name] for name in names if name in row.__dict__} for row in rows]
+    db.connection().execute(_insert(model), said)
+    for each in said if model.AUDITED else ():
+        _tell(db, model, "insert", None, each, {})
+
+
+@cache
+def _insert(model: type[Base]) -> Insert:
+    return insert(model)
 
 
 def begin(db: Session) -> None:

@@ -71,6 +71,7 @@ class Database:
         self._lock = threading.Lock()
         self._pid = 0
         self._engine: Engine | None = None
+        self._told: dict[tuple[tuple[str, Any], ...], Engine] = {}
 
     @property
     def engine(self) -> Engine:
@@ -81,8 +82,16 @@ class Database:
                     if self._engine is not None:
                         self._engine.dispose(close=False)  # the parent still uses these connections
                     self._engine, self._pid = open_engine(self.url, within=self.within), os.getpid()
+                    self._told = {}
                     _count_connections(self._engine)
         return self._engine
+
+    def _telling_engine(self, **options: Any) -> Engine:
+        """Return the engine with options, made once for each: making one costs as much as a small question."""
+        engine, key = self.engine, tuple(options.items())
+        if key not in self._told:
+            self._told[key] = engine.execution_options(**options)
+        return self._told[key]
 
     @contextmanager
     def read(self, *, within: timedelta | None = None) -> Iterator[Session]:
@@ -90,16 +99,17 @@ class Database:
 
         A statement that takes longer than ``within`` (default: the database's own limit) raises :class:`TooSlow`.
         """
-        engine = self.engine.execution_options(**{WITHIN: within or self.within})
-        if engine.dialect.name != "sqlite":
-            engine = engine.execution_options(isolation_level="REPEATABLE READ")
+        options: dict[str, Any] = {WITHIN: within or self.within}
+        if self.engine.dialect.name != "sqlite":
+            options["isolation_level"] = "REPEATABLE READ"
+        engine = self._telling_engine(**options)
         with self._telling(), GuardedSession(engine, info={"read_only": True}) as session:
             yield session
 
     @contextmanager
     def write(self) -> Iterator[Session]:
         """Yield a session whose changes are kept together at the end, or not at all where an error leaves."""
-        engine = self.engine.execution_options(**{WRITES: True})
+        engine = self._telling_engine(**{WRITES: True})
         info = {} if self.trail is None else {TRAIL: self.trail}
         with self._telling(), GuardedSession(engine, info=info) as session, session.begin():
             yield session
@@ -186,8 +196,10 @@ def open_engine(url: str, *, foreign_keys: bool = True, within: timedelta | None
 
     @event.listens_for(engine, "begin")
     def begin(connection: Connection) -> None:
-        immediate = connection.get_execution_options().get(WRITES)
-        connection.exec_driver_sql("BEGIN IMMEDIATE" if immediate else "BEGIN")
+        if connection.get_execution_options().get(WRITES):
+            connection.exec_driver_sql("BEGIN IMMEDIATE")
+        else:  # touches no file, so that it can neither wait nor fail
+            connection.connection.cursor().execute("BEGIN").close()
 
     if within is not None:
         _watch(engine)
@@ -223,6 +235,11 @@ def _was_stopped(error: DBAPIError) -> bool:
 def _is_full(error: DBAPIError) -> bool:
     said = getattr(error.orig, "sqlstate", None) or getattr(error.orig, "sqlite_errorname", None)
     return said in FULL
+
+
+def as_kept(value: Any) -> Any:
+    """Return what a column of JSON gives back of a value."""
+    return orjson.loads(_dumps(value))
 
 
 def _dumps(value: Any) -> str:

@@ -7,6 +7,9 @@ from sqlalchemy.orm import Session
 
 from konectom.storage.models import Arrival
 
+_COUNTED = update(Arrival).values(last=Arrival.last + 1).returning(Arrival.last)
+"""Made once: an upload waits for it."""
+
 
 def next_arrival(db: Session) -> int:
     """Return the number of what arrives in this transaction; it has to be the last thing that is done in it.
@@ -15,5 +18,5 @@ def next_arrival(db: Session) -> int:
     one sees all that are smaller. What is rolled back leaves no gap.
     """
     db.flush()
-    counted = update(Arrival).values(last=Arrival.last + 1).returning(Arrival.last)
-    return db.execute(counted, execution_options={"synchronize_session": False}).scalar_one()
+    number: int = db.connection().execute(_COUNTED).scalar_one()
+    return number

@@ -22,10 +22,10 @@ from konectom.workflows.campaign_loads import Load
 from konectom.workflows.campaign_rows import Held, mine, write_down
 from konectom.workflows.collecting import Agreed
 from konectom.workflows.due import void_reviews
-from konectom.workflows.keep import Results, result_id
 from konectom.workflows.people import find_patient
 from konectom.workflows.process import status_of
 from konectom.workflows.recompute import Outcome, Outcomes
+from konectom.workflows.result_rows import Results, result_id
 from konectom.workflows.services import Services
 from konectom.workflows.tries import WAITING
 

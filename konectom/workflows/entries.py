@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import bindparam, select
 from sqlalchemy.orm import Session
 
 from konectom.assessments import every_assessment
@@ -15,6 +15,12 @@ from konectom.storage.models import CatalogueRow, MeasureRow
 
 _known: dict[str, tuple[Entry, ...]] = {}
 """Entries of versions that are no longer declared, by digest: they never change, and are costly to read."""
+
+_CATALOGUE = select(CatalogueRow.id, CatalogueRow.digest).where(
+    CatalogueRow.assessment == bindparam("name"), CatalogueRow.version == bindparam("number")
+)
+_MEASURES = select(MeasureRow.id, MeasureRow.key).where(MeasureRow.key.in_(bindparam("keys", expanding=True)))
+"""Made once: an upload waits for them."""
 
 
 def entries_of(db: Session, row: CatalogueRow) -> tuple[Entry, ...]:
@@ -33,18 +39,19 @@ def catalogue_id(db: Session, catalogue: Catalogue) -> int:
 
     Raises :class:`CatalogueChanged` where the stored one is another.
     """
-    key = (CatalogueRow.assessment == catalogue.assessment, CatalogueRow.version == catalogue.version)
-    row = db.scalars(select(CatalogueRow).where(*key)).one_or_none()
-    if row is None:
-        row = CatalogueRow(
-            assessment=catalogue.assessment,
-            version=catalogue.version,
-            digest=catalogue.digest,
-            entries=[entry.as_dict() for entry in catalogue],
-        )
-        db.add(row)
-        db.flush()
-    _same(catalogue, row)
+    key = {"name": catalogue.assessment, "number": catalogue.version}
+    found = db.connection().execute(_CATALOGUE, key).one_or_none()
+    if found is not None:
+        require_same(catalogue, found.digest)
+        return int(found.id)
+    row = CatalogueRow(
+        assessment=catalogue.assessment,
+        version=catalogue.version,
+        digest=catalogue.digest,
+        entries=[entry.as_dict() for entry in catalogue],
+    )
+    db.add(row)
+    db.flush()
     return row.id
 
 
@@ -61,12 +68,12 @@ def require_same_catalogues(db: Session) -> None:
 def measure_ids(db: Session, keys: Iterable[str]) -> dict[str, int]:
     """Return the number of each score's key; keys that are new get one."""
     wanted = sorted(set(keys))
-    rows = {row.key: row for row in db.scalars(select(MeasureRow).where(MeasureRow.key.in_(wanted)))}
-    added = [MeasureRow(key=key) for key in wanted if key not in rows]
+    numbers = {key: number for number, key in db.connection().execute(_MEASURES, {"keys": wanted})} if wanted else {}
+    added = [MeasureRow(key=key) for key in wanted if key not in numbers]
     if added:
         db.add_all(added)
         db.flush()
-    return {row.key: row.id for row in (*rows.values(), *added)}
+    return numbers | {row.key: row.id for row in added}
 
 
 def _same(catalogue: Catalogue, row: CatalogueRow) -> Catalogue:

@@ -18,7 +18,9 @@ from typing import Any
 from uuid import UUID
 
 import structlog
+from sqlalchemy import bindparam, select
 from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session as DbSession
 
 from konectom import formats
 from konectom.errors import (
@@ -43,7 +45,6 @@ from konectom.workflows.process import Extracted, Failed, extract_session
 from konectom.workflows.raw import SealedFile, SealedUpload, sealed_upload
 from konectom.workflows.receipts import session_receipt
 from konectom.workflows.services import Services
-from konectom.workflows.sessions import get_session
 
 log = structlog.get_logger()
 
@@ -117,9 +118,11 @@ def ingest_session(
 
 def receive(services: Services, upload: Upload, body: bytes) -> Ingested:
     """Keep a session, or raise as :func:`ingest_session` does, and hold nothing."""
-    agreed, receipt = stored_receipt(services, upload)
-    if receipt is not None:
-        return Ingested(False, receipt)
+    with services.db.read() as db:
+        agreed, receipt = _stored(db, upload)
+        if receipt is not None:
+            return Ingested(False, receipt)
+        key = patient_key(services, db, upload.patient_id)
     later = services.settings.processing == "workers"
     understand = formats.outline if later else formats.read
     session = understand(body, encoding=upload.encoding, media_type=upload.media_type, limits=services.settings.limits)
@@ -127,9 +130,7 @@ def receive(services: Services, upload: Upload, body: bytes) -> Ingested:
     outcomes = None if later else _computed(session)
     if outcomes is not None:
         _refuse_if_nothing_usable(outcomes)
-    with services.db.read() as db:
-        sealed = sealed_upload(patient_key(services, db, upload.patient_id), body)
-    return store(services, upload, sealed, session, outcomes)
+    return store(services, upload, sealed_upload(key, body), session, outcomes)
 
 
 def require_fit(upload: Upload, agreed: Agreed, session: Session) -> None:
@@ -177,24 +178,33 @@ def _id_at(form: str) -> str | None:
 def stored_receipt(services: Services, upload: Upload) -> tuple[Agreed, dict[str, Any] | None]:
     """Return what the patient agreed to, and the session's receipt if it is stored; raises where its id is taken."""
     with services.db.read() as db:
-        agreed = Agreed.of(db, upload.patient_id)
-        withheld = agreed.withheld
-        if upload.device_id is not None:
-            device = db.get(Device, upload.device_id)
-            if device is None or device.patient_id != upload.patient_id:
-                raise NotFound("the patient has no such device")
-        row = db.get(SessionRow, upload.session_id)
-        if row is None:
-            return agreed, None
-        if row.patient_id != upload.patient_id:
-            raise SessionIdTaken("this session id is not available; use another")
-        if row.digest != upload.digest:
-            raise DigestConflict(
-                "this session is stored already, with other bytes; what is stored is never changed",
-                stored=f"sha256:{row.digest}",
-                received=f"sha256:{upload.digest}",
-            )
-        return agreed, session_receipt(db, row, withheld)
+        return _stored(db, upload)
+
+
+def _stored(db: DbSession, upload: Upload) -> tuple[Agreed, dict[str, Any] | None]:
+    agreed = Agreed.of(db, upload.patient_id)
+    withheld = agreed.withheld
+    if upload.device_id is not None:
+        whose = db.connection().execute(_DEVICE, {"device": upload.device_id}).scalar_one_or_none()
+        if whose != upload.patient_id:
+            raise NotFound("the patient has no such device")
+    if db.connection().execute(_SESSION, {"session": upload.session_id}).first() is None:
+        return agreed, None
+    row = db.get_one(SessionRow, upload.session_id)
+    if row.patient_id != upload.patient_id:
+        raise SessionIdTaken("this session id is not available; use another")
+    if row.digest != upload.digest:
+        raise DigestConflict(
+            "this session is stored already, with other bytes; what is stored is never changed",
+            stored=f"sha256:{row.digest}",
+            received=f"sha256:{upload.digest}",
+        )
+    return agreed, session_receipt(db, row, withheld)
+
+
+_DEVICE = select(Device.patient_id).where(Device.id == bindparam("device"))
+_SESSION = select(SessionRow.id).where(SessionRow.id == bindparam("session"))
+"""Made once: an upload waits for them."""
 
 
 def _keep(
@@ -206,19 +216,19 @@ def _keep(
 ) -> Ingested:
     for attempt in range(ATTEMPTS):
         try:
-            keep_session(services, upload, sealed, session, outcomes)
+            receipt = keep_session(services, upload, sealed, session, outcomes)
             break
         except (IntegrityError, StoreUnavailable) as error:
             if not isinstance(error, IntegrityError) and not gave_way(error):
                 raise
             # Another request kept the same session first, or a row that both needed (a blob, a measure).
-            _, receipt = stored_receipt(services, upload)
-            if receipt is not None:
-                return Ingested(False, receipt)
+            _, stored = stored_receipt(services, upload)
+            if stored is not None:
+                return Ingested(False, stored)
             if attempt == ATTEMPTS - 1:
                 raise
     _tell(upload, session, outcomes)
-    return Ingested(True, get_session(services, upload.session_id))
+    return Ingested(True, receipt)
 
 
 def _refuse_if_nothing_usable(outcomes: Sequence[Recording | Extracted | Rejected | Failed]) -> None:

@@ -5,27 +5,30 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
-from math import isfinite
+from functools import cache
 from typing import TYPE_CHECKING, Any
 from uuid import UUID, uuid5
 
 import structlog
-from sqlalchemy import insert
+from sqlalchemy import Insert, bindparam, update
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 from sqlalchemy.orm import Session as DbSession
 
-from konectom.assessments.base import Catalogue, Result
 from konectom.errors import FieldInvalid, KonectomError
 from konectom.recording import Recording, Rejected, Session
 from konectom.storage import jobs
-from konectom.storage.models import Blob, RecordingRow, ResultRow, ScoreRow, SessionRow
+from konectom.storage.audit import add_at_once
+from konectom.storage.database import as_kept
+from konectom.storage.models import Blob, CatalogueRow, RecordingRow, SessionRow
 from konectom.workflows.arrivals import next_arrival
 from konectom.workflows.collecting import Agreed
-from konectom.workflows.entries import catalogue_id, measure_ids
-from konectom.workflows.people import find_patient
-from konectom.workflows.plain_results import Values, values_of
+from konectom.workflows.people import hold_patient
+from konectom.workflows.plain_results import values_of
 from konectom.workflows.process import Extracted, Failed, status_of
 from konectom.workflows.raw import SealedFile, SealedUpload
+from konectom.workflows.receipts import Found, receipt_of
+from konectom.workflows.result_rows import Results, keep_result
 from konectom.workflows.services import Services
 
 if TYPE_CHECKING:
@@ -55,8 +58,10 @@ def times_of(session: Session) -> list[datetime]:
 
 def keep_session(
     services: Services, upload: Upload, sealed: SealedUpload | SealedFile, session: Session, outcomes: Outcomes | None
-) -> None:
-    """Write all rows of a session that is new; without ``outcomes`` it waits to be computed, and workers are told.
+) -> dict[str, Any]:
+    """Write all rows of a session that is new, and return its receipt.
+
+    Without ``outcomes`` it waits to be computed, and workers are told.
 
     Raises IntegrityError where another wrote the same meanwhile, :class:`~konectom.errors.NotFound` where the patient
     was erased meanwhile, :class:`~konectom.errors.ConsentWithdrawn`, :class:`~konectom.errors.ConsentMissing` or
@@ -66,36 +71,55 @@ def keep_session(
     times_of(session)
     with services.db.write() as db:
         # Whoever erases or restricts the patient, or withdraws consent, has done so, or waits until this is kept.
-        find_patient(db, upload.patient_id, lock=True)
-        Agreed.of(db, upload.patient_id).require(session)
+        hold_patient(db, upload.patient_id)
+        agreed = Agreed.of(db, upload.patient_id)
+        agreed.require(session)
         keep_blob(services, db, sealed, upload.size_bytes, now)
         row = _session_row(upload, sealed, session, now)
-        db.add(row)
-        db.flush()
+        if outcomes is not None:
+            row.status = status_of([_status(each) for each in outcomes])
+        add_at_once(db, [row])
         if outcomes is None:
-            db.add_all(_waiting_row(row.id, index, each) for index, each in enumerate(session.recordings))
+            found = _keep_waiting(db, row, session)
             if services.settings.processing == "workers":
                 jobs.defer(db, row.id)
         else:
-            keep_outcomes(db, row, session, outcomes, now)
-        row.arrival = next_arrival(db)
+            found = keep_outcomes(db, row, session, outcomes, now)
+        receipt = receipt_of(db, row, found, agreed.withheld)
+        db.connection().execute(_ARRIVED, {"session": row.id, "number": next_arrival(db)})
+        return receipt
 
 
-def keep_outcomes(db: DbSession, row: SessionRow, session: Session, outcomes: Outcomes, now: datetime) -> None:
-    """Write what came of each recording of a session that is new, and of the whole."""
-    row.status = status_of([_status(each) for each in outcomes])
+_ARRIVED = update(SessionRow).where(SessionRow.id == bindparam("session")).values(arrival=bindparam("number"))
+
+
+def _keep_waiting(db: DbSession, row: SessionRow, session: Session) -> list[Found]:
+    """Write the recordings of a session that is new and waits to be computed."""
+    rows = [_waiting_row(row.id, index, each) for index, each in enumerate(session.recordings)]
+    add_at_once(db, rows)
+    return [(each, None, None) for each in rows]
+
+
+def keep_outcomes(db: DbSession, row: SessionRow, session: Session, outcomes: Outcomes, now: datetime) -> list[Found]:
+    """Write what came of each recording of a session that is new; return the rows, as they would be read."""
     recordings = [
         RecordingRow(id=recording_id(row.id, index), session_id=row.id, index=index) for index in range(len(outcomes))
     ]
     for recording, each in zip(recordings, outcomes, strict=True):
         _tell(recording, each)
-    db.add_all(recordings)
-    db.flush()
-    results = Results(db, now)
+    add_at_once(db, recordings)
+    results, found = Results(db, now), list[Found]()
     for recording, each, at in zip(recordings, outcomes, times_of(session), strict=True):
+        recording.condition, recording.error = as_kept(recording.condition), as_kept(recording.error)
         if isinstance(each, Extracted):
-            results.add(row, recording, at, each.result.catalogue, values_of(each.result))
+            catalogue = each.result.catalogue
+            result = results.add(row, recording, at, catalogue, values_of(each.result))
+            named = CatalogueRow(assessment=catalogue.assessment, version=catalogue.version, digest=catalogue.digest)
+            found.append((recording, result, named))
+        else:
+            found.append((recording, None, None))
     results.write()
+    return found
 
 
 def keep_outcome(
@@ -146,83 +170,21 @@ def take_back(services: Services, sealed: SealedUpload | SealedFile) -> None:
         log.warning("object.orphaned", reason=type(error).__name__)
 
 
+@cache
+def _blob_unless_there(dialect: str) -> Insert:
+    made = sqlite.insert(Blob) if dialect == "sqlite" else postgresql.insert(Blob)
+    return made.on_conflict_do_nothing()
+
+
 def keep_blob(
     services: Services, db: DbSession, sealed: SealedUpload | SealedFile, size_bytes: int, now: datetime
 ) -> None:
     """Write the row of an object that was put, unless it has one."""
-    if db.get(Blob, sealed.name) is None:
-        db.add(Blob(object=sealed.name, size_bytes=size_bytes, stored_at=now))
-        db.flush()
+    row = {"object": sealed.name, "size_bytes": size_bytes, "stored_at": now}
+    if db.connection().execute(_blob_unless_there(db.get_bind().dialect.name), row).rowcount:
         # From here on nobody takes the object for one that nothing refers to (see :func:`remove_orphan`); whoever
         # did so a moment ago has removed it.
         sealed.keep(services.objects)
-
-
-def keep_result(
-    db: DbSession, session: SessionRow, recording: RecordingRow, at: datetime, result: Result, now: datetime
-) -> None:
-    """Add a result and its scores; ``at`` is when the recording began."""
-    results = Results(db, now)
-    results.add(session, recording, at, result.catalogue, values_of(result))
-    results.write()
-
-
-class Results:
-    """Results that are added together with their scores: the database is asked once for what all of them need."""
-
-    def __init__(self, db: DbSession, now: datetime) -> None:
-        self._db, self._now = db, now
-        self._catalogues: dict[str, int] = {}
-        self._rows: list[dict[str, Any]] = []
-        self._scores: list[tuple[dict[str, Any], list[tuple[str, float]]]] = []
-
-    def add(
-        self, session: SessionRow, recording: RecordingRow, at: datetime, catalogue: Catalogue, values: Values
-    ) -> None:
-        """Add a recording's result; ``at`` is when it began."""
-        if catalogue.digest not in self._catalogues:
-            self._catalogues[catalogue.digest] = catalogue_id(self._db, catalogue)
-        number = self._catalogues[catalogue.digest]
-        row = {
-            "id": result_id(recording.id, catalogue),
-            "recording_id": recording.id,
-            "catalogue_id": number,
-            "created_at": self._now,
-            "verdict": values.verdict,
-            "flags": values.flags,
-            "absent": values.absent,
-            "features": values.features,
-        }
-        self._rows.append(row)
-        score = {
-            "patient_id": session.patient_id,
-            "at": at,
-            "session_id": session.id,
-            "index": recording.index,
-            "catalogue_id": number,
-            "utc_offset_s": session.utc_offset_s,
-            "verdict": values.verdict,
-            "flags": " ".join(flag["code"] for flag in values.flags),
-        }
-        found = ((entry.key, float(values.features[entry.index])) for entry in catalogue.scores)
-        self._scores.append((score, [(key, value) for key, value in found if isfinite(value)]))
-
-    def write(self) -> None:
-        """Write what was added."""
-        self._db.flush()  # the recordings, to which results refer
-        if self._rows:
-            self._db.execute(insert(ResultRow), self._rows)
-        ids = measure_ids(self._db, (key for _, scores in self._scores for key, _ in scores))
-        told = [
-            same | {"measure_id": ids[key], "value": value} for same, scores in self._scores for key, value in scores
-        ]
-        if told:
-            self._db.execute(insert(ScoreRow), told)
-
-
-def result_id(recording: UUID, catalogue: Catalogue) -> UUID:
-    """Return the id of a recording's result: derived, so that it has the same one wherever it is computed again."""
-    return uuid5(recording, f"{catalogue.assessment}/{catalogue.version}")
 
 
 def _session_row(upload: Upload, sealed: SealedUpload | SealedFile, session: Session, now: datetime) -> SessionRow:

@@ -11,6 +11,7 @@ import secrets
 from typing import TYPE_CHECKING
 from uuid import UUID
 
+from sqlalchemy import bindparam, select
 from sqlalchemy.orm import Session
 
 from konectom.errors import KeyDestroyed, KeysMissing
@@ -34,10 +35,14 @@ def make_patient_key(services: Services, db: Session, patient_id: UUID) -> bytes
 
 def patient_key(services: Services, db: Session, patient_id: UUID) -> bytes:
     """Return a patient's key; raises :class:`KeyDestroyed` where it is gone, or its patient never was."""
-    row = db.get(PatientKey, patient_id)
-    if row is None:
+    found = db.connection().execute(_KEY, {"patient": patient_id}).one_or_none()
+    if found is None:
         raise KeyDestroyed("there is no such patient")
-    return open_patient_key(services, row)
+    return services.keys.unwrap(KEY_PURPOSE, found.key, found.sealed, bound_to=patient_id.bytes)
+
+
+_KEY = select(PatientKey.key, PatientKey.sealed).where(PatientKey.patient_id == bindparam("patient"))
+"""Made once: an upload waits for it."""
 
 
 def open_patient_key(services: Services, row: PatientKey) -> bytes:

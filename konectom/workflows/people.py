@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any
 from uuid import UUID, uuid4
 
-from sqlalchemy import select
+from sqlalchemy import Select, bindparam, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
@@ -142,6 +144,20 @@ def find_patient(
     return row
 
 
+def hold_patient(db: Session, patient: UUID) -> None:
+    """Lock a patient as :func:`find_patient` does, without reading more; raises :class:`NotFound`.
+
+    On SQLite whoever writes is alone already, and nothing is asked.
+    """
+    alone = db.get_bind().dialect.name == "sqlite"
+    if not alone and db.connection().execute(_HOLD, {"patient": patient}).one_or_none() is None:
+        raise NotFound("there is no such patient")
+
+
+_HOLD = select(Patient.id).where(Patient.id == bindparam("patient")).with_for_update(read=True)
+"""Made once: an upload waits for it."""
+
+
 def require_patient(
     services: Services,
     patient: UUID,
@@ -158,15 +174,26 @@ def require_patient(
     """
     if scope.patient_id == patient and study_id is None:
         return
-    within = select(Patient.restricted_at).where(Patient.id == patient, patients_in(scope, services.clock()))
-    if study_id is not None:
-        within = within.where(Patient.study_id == study_id)
+    now = services.clock()
+    within = _patient_within(scope, now) if scope.emergency else _patient_always_within(scope)
     with services.db.read() as db:
-        found = db.execute(within).one_or_none()
-    if found is None:
+        found = db.connection().execute(within, {"patient": patient}).one_or_none()
+    if found is None or study_id not in (None, found.study_id):
         raise NotFound("there is no such patient", at=at)
     if found.restricted_at is not None and not even_restricted:
         raise PatientRestricted("the use of what is kept of this patient is restricted", at=at)
+
+
+def _patient_within(scope: Scope, now: datetime) -> Select[datetime | None, UUID]:
+    return select(Patient.restricted_at, Patient.study_id).where(
+        Patient.id == bindparam("patient"), patients_in(scope, now)
+    )
+
+
+@lru_cache(1000)
+def _patient_always_within(scope: Scope) -> Select[datetime | None, UUID]:
+    """Return the question for a scope that does not depend on the time; to put it together costs more than to ask."""
+    return _patient_within(scope, datetime.min.replace(tzinfo=UTC))
 
 
 def list_patients(

@@ -47,6 +47,19 @@ def session_receipt(
     if measures:
         statement = statement.options(undefer(ResultRow.absent))
     found: list[Found] = [(recording, result, catalogue) for recording, result, catalogue in db.execute(statement)]
+    return receipt_of(db, row, found, withheld, measures=measures, as_of=as_of)
+
+
+def receipt_of(
+    db: Session,
+    row: SessionRow,
+    found: list[Found],
+    withheld: Withheld,
+    *,
+    measures: bool = False,
+    as_of: datetime | None = None,
+) -> dict[str, Any]:
+    """Return the receipt of a session of which these rows tell."""
     said, whole = _said(db, row, found, as_of)
     recordings = [_recording(db, each, said[each[0].id], withheld, measures) for each in found]
     fault = {} if whole.error is None else {"error": whole.error}

@@ -57,7 +57,7 @@ def meet_before_writing(monkeypatch, parties):
         if not met.is_set():
             barrier.wait(60)
             met.set()
-        keep(*rows)
+        return keep(*rows)
 
     met = threading.Event()
     monkeypatch.setattr(ingest, "keep_session", meet)
@@ -111,7 +111,7 @@ def test_bytes_that_another_session_has_stay_when_they_lose_a_race(services, pat
         monkeypatch.undo()
         monkeypatch.setitem(every_assessment(), "probe", probe_of(1))
         ingest_session(services, session_id=taken, patient_id=patient, body=other)
-        keep_session(*rows)
+        return keep_session(*rows)
 
     monkeypatch.setattr(ingest, "keep_session", too_late)
     with pytest.raises(DigestConflict):
@@ -129,7 +129,7 @@ def test_bytes_that_are_removed_while_another_is_about_to_keep_them_are_put_back
         assert services.objects.exists(sealed.name)
         remove_orphan(services, sealed.name)
         assert not services.objects.exists(sealed.name)
-        keep_session(*rows)
+        return keep_session(*rows)
 
     monkeypatch.setattr(ingest, "keep_session", removed_before)
     assert ingest_session(services, session_id=uuid4(), patient_id=patient, body=body).created
@@ -163,7 +163,7 @@ def test_a_patient_who_is_erased_during_an_upload_leaves_nothing(services, patie
             db.delete(db.get(PatientKey, patient))
             db.flush()
             db.delete(db.get(Patient, patient))
-        keep_session(*rows)
+        return keep_session(*rows)
 
     monkeypatch.setattr(ingest, "keep_session", erased_before)
     with pytest.raises(NotFound):

@@ -70,7 +70,7 @@ def test_an_upload_that_fails_after_it_was_kept_keeps_its_object(services, patie
     def fail(*what):
         raise TooSlow("stopped")
 
-    monkeypatch.setattr(ingest, "get_session", fail)
+    monkeypatch.setattr(ingest, "_tell", fail)
     with pytest.raises(TooSlow):
         send(services, patient)
     assert len(objects_of(services)) == 1
@@ -89,7 +89,7 @@ def test_a_refusal_stands_where_the_object_cannot_be_taken_back(services, patien
         monkeypatch.setattr(ingest, "keep_session", keep)
         ingest_session(services, session_id=session_id, patient_id=patient, body=session_body(setting="other"))
         monkeypatch.setattr(services.objects, "delete", fail)
-        keep(services, upload, *rest)
+        return keep(services, upload, *rest)
 
     monkeypatch.setattr(ingest, "keep_session", another_first)
     with pytest.raises(DigestConflict), capture_logs() as logged:
