@@ -40,6 +40,7 @@ def test_a_large_session_is_computed_again(services, narrow, large, probe, peopl
     assert [values[(str(large), index)] for index in range(3)] == [values[(str(small), index)] for index in range(3)]
 
 
+@pytest.mark.embedded
 @pytest.mark.parametrize("how", ["gone", "damaged"])
 def test_one_whose_bytes_are_lost_stays_what_it_was(narrow, large, how):
     """That no backup was put back yet says nothing of its data."""

@@ -44,7 +44,7 @@ def keep_objects(
             return size, False
         if size is not None:  # it is damaged
             store.delete(name)
-        new = carried(source, store, name)
+        new = carried(source, store, name, directory)
         return None if new is None else (new, True)
 
     with listing.open("w") as lines:

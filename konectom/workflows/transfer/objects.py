@@ -23,6 +23,7 @@ from sqlalchemy import Column, Connection, Engine, Select, func, select
 from konectom.errors import NotFound, StoreUnavailable, TransferBroken
 from konectom.storage.models import Residue
 from konectom.storage.objects import ObjectStore
+from konectom.workflows.transfer.files import INCOMING
 from konectom.workflows.transfer.progress import Tell, silent
 from konectom.workflows.transfer.rows import every_table
 
@@ -98,14 +99,18 @@ def asked(engine: Engine | Connection, statement: Select[Any]) -> Sequence[Any]:
 
 
 def copy_objects(
-    names: Iterable[str], source: ObjectStore, target: ObjectStore, *, total: int, tell: Tell = silent
+    names: Iterable[str], source: ObjectStore, target: ObjectStore, by_way_of: Path, *, total: int, tell: Tell = silent
 ) -> Copied:
-    """Copy each object that is not in the target yet. One that the source has lost is told, and the others go on."""
+    """Copy each object that is not in the target yet. One that the source has lost is told, and the others go on.
+
+    Large ones go by way of files in a directory.
+    """
+    by_way_of.mkdir(mode=0o700, parents=True, exist_ok=True)
 
     def copy(name: str) -> bool | None:
         if target.exists(name):
             return False
-        return None if carried(source, target, name) is None else True
+        return None if carried(source, target, name, by_way_of) is None else True
 
     copied = Copied()
     for name, new in each_of(names, copy):
@@ -117,8 +122,9 @@ def copy_objects(
     return copied
 
 
-def carried(source: ObjectStore, target: ObjectStore, name: str) -> int | None:
-    """Carry an object from one store to another, a large one by way of a file, and return its size.
+def carried(source: ObjectStore, target: ObjectStore, name: str, by_way_of: Path) -> int | None:
+    """Carry an object from one store to another, a large one by way of a file in a directory, and return its
+    size.
 
     None where it is lost or damaged. Raises StoreUnavailable where one of the stores is not to be had.
     """
@@ -127,7 +133,7 @@ def carried(source: ObjectStore, target: ObjectStore, name: str) -> int | None:
             with closing(source.open(name)) as file:
                 begin, whole = file.read(IN_MEMORY_BYTES), None
                 if len(begin) == IN_MEMORY_BYTES:
-                    whole = until_kept.enter_context(_spooled(begin, file))
+                    whole = until_kept.enter_context(_spooled(begin, file, by_way_of))
         except NotFound:
             return None
         except StoreUnavailable:
@@ -141,9 +147,9 @@ def carried(source: ObjectStore, target: ObjectStore, name: str) -> int | None:
 
 
 @contextmanager
-def _spooled(begin: bytes, rest: BinaryIO) -> Iterator[Path]:
+def _spooled(begin: bytes, rest: BinaryIO, directory: Path) -> Iterator[Path]:
     """Yield a file that holds a large object, for as long as it is carried."""
-    with tempfile.NamedTemporaryFile(prefix="konectom-object-") as whole:
+    with tempfile.NamedTemporaryFile(prefix=f"{INCOMING}object-", dir=directory) as whole:
         whole.write(begin)
         shutil.copyfileobj(rest, whole, PIECE_BYTES)
         whole.flush()

@@ -29,7 +29,7 @@ def test_an_object_of_any_size_comes_whole(stores, size):
     source, target = stores
     data = bytes(range(256)) * (size // 256 + 1)
     name = kept(source, data[:size])
-    assert carried(source, target, name) == size
+    assert carried(source, target, name, source.root) == size
     assert target.get(name) == data[:size]
 
 
@@ -38,7 +38,7 @@ def test_large_objects_are_not_held_in_memory(stores):
     name = kept(source, bytes(100 * MB))
     tracemalloc.start()
     try:
-        copied = copy_objects([name], source, target, total=1)
+        copied = copy_objects([name], source, target, source.root / "temporary", total=1)
         _, most = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()
@@ -54,7 +54,7 @@ def test_one_that_is_damaged_is_told_and_not_carried(stores, size):
     (place,) = (path for path in (source.root / "sha256").rglob(name))
     place.chmod(0o600)
     place.write_bytes(b"b" * size)
-    assert carried(source, target, name) is None
+    assert carried(source, target, name, source.root) is None
     assert not target.exists(name)
 
 
@@ -66,5 +66,5 @@ def test_that_the_target_has_no_room_is_no_loss_of_the_source(stores, monkeypatc
 
     monkeypatch.setattr(target, "put", full)
     with pytest.raises(StoreUnavailable, match="no room"):
-        carried(source, target, kept(source, b"abc"))
+        carried(source, target, kept(source, b"abc"), source.root)
     assert objects.IN_MEMORY_BYTES * objects.SIDE_BY_SIDE <= 40 * MB
