@@ -30,18 +30,23 @@ demo: setup
 
 test: setup
 	@"$(bin)/python" -m pytest --numprocesses auto --dist loadfile $(ARGS)
-	@$(MAKE) --no-print-directory test-real
+	@$(if $(ARGS),,$(MAKE) --no-print-directory test-real REAL="$(real)")
 
-# What reads and writes the stores: the same tests as before, with no change. Marked `embedded` and left out: what is
-# about SQLite's file or a directory.
-real := tests/workflows tests/storage tests/api/test_sessions.py tests/api/test_audit.py tests/api/test_consents.py \
-	tests/api/test_devices.py tests/api/test_foreign_bodies.py tests/api/test_observations.py tests/api/test_tokens.py \
-	tests/promises/test_durability.py tests/promises/test_enrolment_races.py tests/promises/test_time_limits.py \
+# What is kept is kept on PostgreSQL and S3 too: the same tests, with no change. Left out is what is about SQLite's file
+# or a directory (marked `embedded`). `make test` takes those on which most depends, `make test-real` all that fit.
+real := tests/storage tests/workflows/test_ingest.py tests/workflows/test_ingest_races.py \
+	tests/workflows/test_uploads.py tests/workflows/test_quarantine.py tests/workflows/test_consent_at_upload.py \
+	tests/workflows/test_campaigns.py tests/api/test_sessions.py tests/promises/test_durability.py
+
+REAL ?= tests/workflows tests/storage tests/workers tests/api/test_sessions.py tests/api/test_audit.py \
+	tests/api/test_consents.py tests/api/test_devices.py tests/api/test_foreign_bodies.py \
+	tests/api/test_observations.py tests/api/test_uploads.py tests/promises/test_durability.py \
+	tests/promises/test_enrolment_races.py tests/promises/test_time_limits.py \
 	tests/promises/test_audited_reads.py tests/promises/test_access.py
 
 test-real: setup
 	@echo "on PostgreSQL and S3:"
-	@KONECTOM_TEST_BACKEND=real "$(bin)/python" -m pytest --numprocesses auto --dist loadfile $(wildcard $(real)) $(ARGS)
+	@KONECTOM_TEST_BACKEND=real "$(bin)/python" -m pytest --numprocesses auto --dist loadfile $(REAL) $(ARGS)
 
 check: setup
 	"$(bin)/ruff" check .

@@ -116,10 +116,10 @@ def stores(database: int, store: int) -> dict[str, str]:
     return {
         "KONECTOM_DATABASE_URL": f"postgresql+psycopg://konectom@127.0.0.1:{database}/konectom",
         "KONECTOM_OBJECT_STORE_URL": "s3://konectom/uploads",
-        "KONECTOM_S3_ENDPOINT": f"http://127.0.0.1:{store}",
-        "KONECTOM_S3_REGION": "us-east-1",
-        "KONECTOM_S3_ACCESS_KEY_ID": "konectom",
-        "KONECTOM_S3_SECRET_ACCESS_KEY": "konectom-secret",
+        "KONECTOM_OBJECT_STORE_ENDPOINT": f"http://127.0.0.1:{store}",
+        "KONECTOM_OBJECT_STORE_REGION": "us-east-1",
+        "KONECTOM_OBJECT_STORE_KEY_ID": "konectom",
+        "KONECTOM_OBJECT_STORE_SECRET": "konectom-secret",
         "KONECTOM_PROCESSING": "workers",
     }
 

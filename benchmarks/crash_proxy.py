@@ -90,7 +90,7 @@ class Proxy:
             link.close()
 
     async def _pass(self, link: Link, source: asyncio.StreamReader, sink: asyncio.StreamWriter) -> None:
-        with suppress(OSError):
+        try:
             while piece := await source.read(PIECE):
                 await self._open.wait()
                 if link.left is not None:
@@ -102,6 +102,8 @@ class Proxy:
                     link.reset()
                     return
             sink.write_eof()
+        except OSError:  # one side is gone; the other would not be told otherwise
+            link.reset()
 
 
 class Link:

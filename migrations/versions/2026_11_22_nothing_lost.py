@@ -243,24 +243,31 @@ def _make_tables_of_jobs() -> None:
     if find_spec("procrastinate") is None:
         raise CommandError("PostgreSQL needs Procrastinate: install the extra that is called postgres")
     scripts = sorted((resources.files("procrastinate.sql") / "migrations").iterdir(), key=lambda script: script.name)
-    # Past SQLAlchemy, and in its transaction: a script is many statements, and holds what look like parameters.
-    with connection.connection.cursor() as cursor:
-        for script in scripts:
-            if script.name.endswith(".sql") and script.name <= LAST_OF_JOBS:
-                cursor.execute(script.read_text(encoding="utf-8"))
+    # Each script in a transaction of its own, beside ours: one adds a value to an enumeration that a later one uses,
+    # which PostgreSQL before 17 allows only after a commit. What a migration that failed left of them goes first.
+    with connection.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as beside:
+        _drop_jobs(beside)
+        # Past SQLAlchemy: a script is many statements, and holds what look like parameters.
+        with beside.connection.cursor() as cursor:
+            for script in scripts:
+                if script.name.endswith(".sql") and script.name <= LAST_OF_JOBS:
+                    cursor.execute(script.read_text(encoding="utf-8"))
 
 
 def _drop_tables_of_jobs() -> None:
     connection = op.get_bind()
-    if connection.dialect.name != "postgresql":
-        return
+    if connection.dialect.name == "postgresql":
+        _drop_jobs(connection)
+
+
+def _drop_jobs(connection: sa.Connection) -> None:
     for name in ("events", "periodic_defers", "jobs", "workers"):
-        op.execute(sa.text(f"DROP TABLE IF EXISTS procrastinate_{name} CASCADE"))
+        connection.execute(sa.text(f"DROP TABLE IF EXISTS procrastinate_{name} CASCADE"))
     functions = sa.text(
         "SELECT CAST(oid AS regprocedure)::text FROM pg_proc "
         "WHERE proname LIKE 'procrastinate\\_%' AND pronamespace = CAST(current_schema() AS regnamespace)"
     )
     for name in connection.scalars(functions).all():
-        op.execute(sa.text(f"DROP FUNCTION {name} CASCADE"))
+        connection.execute(sa.text(f"DROP FUNCTION {name} CASCADE"))
     for name in ("job_to_defer_v1", "job_event_type", "job_status"):
-        op.execute(sa.text(f"DROP TYPE IF EXISTS procrastinate_{name}"))
+        connection.execute(sa.text(f"DROP TYPE IF EXISTS procrastinate_{name}"))

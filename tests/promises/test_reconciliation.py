@@ -1,10 +1,8 @@
 """Whoever asks again from where it was misses no session, however those are kept at the same time.
 
-On PostgreSQL, where transactions overlap, too: KONECTOM_TEST_POSTGRESQL_URL names a server on which databases can be
-made.
+On PostgreSQL, where transactions overlap, too.
 """
 
-import os
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -12,8 +10,6 @@ from datetime import timedelta
 from uuid import UUID, uuid4
 
 import pytest
-from sqlalchemy import create_engine
-from sqlalchemy.engine import make_url
 
 from konectom.errors import NotJson
 from konectom.settings import load_settings
@@ -28,24 +24,15 @@ from konectom.workflows.sessions import list_sessions
 from tests.people import QUICK
 from tests.probe import session_body
 
-SERVER = os.environ.get("KONECTOM_TEST_POSTGRESQL_URL", "")
-
 pytestmark = pytest.mark.usefixtures("probe")
 
 
 @pytest.fixture
-def database():
+def database(postgres):
     """The address of an empty database on the server, which is gone afterwards."""
-    if not SERVER:
-        pytest.skip("no PostgreSQL server to test on")
-    name = f"konectom_{uuid4().hex[:12]}"
-    server = create_engine(SERVER, isolation_level="AUTOCOMMIT")
-    with server.connect() as db:
-        db.exec_driver_sql(f"CREATE DATABASE {name}")
-    yield make_url(SERVER).set(database=name).render_as_string(hide_password=False)
-    with server.connect() as db:
-        db.exec_driver_sql(f"DROP DATABASE {name} WITH (FORCE)")
-    server.dispose()
+    name = postgres.new()
+    yield postgres.url(name)
+    postgres.drop(name)
 
 
 @pytest.fixture

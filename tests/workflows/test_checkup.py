@@ -320,11 +320,10 @@ def test_every_kind_of_finding_is_made_somewhere():
     assert [code for code in FINDINGS if f'"{code}"' not in written] == []
 
 
-@pytest.mark.skipif("KONECTOM_TEST_POSTGRESQL_URL" not in os.environ, reason="no PostgreSQL server to test on")
-def test_a_real_postgresql_answers_these_questions(services):
+def test_a_real_postgresql_answers_these_questions(services, postgres):
     from konectom.storage.database import Database
 
-    url = os.environ["KONECTOM_TEST_POSTGRESQL_URL"]
+    url = postgres.url()
     there = replace(with_settings(services, database_url=url), db=Database(url))
     try:
         with there.db.read() as db:

@@ -18,7 +18,7 @@ from tests.people import QUICK
 from tests.postgres import Postgres
 
 KINDS = ("sqlite", "postgresql")
-EACH = 4
+EACH = 5
 """Objects of each person that is made for the tests."""
 
 ALL, OF_TWO = 3 * EACH, 2 * EACH
