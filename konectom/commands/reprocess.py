@@ -205,7 +205,7 @@ def _workers(services: Services, jobs: int, scheduler: str | None) -> Workers:
     from konectom.workflows.campaign_pool import on_cluster, on_this_machine
 
     if scheduler is None:
-        return on_this_machine(jobs)
+        return on_this_machine(jobs, services.settings)
     return on_cluster(scheduler, insecure=services.settings.mode == "development")
 
 

@@ -7,5 +7,6 @@
       polling looks for waiting sessions in a SQLite file
       crew    hands each session to one of several processes, and sees to those that end or take too long
         process  computes one session after the other
-      health  whether a worker on this host is alive, for those who ask
+      campaigns  has campaigns carried out that somebody decided over HTTP
+    health  whether a worker on this host is alive, for those who ask
 """

@@ -6,9 +6,7 @@ much memory. Signals that stop a worker are its parent's affair. When the parent
 
 from __future__ import annotations
 
-import resource
 import signal
-import sys
 from datetime import timedelta
 from importlib import import_module
 from multiprocessing.connection import Connection
@@ -22,6 +20,7 @@ from konectom.errors import StoreUnavailable
 from konectom.security.acting import Acting, act_as
 from konectom.settings import Settings
 from konectom.workflows.compute import compute_session
+from konectom.workflows.memory import limit_memory
 from konectom.workflows.services import Services
 
 log = structlog.get_logger()
@@ -38,7 +37,7 @@ def serve(settings: Settings, pipe: Connection) -> None:
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.SIG_IGN)
     logs.configure(settings.log_format)
-    _limit_memory(settings.processing_memory_bytes)
+    limit_memory(settings.processing_memory_bytes)
     _warm()
     act_as(Acting(kind="server", action="compute"))
     services = Services.open(settings)
@@ -72,16 +71,6 @@ def _compute(services: Services, session_id: UUID, pipe: Connection) -> tuple[st
         return FAILED, type(fault).__name__
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)
-
-
-def _limit_memory(most_bytes: int) -> None:
-    """Let no more be taken for data; programs and libraries do not count. Where the system knows no such limit, none.
-
-    Linux counts private pages that can be written (getrlimit(2), RLIMIT_DATA), which is nearer to what is used than
-    all that is reserved (RLIMIT_AS).
-    """
-    if most_bytes and sys.platform == "linux":
-        resource.setrlimit(resource.RLIMIT_DATA, (most_bytes, most_bytes))
 
 
 def _warm() -> None:

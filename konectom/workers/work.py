@@ -16,6 +16,7 @@ from sqlalchemy import make_url
 
 from konectom.errors import SettingInvalid, StoreUnavailable
 from konectom.settings import Settings
+from konectom.workers.campaigns import take_campaigns
 from konectom.workers.crew import Crew
 from konectom.workers.health import EVERY_S, SignOfLife
 from konectom.workflows.left_behind import any_waits
@@ -62,7 +63,7 @@ class _Work:
 
     def __init__(self, services: Services, processes: int) -> None:
         self.services, self.processes = services, processes
-        self.stopping, self.now = asyncio.Event(), asyncio.Event()
+        self.stopping, self.now, self.out_of_time = asyncio.Event(), asyncio.Event(), asyncio.Event()
 
     async def run(self, source: Source, *, until_done: bool) -> None:
         loop = asyncio.get_running_loop()
@@ -71,11 +72,18 @@ class _Work:
         crew = Crew(self.services, self.processes)
         sign = SignOfLife(directory_of_signs(self.services.settings))
         beside = [asyncio.create_task(self._live(sign, crew)), asyncio.create_task(self._drain(crew))]
+        campaigns = None
         if until_done:
             beside.append(asyncio.create_task(self._see_whether_done()))
+        else:
+            campaigns = asyncio.create_task(
+                take_campaigns(self.services, self.processes, self.stopping, self.out_of_time)
+            )
         log.info("worker.started", processes=self.processes)
         try:
             await source(self.services, crew, self.stopping)
+            if campaigns is not None:
+                await campaigns
         finally:
             for task in beside:
                 task.cancel()
@@ -111,4 +119,5 @@ class _Work:
             await asyncio.wait_for(self.now.wait(), self.services.settings.worker_drain_time.total_seconds())
         except TimeoutError:
             log.warning("worker.out_of_time", busy=crew.busy)
+        self.out_of_time.set()
         crew.stop()

@@ -13,7 +13,7 @@ from itertools import groupby
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, and_, func, or_, select, tuple_
+from sqlalchemy import ColumnElement, and_, false, func, or_, select, tuple_
 from sqlalchemy.orm import Session
 
 from konectom.assessments import every_assessment, get_assessment
@@ -141,7 +141,7 @@ def due(db: Session, choice: Choice, versions: Mapping[str, int]) -> ColumnEleme
     if again:
         named = [] if choice.assessment is None else [RecordingRow.assessment == choice.assessment]
         parts.append(and_(RecordingRow.status.in_(again), *named))
-    return or_(*parts)
+    return or_(false(), *parts)  # none, where only what is no recording yet is chosen
 
 
 def count_due(db: Session, choice: Choice, versions: Mapping[str, int]) -> dict[str, int]:

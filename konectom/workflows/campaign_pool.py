@@ -12,15 +12,18 @@ import os
 import signal
 import threading
 from collections import deque
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import Protocol, TypeVar
 
 import structlog
 
 from konectom.errors import ExtraMissing, FieldInvalid, WorkersLost
+from konectom.settings import Settings
+from konectom.workflows.memory import limit_memory
 from konectom.workflows.recompute import Outcomes, Task, compute, lost
 
 log = structlog.get_logger()
@@ -32,6 +35,7 @@ NOT_ENCRYPTED_MAY_BE = ("tcp://127.0.0.1:", "tcp://localhost:", "tcp://[::1]:", 
 """Addresses of clusters on this machine."""
 
 Open = Callable[[], AbstractContextManager[Executor]]
+Compute = Callable[[Sequence[Task]], list[Outcomes]]
 
 
 class Chunk(Protocol):
@@ -52,10 +56,11 @@ class Workers:
 
     open: Open
     width: int
+    compute: Compute = compute
 
     def each(self, chunks: Iterator[ChunkT]) -> Generator[tuple[ChunkT, list[Outcomes]], None, None]:
         """Yield each chunk with what came of its tasks, in order; raises :class:`WorkersLost`."""
-        with _Pool(self.open) as pool:
+        with _Pool(self.open, self.compute) as pool:
             waiting: deque[tuple[ChunkT, Future[list[Outcomes]]]] = deque()
             try:
                 for chunk in chunks:
@@ -69,19 +74,25 @@ class Workers:
                     future.cancel()
 
 
-def on_this_machine(jobs: int) -> Workers:
-    """Return workers that are processes of their own on this machine."""
+def on_this_machine(jobs: int, settings: Settings) -> Workers:
+    """Return workers that are processes of their own on this machine.
+
+    A session that takes longer than the settings allow ends its process, and so does memory that is asked for above
+    what they allow, or is an error there: such a session was perhaps given up for that, and must not stop all others.
+    """
+    longest_s = settings.processing_time_limit.total_seconds()
 
     @contextmanager
     def open_pool() -> Iterator[Executor]:
         context = multiprocessing.get_context("spawn")
-        with ProcessPoolExecutor(jobs, mp_context=context, initializer=_begin) as executor:
+        limits = (settings.processing_memory_bytes,)
+        with ProcessPoolExecutor(jobs, mp_context=context, initializer=_begin, initargs=limits) as executor:
             try:
                 yield executor
             finally:
                 executor.shutdown(wait=True, cancel_futures=True)
 
-    return Workers(open_pool, jobs)
+    return Workers(open_pool, jobs, partial(_compute_in_time, longest_s))
 
 
 def in_this_process() -> Workers:
@@ -122,8 +133,8 @@ def on_cluster(address: str, *, insecure: bool = False) -> Workers:
 class _Pool:
     """An executor that is opened again where it was lost."""
 
-    def __init__(self, open_executor: Open) -> None:
-        self._open = open_executor
+    def __init__(self, open_executor: Open, compute: Compute) -> None:
+        self._open, self._compute = open_executor, compute
         self._opened: AbstractContextManager[Executor] | None = None
 
     def __enter__(self) -> _Pool:
@@ -136,10 +147,10 @@ class _Pool:
     def submit(self, tasks: tuple[Task, ...]) -> Future[list[Outcomes]]:
         """Let the tasks be computed; where the executor was lost meanwhile, by a new one."""
         try:
-            return self._executor.submit(compute, tasks)
+            return self._executor.submit(self._compute, tasks)
         except RuntimeError:  # BrokenExecutor is one, and so is what one says that was shut down
             self.mend()
-            return self._executor.submit(compute, tasks)
+            return self._executor.submit(self._compute, tasks)
 
     def mend(self) -> None:
         """Open another executor where this one is lost; raises :class:`WorkersLost` where that one is, too."""
@@ -154,7 +165,7 @@ class _Pool:
     def _fault(self) -> Exception | None:
         """Return what happens where nothing is to be computed."""
         try:
-            self._executor.submit(compute, ()).result()
+            self._executor.submit(self._compute, ()).result()
         except Exception as fault:
             return fault
         return None
@@ -188,8 +199,20 @@ def _alone(pool: _Pool, task: Task) -> Outcomes:
     return lost(task)
 
 
-def _begin() -> None:
+def _compute_in_time(longest_s: float, tasks: Sequence[Task]) -> list[Outcomes]:
+    """Compute in a process that has nothing else to do; a session that takes longer ends it."""
+    found: list[Outcomes] = []
+    for task in tasks:
+        # The default action of this signal ends the process, whatever holds the interpreter.
+        signal.setitimer(signal.ITIMER_REAL, longest_s)
+        found += compute((task,))
+    signal.setitimer(signal.ITIMER_REAL, 0)
+    return found
+
+
+def _begin(memory_bytes: int) -> None:
     """Leave an interruption from the keyboard to the process that runs the campaign, and end when that one is gone."""
+    limit_memory(memory_bytes)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_follow_parent, name="parent", daemon=True).start()
 

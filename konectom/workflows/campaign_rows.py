@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from uuid import UUID, uuid4
 
+import structlog
 from sqlalchemy import select
 from sqlalchemy.orm import Session, undefer
 
-from konectom.errors import CampaignState, NotFound
+from konectom.errors import CampaignState, NotFound, StoreUnavailable
 from konectom.storage.models import Campaign
 from konectom.workflows.campaign_choice import Choice, Mark
-from konectom.workflows.campaigns import WORKING, require_present
+from konectom.workflows.campaigns import BEAT_S, WORKING, is_present, is_worked_on, one_at_a_time, require_present
 from konectom.workflows.services import Services
+
+log = structlog.get_logger()
 
 
 class Superseded(Exception):
@@ -51,19 +56,66 @@ def claim(services: Services, campaign_id: UUID) -> Held:
         if row.state not in WORKING:
             raise CampaignState(f"the campaign is {row.state}; there is nothing to do for it")
         require_present(row)
-        row.runner, row.active_at, row.fault = uuid4(), services.clock(), None
-        known = row.patients_until is not None and row.sessions_until is not None
-        mark = Mark(row.patients_until, row.sessions_until) if known else None  # type: ignore[arg-type]
-        return Held(
-            campaign_id=row.id,
-            runner=row.runner,
-            phase=row.state,
-            choice=Choice.of(row),
-            versions=dict(row.versions),
-            mark=mark,
-            draft=row.draft,
-            counts=dict(row.counts),
-        )
+        return _taken(services, row)
+
+
+def claim_next(services: Services) -> Held | None:
+    """Take up the campaign that asks for work the longest and that nobody does; None where there is none.
+
+    None also while any other is worked on: an installation has one at a time, so that uploads do not wait for them.
+    Those that were planned for other versions than those here are left to others.
+    """
+    with services.db.write() as db:
+        one_at_a_time(db)
+        asked = select(Campaign).where(Campaign.state.in_(WORKING)).order_by(Campaign.changed_at, Campaign.id)
+        rows = db.scalars(asked.options(undefer(Campaign.draft)).with_for_update()).all()
+        if any(is_worked_on(row, services.clock()) for row in rows):
+            return None
+        for row in rows:
+            if is_present(row):
+                return _taken(services, row)
+        return None
+
+
+def _taken(services: Services, row: Campaign) -> Held:
+    row.runner, row.active_at, row.fault = uuid4(), services.clock(), None
+    known = row.patients_until is not None and row.sessions_until is not None
+    mark = Mark(row.patients_until, row.sessions_until) if known else None  # type: ignore[arg-type]
+    return Held(
+        campaign_id=row.id,
+        runner=row.runner,
+        phase=row.state,
+        choice=Choice.of(row),
+        versions=dict(row.versions),
+        mark=mark,
+        draft=row.draft,
+        counts=dict(row.counts),
+    )
+
+
+@contextmanager
+def showing_life(services: Services, held: Held) -> Iterator[None]:
+    """Show that somebody works on a campaign, also where a session takes long; see :func:`is_worked_on`."""
+    over = threading.Event()
+
+    def show() -> None:
+        while not over.wait(BEAT_S):
+            try:
+                with services.db.write() as db:
+                    row = _locked(db, held.campaign_id)
+                    if row is None or (row.state, row.runner) != (held.phase, held.runner):
+                        return
+                    row.active_at = services.clock()
+            except StoreUnavailable as error:
+                log.warning("campaign.no_sign_of_life", reason=error.detail)
+
+    thread = threading.Thread(target=show, name="campaign-alive", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        thread.join()
 
 
 def asks_for_work(services: Services, campaign_id: UUID) -> bool:

@@ -17,7 +17,7 @@ from uuid import UUID
 
 import structlog
 
-from konectom.errors import KeyDestroyed, KonectomError, OperationError, StoreUnavailable
+from konectom.errors import KeyDestroyed, KonectomError, NotFound, OperationError, SealBroken, StoreUnavailable
 from konectom.storage.models import Campaign
 from konectom.workflows.again import chosen_sources
 from konectom.workflows.campaign_choice import units
@@ -25,7 +25,16 @@ from konectom.workflows.campaign_dry_run import DryRun
 from konectom.workflows.campaign_keeps import Keep
 from konectom.workflows.campaign_loads import Load, loads
 from konectom.workflows.campaign_pool import Workers
-from konectom.workflows.campaign_rows import Held, Superseded, asks_for_work, claim, still_mine, write_down
+from konectom.workflows.campaign_rows import (
+    Held,
+    Superseded,
+    asks_for_work,
+    claim,
+    claim_next,
+    showing_life,
+    still_mine,
+    write_down,
+)
 from konectom.workflows.campaigns import get_campaign
 from konectom.workflows.recompute import Outcomes, Task, compute_large
 from konectom.workflows.services import Services
@@ -68,7 +77,10 @@ def carry_out(
     while True:
         held = claim(services, campaign_id)
         try:
-            _work(services, held, workers, stop, tell)
+            with showing_life(services, held):
+                stopped = _work(services, held, workers, stop, tell)
+            if stopped:
+                _pause(services, held, None)
         except Superseded:
             if asks_for_work(services, campaign_id):
                 continue  # resumed already, or begun anew since somebody was erased
@@ -78,13 +90,35 @@ def carry_out(
         return get_campaign(services, campaign_id)
 
 
+def carry_out_next(services: Services, workers: Workers, *, stop: Callable[[], bool]) -> bool:
+    """Do what the campaign asks for that waits longest; tell whether there was one.
+
+    ``stop`` leaves it as it is, to whoever takes up the next. What only the operator can mend pauses it.
+    """
+    held = claim_next(services)
+    if held is None:
+        return False
+    try:
+        with showing_life(services, held):
+            stopped = _work(services, held, workers, stop, lambda counts: None)
+        if stopped:
+            _leave(services, held)
+    except Superseded:
+        log.info("campaign.left", phase=held.phase)
+    except OperationError as error:
+        _pause(services, held, error)
+        log.warning("campaign.paused", reason=error.code)
+    return True
+
+
 def _work(
     services: Services,
     held: Held,
     workers: Workers,
     stop: Callable[[], bool],
     tell: Callable[[dict[str, int]], None],
-) -> None:
+) -> bool:
+    """Work on a campaign up to its end; tell whether it was stopped before."""
     step: Step = DryRun(services, held) if held.phase == "dry_run" else Keep(services, held)
     found = units(services, held.choice, held.versions, held.mark)
     work = loads(services, held.choice, held.versions, found, compared=step.compares)
@@ -95,17 +129,17 @@ def _work(
             tell(dict(held.counts))
             if stop():
                 step.rest()
-                _pause(services, held, None)
-                return
+                return True
             if time.monotonic() - rested_s >= REST_EVERY_S:
                 step.rest()
                 rested_s = time.monotonic()
             elif step.compares:
                 still_mine(services, held)
     if not step.compares and not _try_others(services, held, stop, tell):
-        return
+        return True
     step.finish()
     log.info("campaign.finished", phase=held.phase, **held.counts)
+    return False
 
 
 def _with_large(services: Services, load: Load, outcomes: list[Outcomes]) -> tuple[Load, list[Outcomes]]:
@@ -116,8 +150,10 @@ def _with_large(services: Services, load: Load, outcomes: list[Outcomes]) -> tup
             found = compute_large(services, row, wanted)
         except KeyDestroyed:  # erased meanwhile
             continue
-        except StoreUnavailable:
-            services.objects.ping()  # raises where it is the store, and not this object
+        except (NotFound, SealBroken, StoreUnavailable) as error:
+            if isinstance(error, StoreUnavailable):
+                services.objects.ping()  # raises where it is the store, and not this object
+            log.error("campaign.object_unreadable", reason=error.code)
             unreadable += len(wanted)
             continue
         tasks.append(Task(row.id, b"", row.encoding, row.media_type, wanted, services.settings.limits))
@@ -129,14 +165,24 @@ def _try_others(
     services: Services, held: Held, stop: Callable[[], bool], tell: Callable[[dict[str, int]], None]
 ) -> bool:
     """Try again what is chosen and is no recording yet; tell whether all of it was."""
+    held.counts.pop("held", None)  # where it was left off in the middle, each that is still held comes once more
     for source in chosen_sources(held.choice):
         for word in source.try_again(services, held.choice):
             held.count(word)
+            write_down(services, held, lambda row: None)
             tell(dict(held.counts))
             if stop():
-                _pause(services, held, None)
                 return False
     return True
+
+
+def _leave(services: Services, held: Held) -> None:
+    """Give a campaign back, which goes on asking for work."""
+
+    def left(row: Campaign) -> None:
+        row.runner = None
+
+    write_down(services, held, left)
 
 
 def _pause(services: Services, held: Held, error: OperationError | None) -> None:

@@ -8,11 +8,11 @@ done by :mod:`konectom.workflows.campaign_runs`, in another process than the one
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
-from sqlalchemy import ColumnElement, select, true
+from sqlalchemy import ColumnElement, select, text, true
 from sqlalchemy.orm import Session, undefer
 
 from konectom.assessments import every_assessment
@@ -35,6 +35,15 @@ FROM = {
     "cancel": ("planned", "dry_run", "ready", "running", "paused"),
 }
 """What can be decided, and in which states."""
+
+BEAT_S = 15.0
+"""How often a process that works on a campaign shows that it is alive, in seconds."""
+
+SILENT_S = 120.0
+"""After so long without a sign of life, in seconds, another may take the campaign up unasked."""
+
+TAKING_UP = 0x6B637570
+"""Number of PostgreSQL's advisory lock under which one process at a time takes a campaign up."""
 
 
 def plan_campaign(
@@ -162,11 +171,33 @@ def require_present(row: Campaign) -> None:
             raise CampaignOutdated(f"{name} is not at version {version} any more; plan another campaign")
 
 
+def is_present(row: Campaign) -> bool:
+    """Tell whether a campaign is of the versions that the assessments have here."""
+    declared = every_assessment()
+    return all(name in declared and declared[name].version == version for name, version in row.versions.items())
+
+
+def is_worked_on(row: Campaign, now: datetime) -> bool:
+    """Tell whether a process works on a campaign and showed so lately, which it does every :data:`BEAT_S`."""
+    if row.runner is None or row.active_at is None:
+        return False
+    return abs(now - row.active_at) < timedelta(seconds=SILENT_S)
+
+
 def waiting_campaigns(services: Services) -> list[UUID]:
-    """Return the campaigns that ask for work, those that wait longest first."""
-    asked = select(Campaign.id).where(Campaign.state.in_(WORKING)).order_by(Campaign.changed_at, Campaign.id)
+    """Return the campaigns that ask for work which nobody does, and that can be done here; those that wait longest
+    first.
+    """
+    asked = select(Campaign).where(Campaign.state.in_(WORKING)).order_by(Campaign.changed_at, Campaign.id)
     with services.db.read() as db:
-        return list(db.scalars(asked))
+        found = db.scalars(asked).all()
+        return [row.id for row in found if is_present(row) and not is_worked_on(row, services.clock())]
+
+
+def one_at_a_time(db: Session) -> None:
+    """Let no other process take up a campaign before this transaction ends. On SQLite there is one that writes."""
+    if db.get_bind().dialect.name == "postgresql":
+        db.execute(text("SELECT pg_advisory_xact_lock(:number)"), {"number": TAKING_UP})
 
 
 def forget_reports(db: Session, study_id: UUID) -> None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import fcntl
 import multiprocessing
 import os
+import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -86,16 +87,24 @@ def compute_waiting(settings: Settings) -> None:
     from konectom.workflows.compute import compute_session
 
     logs.configure(settings.log_format)
+    longest_s = settings.processing_time_limit.total_seconds()
+
+    def limited(index: int | None) -> None:
+        # The default action of this signal ends the process, whatever holds the interpreter; that counts as a try.
+        signal.setitimer(signal.ITIMER_REAL, longest_s)
+
     services = Services.open(settings)
     try:
         with _alone(settings):
             for session_id in _waiting(services):
                 try:
-                    compute_session(services, session_id)
+                    compute_session(services, session_id, begun=limited)
                 except KonectomError as error:
                     log.warning("session.not_computed", code=error.code)
                 except Exception:  # the session's fault tells it as well
                     log.exception("session.not_computed")
+                finally:
+                    signal.setitimer(signal.ITIMER_REAL, 0)
     finally:
         services.close()
 

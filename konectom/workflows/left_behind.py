@@ -11,10 +11,10 @@ from typing import Any
 from uuid import UUID
 
 import structlog
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session as DbSession
 
-from konectom.errors import KonectomError
+from konectom.errors import KonectomError, PatientRestricted
 from konectom.storage import jobs
 from konectom.storage.models import Patient, RecordingRow, SessionRow
 from konectom.workflows.compute import compute_session
@@ -24,8 +24,8 @@ from konectom.workflows.tries import (
     PARKED,
     PROCESS_ENDED,
     WAITING,
-    due_at,
     end,
+    is_due,
     is_parked,
     locked,
     recordings_of,
@@ -62,16 +62,17 @@ def waiting_sessions(services: Services, *, most: int, without_job: bool = False
             return new
         again = statement.where(SessionRow.tried_at.is_not(None)).order_by(None).order_by(SessionRow.tried_at)
         tried = db.scalars(again.limit(MOST_JOBS)).all()
-        due = sorted((row for row in tried if due_at(row, settings) <= now), key=lambda row: (row.tries, row.tried_at))
+        due = sorted((row for row in tried if is_due(row, settings, now)), key=lambda row: (row.tries, row.tried_at))
         return [*new, *(row.id for row in due)][:most]
 
 
 def any_waits(services: Services) -> bool:
-    """Tell whether any session waits to be computed, of patients the use of whose data is not restricted."""
+    """Tell whether any session waits to be computed, but for those whose data may not be used at present."""
+    last = func.coalesce(SessionRow.fault["code"].as_string(), "")
     waiting = (
         select(SessionRow.id)
         .join(Patient, Patient.id == SessionRow.patient_id)
-        .where(SessionRow.status == WAITING, Patient.restricted_at.is_(None))
+        .where(SessionRow.status == WAITING, Patient.restricted_at.is_(None), last != PatientRestricted.code)
     )
     with services.db.read() as db:
         return db.scalar(waiting.limit(1)) is not None
@@ -172,12 +173,22 @@ def _tell_workers(services: Services) -> int:
         stalled = jobs.take_stalled(db)
     for session_id in stalled:
         end(services, session_id, PROCESS_ENDED)
-    lost = waiting_sessions(services, most=MOST_JOBS, without_job=True)
-    for session_id in lost:
-        with services.db.write() as db:
-            row = locked(db, session_id)
-            if row is not None and row.status == WAITING:
-                jobs.defer(db, session_id)
-    if stalled or lost:
-        log.warning("sessions.left_behind", stalled=len(stalled), untold=len(lost))
-    return len(stalled) + len(lost)
+    untold = _tell_of_untold(services)
+    if stalled or untold:
+        log.warning("sessions.left_behind", stalled=len(stalled), untold=untold)
+    return len(stalled) + untold
+
+
+def _tell_of_untold(services: Services) -> int:
+    """Write jobs for sessions without one: all of them, as after a move to another database."""
+    seen: set[UUID] = set()
+    while True:
+        lost = waiting_sessions(services, most=MOST_JOBS, without_job=True)
+        for session_id in lost:
+            with services.db.write() as db:
+                row = locked(db, session_id)
+                if row is not None and row.status == WAITING:
+                    jobs.defer(db, session_id)
+        if len(lost) < MOST_JOBS or seen.issuperset(lost):
+            return len(seen.union(lost))
+        seen.update(lost)

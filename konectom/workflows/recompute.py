@@ -15,7 +15,7 @@ from typing import Any
 from uuid import UUID
 
 from konectom import formats
-from konectom.errors import KeyDestroyed, KonectomError, StoreUnavailable
+from konectom.errors import KeyDestroyed, KonectomError, NotFound, SealBroken, StoreUnavailable
 from konectom.formats import Limits
 from konectom.recording import Recording, Rejected, Session
 from konectom.storage.models import SessionRow
@@ -74,7 +74,7 @@ def compute_large(services: Services, row: SessionRow, wanted: Sequence[int]) ->
             session = readable.session
             times, types = times_of(session), [data_types_of(each) for each in session.recordings]
             return {index: _told(readable.outcome(index), times[index], types[index]) for index in wanted}
-    except (StoreUnavailable, KeyDestroyed):
+    except (StoreUnavailable, KeyDestroyed, NotFound, SealBroken):
         raise
     except KonectomError as error:
         return {index: _without_result("rejected", None, error.as_dict()) for index in wanted}

@@ -72,7 +72,7 @@ def begin(services: Services, session_id: UUID) -> tuple[str | None, Try | None]
     now, settings = services.clock(), services.settings
     with services.db.write() as db:
         row = locked(db, session_id)
-        if row is None or row.status != WAITING or now < due_at(row, settings):
+        if row is None or row.status != WAITING or not is_due(row, settings, now):
             return None if row is None else row.status, None
         agreed = Agreed.of(db, row.patient_id)
         if agreed.all_restricted:
@@ -186,6 +186,15 @@ def due_at(row: SessionRow, settings: Settings) -> datetime:
         return row.tried_at + STORE_AFTER
     doublings = min(row.tries - 1, MOST_DOUBLINGS)
     return row.tried_at + AGAIN_AFTER * (2.0**doublings)
+
+
+def is_due(row: SessionRow, settings: Settings, now: datetime) -> bool:
+    """Tell whether a session that waits may be tried now, by the clock of whoever asks.
+
+    It may where nobody tried it, whatever the clock of the server said that received it; and where a try seems to lie
+    ahead, since then a clock was set back.
+    """
+    return row.tried_at is None or row.tried_at > now + GRACE or due_at(row, settings) <= now
 
 
 def locked(db: DbSession, session_id: UUID) -> SessionRow | None:

@@ -15,7 +15,7 @@ from tests.workflows.campaigning import plan, results, send
 @pytest.fixture(autouse=True)
 def here(monkeypatch):
     """What computes is a thread of this process, which sees the probe."""
-    monkeypatch.setattr(campaign_pool, "on_this_machine", lambda jobs: campaign_pool.in_this_process())
+    monkeypatch.setattr(campaign_pool, "on_this_machine", lambda jobs, settings: campaign_pool.in_this_process())
 
 
 @pytest.fixture

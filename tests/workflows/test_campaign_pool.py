@@ -12,12 +12,13 @@ import pytest
 
 from konectom.errors import FieldInvalid, WorkersDiffer, WorkersLost
 from konectom.formats import Limits
-from konectom.workflows import campaign_pool
+from konectom.settings import load_settings
 from konectom.workflows.campaign_pool import AHEAD, Workers, in_this_process, on_cluster, on_this_machine
 from konectom.workflows.campaigns import get_campaign
 from konectom.workflows.recompute import Task, compute
 from konectom.workflows.sessions import get_session
 from tests.probe import probe_recording, session_body
+from tests.workers import poison
 from tests.workflows.campaigning import plan, results, send, work
 from tests.world import tapping
 
@@ -93,7 +94,7 @@ def test_only_some_chunks_are_under_way():
 def test_processes_of_their_own_compute_what_a_thread_does():
     chunks = [Some((TAPS,)), Some((TAPS, TAPS)), Some(())]
     here = [came for _, came in in_this_process().each(iter(chunks))]
-    there = [came for _, came in on_this_machine(1).each(iter(chunks))]
+    there = [came for _, came in on_this_machine(1, load_settings({})).each(iter(chunks))]
     assert [len(each) for each in there] == [1, 2, 0]
     for one, other in zip(chain(*here), chain(*there), strict=True):
         assert one[0].values.features.tobytes() == other[0].values.features.tobytes()
@@ -122,6 +123,20 @@ def test_a_session_that_ends_its_process_costs_no_other():
     assert found[1][1][0].error["code"] == "extraction_failed"
 
 
+@pytest.mark.slow
+def test_a_session_that_takes_too_long_costs_no_other(monkeypatch, tmp_path):
+    """One was perhaps given up for that."""
+    plugins = tmp_path / "poison-1.dist-info"
+    plugins.mkdir()
+    (plugins / "METADATA").write_text("Metadata-Version: 2.1\nName: poison\nVersion: 1\n")
+    (plugins / "entry_points.txt").write_text("[konectom.assessments]\npoison = tests.workers.poison:poison\n")
+    monkeypatch.syspath_prepend(str(tmp_path))  # which processes that are spawned take over
+    fine, hangs = (task(session_body(poison.recording(what))) for what in (poison.FINE, poison.HANGS))
+    workers = on_this_machine(1, load_settings({}, processing_time_limit="5 s"))
+    found = [came for _, came in workers.each(iter([Some((fine, hangs)), Some((fine,))]))]
+    assert [[each[0].status for each in came] for came in found] == [["processed", "failed"], ["processed"]]
+
+
 def test_where_no_process_computes_the_campaign_is_paused_and_says_why(services, people, probe):
     study = people.study()
     send(services, people.patient(study))
@@ -142,7 +157,7 @@ def test_where_no_process_computes_the_campaign_is_paused_and_says_why(services,
     assert len(results(services)) == 2
 
 
-def test_a_worker_of_another_release_is_recognised(services, people, probe, monkeypatch):
+def test_a_worker_of_another_release_is_recognised(services, people, probe):
     study = people.study()
     send(services, people.patient(study))
 
@@ -153,10 +168,10 @@ def test_a_worker_of_another_release_is_recognised(services, people, probe, monk
         ]
 
     probe(version=2)
-    monkeypatch.setattr(campaign_pool, "compute", compute_otherwise)
+    otherwise = replace(in_this_process(), compute=compute_otherwise)
     campaign = plan(services, study=study)
     with pytest.raises(WorkersDiffer):
-        work(services, campaign, "dry-run")
+        work(services, campaign, "dry-run", workers=otherwise)
     found = get_campaign(services, campaign)
     assert (found["state"], found["error"]["code"]) == ("paused", "workers_differ")
 

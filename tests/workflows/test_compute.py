@@ -132,6 +132,23 @@ def test_what_two_computed_is_kept_once(later, send, monkeypatch):
     assert (count(later, ResultRow), count(later, ScoreRow), statuses(later, session)) == (2, 4, ["processed"] * 2)
 
 
+def test_a_session_that_a_server_received_whose_clock_is_ahead_is_computed_at_once(later, send, clock):
+    session = send(probe_recording())
+    clock.now -= timedelta(hours=1)
+    assert waiting_sessions(later, most=9) == [session]
+    assert compute_session(later, session) == "processed"
+
+
+def test_a_try_that_lies_ahead_does_not_strand_the_session(later, send, clock):
+    """Of a host whose clock was a year ahead."""
+    session, now = send(probe_recording()), clock.now
+    clock.now = now + timedelta(days=365)
+    begin(later, session)
+    clock.now = now + timedelta(hours=1)
+    assert waiting_sessions(later, most=9) == [session]
+    assert compute_session(later, session) == "processed"
+
+
 def test_between_tries_it_rests_longer_and_longer(later, send, clock):
     session = send(probe_recording())
     for tries, rests_s in ((1, 2), (2, 4)):
@@ -341,6 +358,7 @@ def test_of_a_restricted_type_nothing_is_kept(later, send, patient, clock, monke
         patched.setattr(reading, "extract_recording", restricted_meanwhile)
         assert compute_session(later, session) == "received"
     assert (count(later, ResultRow), row(later, session).tries, statuses(later, session)) == (0, 0, ["received"])
+    assert not any_waits(later)
     clock.forward(minutes=20)
     assert compute_session(later, session) == "received"
     resume_patient(later, patient)

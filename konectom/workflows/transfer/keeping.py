@@ -10,7 +10,7 @@ from sqlalchemy import Engine
 
 from konectom.storage.objects import FileObjectStore, ObjectStore
 from konectom.workflows.transfer.manifest import OBJECTS, Manifest, listed_objects, place_of
-from konectom.workflows.transfer.objects import count_objects, each_of, fetched, is_right, names_of_objects
+from konectom.workflows.transfer.objects import carried, count_objects, each_of, is_right, names_of_objects
 from konectom.workflows.transfer.progress import Tell
 
 
@@ -42,13 +42,10 @@ def keep_objects(
         size = place.stat().st_size if place.is_file() else None
         if size is not None and (size == known or (known is None and is_right(store, name))):
             return size, False
-        data = fetched(source, name)
-        if data is None:
-            return None
         if size is not None:  # it is damaged
             store.delete(name)
-        store.put(name, data)
-        return len(data), True
+        new = carried(source, store, name, directory)
+        return None if new is None else (new, True)
 
     with listing.open("w") as lines:
         listing.chmod(0o600)

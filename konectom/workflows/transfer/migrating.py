@@ -109,7 +109,14 @@ def _move(services: Services, target: Target | None, to_store: ObjectStore | Non
             tables = _fill(source, target, anchor, restart, tell)
         if to_store is not None:
             total = count_objects(source)
-            copied = copy_objects(names_of_objects(source), services.objects, to_store, total=total, tell=tell)
+            copied = copy_objects(
+                names_of_objects(source),
+                services.objects,
+                to_store,
+                services.settings.data_dir / "temporary",
+                total=total,
+                tell=tell,
+            )
             if copied.lost:
                 raise StoreUnavailable(
                     f"{len(copied.lost)} objects are missing or damaged in the store they come from; put them back from"

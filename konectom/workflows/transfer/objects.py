@@ -7,18 +7,23 @@ its digest for a name, so that what is there already need not be copied again, a
 from __future__ import annotations
 
 import hashlib
+import shutil
+import tempfile
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, field
 from functools import cache
-from typing import Any, TypeVar
+from pathlib import Path
+from typing import Any, BinaryIO, TypeVar
 
 from sqlalchemy import Column, Connection, Engine, Select, func, select
 
 from konectom.errors import NotFound, StoreUnavailable, TransferBroken
 from konectom.storage.models import Residue
 from konectom.storage.objects import ObjectStore
+from konectom.workflows.transfer.files import INCOMING
 from konectom.workflows.transfer.progress import Tell, silent
 from konectom.workflows.transfer.rows import every_table
 
@@ -28,6 +33,9 @@ SIDE_BY_SIDE = 8
 
 AT_ONCE = 500
 PIECE_BYTES = 1024 * 1024
+IN_MEMORY_BYTES = 2 * PIECE_BYTES
+"""What is larger goes by way of a file: so many objects are under way at a time, and one may have half a gigabyte."""
+
 TOLD = 5
 """Names that an error tells."""
 
@@ -91,15 +99,18 @@ def asked(engine: Engine | Connection, statement: Select[Any]) -> Sequence[Any]:
 
 
 def copy_objects(
-    names: Iterable[str], source: ObjectStore, target: ObjectStore, *, total: int, tell: Tell = silent
+    names: Iterable[str], source: ObjectStore, target: ObjectStore, by_way_of: Path, *, total: int, tell: Tell = silent
 ) -> Copied:
-    """Copy each object that is not in the target yet. One that the source has lost is told, and the others go on."""
+    """Copy each object that is not in the target yet. One that the source has lost is told, and the others go on.
+
+    Large ones go by way of files in a directory.
+    """
+    by_way_of.mkdir(mode=0o700, parents=True, exist_ok=True)
 
     def copy(name: str) -> bool | None:
         if target.exists(name):
             return False
-        data = fetched(source, name)
-        return None if data is None else target.put(name, data) or True
+        return None if carried(source, target, name, by_way_of) is None else True
 
     copied = Copied()
     for name, new in each_of(names, copy):
@@ -111,15 +122,38 @@ def copy_objects(
     return copied
 
 
-def fetched(store: ObjectStore, name: str) -> bytes | None:
-    """Return an object, None where it is lost or damaged. Raises StoreUnavailable where the store is not to be had."""
-    try:
-        return store.get(name)
-    except NotFound:
-        return None
-    except StoreUnavailable:
-        store.ping()
-        return None
+def carried(source: ObjectStore, target: ObjectStore, name: str, by_way_of: Path) -> int | None:
+    """Carry an object from one store to another, a large one by way of a file in a directory, and return its
+    size.
+
+    None where it is lost or damaged. Raises StoreUnavailable where one of the stores is not to be had.
+    """
+    with ExitStack() as until_kept:
+        try:
+            with closing(source.open(name)) as file:
+                begin, whole = file.read(IN_MEMORY_BYTES), None
+                if len(begin) == IN_MEMORY_BYTES:
+                    whole = until_kept.enter_context(_spooled(begin, file, by_way_of))
+        except NotFound:
+            return None
+        except StoreUnavailable:
+            source.ping()
+            return None
+        if whole is None:
+            target.put(name, begin)
+            return len(begin)
+        target.put_file(name, whole)
+        return whole.stat().st_size
+
+
+@contextmanager
+def _spooled(begin: bytes, rest: BinaryIO, directory: Path) -> Iterator[Path]:
+    """Yield a file that holds a large object, for as long as it is carried."""
+    with tempfile.NamedTemporaryFile(prefix=f"{INCOMING}object-", dir=directory) as whole:
+        whole.write(begin)
+        shutil.copyfileobj(rest, whole, PIECE_BYTES)
+        whole.flush()
+        yield Path(whole.name)
 
 
 def compare_objects(names: Iterable[str], store: ObjectStore, *, total: int, tell: Tell = silent) -> Iterator[str]:

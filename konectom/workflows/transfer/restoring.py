@@ -117,7 +117,9 @@ def _complete(
     total = count_objects(target.engine)
     backup = FileObjectStore(directory / OBJECTS)
     lost = set(manifest.lost)
-    copied = copy_objects(names_of_objects(target.engine), backup, services.objects, total=total, tell=tell)
+    by_way_of = services.settings.data_dir / "temporary"
+    names = names_of_objects(target.engine)
+    copied = copy_objects(names, backup, services.objects, by_way_of, total=total, tell=tell)
     unknown = [name for name in copied.lost if name not in lost]
     if unknown:
         raise BackupInvalid(f"{len(unknown)} objects are missing or damaged in the backup: {in_short(unknown)}")

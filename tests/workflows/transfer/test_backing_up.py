@@ -93,8 +93,8 @@ def test_the_database_in_it_is_one_that_any_tool_reads(services, persons, direct
 
 def test_what_is_there_already_is_not_copied_again(services, persons, directory, monkeypatch):
     back_up(services, directory)
-    read, get = [], FileObjectStore.get
-    monkeypatch.setattr(FileObjectStore, "get", lambda self, name: read.append(name) or get(self, name))
+    read, get = [], FileObjectStore.open
+    monkeypatch.setattr(FileObjectStore, "open", lambda self, name: read.append(name) or get(self, name))
     monkeypatch.setattr(keeping, "is_right", lambda *_: 1 / 0)
     ingest_session(services, session_id=uuid4(), patient_id=persons[0].id, body=session_body())
     done = back_up(services, directory)
