@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 
 import structlog
 from flask import Flask, Response, request
+from werkzeug.exceptions import MethodNotAllowed as WerkzeugMethodNotAllowed
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from konectom.api.errors import MethodNotAllowed, RequestInvalid
@@ -43,6 +44,13 @@ HTTPS_PORT = 443
 _LOG = structlog.get_logger("konectom.api")
 
 
+def _refused_trace() -> Exception:
+    """Return the refusal of TRACE, with the methods that are possible where there are any (RFC 9110 section 15.5.6)."""
+    if isinstance(request.routing_exception, WerkzeugMethodNotAllowed):
+        return request.routing_exception
+    return MethodNotAllowed("TRACE is not possible here.")
+
+
 def init_app(app: Flask, settings: Settings) -> None:
     """Give ``app``'s answers their headers, and refuse requests that name another host."""
     proxies = settings.trusted_proxies
@@ -59,7 +67,7 @@ def init_app(app: Flask, settings: Settings) -> None:
 
     def refuse() -> None:
         if request.method == "TRACE":  # it echoes what came, tokens too (RFC 9110 section 9.3.8)
-            raise request.routing_exception or MethodNotAllowed("TRACE is not possible here.")
+            raise _refused_trace()
         if hosts is not None and request.blueprint not in ANY_HOST and request.host.lower() not in hosts:
             raise RequestInvalid("The request names another host than this server's.")
 

@@ -54,6 +54,8 @@ HELD: Mapping[str, str] = {
     "schedule": "schedules.json",
     "care_patient": "care.json",
     "break_glass": "care.json",
+    "campaign": "campaigns.json",
+    "earlier_outcome": "campaigns.json",
 }
 """In which file what a table holds of the patient is told."""
 
@@ -71,6 +73,7 @@ LISTS = {
     "alerts.json": ("alert",),
     "schedules.json": ("schedule",),
     "care.json": ("care_patient", "break_glass"),
+    "campaigns.json": ("campaign", "earlier_outcome"),
 }
 """Files that hold rows as they are kept."""
 
@@ -90,6 +93,7 @@ observations.json   what clinicians and laboratories found
 alerts.json         what clinicians were asked to look at
 schedules.json      what was due for this patient alone
 care.json           the care teams, and access in emergencies
+campaigns.json      what was computed again for this patient alone, and what was said of recordings before
 audit.ndjson        who saw or changed any of this, when and why: one JSON object in a line
 manifest.json       the name, size and SHA-256 of each file; uploads_damaged tells what could not be given
 

@@ -8,10 +8,12 @@ from konectom.storage.models import (
     IMMUTABLE,
     Blob,
     CatalogueRow,
+    EarlierOutcome,
     Erasure,
     MeasureRow,
     NoiseRow,
     Patient,
+    RecordingRow,
     ResultRow,
     ScoreRow,
     SessionRow,
@@ -29,6 +31,8 @@ def stored(services, patient, probe):
         db.add(Erasure(id=uuid4(), study_id=study, **erased))
         db.add(NoiseRow(id=uuid4(), study_id=study, measure_id=measure, computed_at=services.clock(), told={}))
         db.add(Erasure(id=uuid4(), study_id=study, patient_id=uuid4(), erased_at=services.clock(), certificate={}))
+        recording = db.scalars(select(RecordingRow.id)).first()
+        db.add(EarlierOutcome(recording_id=recording, until=services.clock(), status="failed", error=None))
     return services.db
 
 
