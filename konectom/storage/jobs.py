@@ -48,11 +48,14 @@ _FORGET = text(
     "WHERE queueing_lock = ANY(:sessions) AND status = 'doing'"
 )
 _STALLED = text(f"""
-    DELETE FROM procrastinate_jobs job WHERE job.status <> 'todo' AND NOT EXISTS (
-        SELECT FROM procrastinate_workers worker
-        WHERE worker.id = job.worker_id AND worker.last_heartbeat > now() - interval '{SILENT_S} seconds'
-    ) RETURNING job.queueing_lock
+    DELETE FROM procrastinate_jobs WHERE id IN (
+        SELECT job.id FROM procrastinate_jobs job WHERE job.status <> 'todo' AND NOT EXISTS (
+            SELECT FROM procrastinate_workers worker
+            WHERE worker.id = job.worker_id AND worker.last_heartbeat > now() - interval '{SILENT_S} seconds'
+        ) FOR UPDATE OF job SKIP LOCKED
+    ) RETURNING queueing_lock
 """)  # noqa: S608
+"""Without those that a transaction still holds, as one does whose host has vanished: the others need not wait for it."""
 _TABLE_OF_JOBS = text("SELECT to_regclass('procrastinate_jobs') IS NOT NULL")
 _TAKES_JOBS = text("SELECT to_regprocedure('procrastinate_defer_jobs_v1(procrastinate_job_to_defer_v1[])') IS NOT NULL")
 

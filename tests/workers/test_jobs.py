@@ -108,6 +108,22 @@ def test_a_job_whose_worker_is_dead_is_told_again(ward):
     assert sweep_sessions(ward.services) == 0
 
 
+def test_a_job_that_a_vanished_host_still_holds_keeps_nobody_from_the_others(ward):
+    held, other = ward.send(recording()), ward.send(recording())
+    engine = ward.services.db.engine
+    with engine.begin() as db:
+        db.execute(text("INSERT INTO procrastinate_workers (last_heartbeat) VALUES (now() - interval '1 hour')"))
+        db.execute(text("UPDATE procrastinate_jobs SET status = 'doing', worker_id = 1"))
+    with engine.connect() as vanished:
+        vanished.execute(
+            text("SELECT id FROM procrastinate_jobs WHERE queueing_lock = :lock FOR UPDATE"), {"lock": str(held)}
+        )
+        with ward.services.db.write() as db:
+            assert jobs.take_stalled(db) == [other]
+    with ward.services.db.write() as db:
+        assert jobs.take_stalled(db) == [held]
+
+
 def test_a_job_whose_worker_lives_is_left_alone(ward):
     ward.send(recording())
     with ward.services.db.engine.begin() as db:
