@@ -55,7 +55,7 @@ _STALLED = text(f"""
         ) FOR UPDATE OF job SKIP LOCKED
     ) RETURNING queueing_lock
 """)  # noqa: S608
-"""Without those that a transaction still holds, as one does whose host has vanished: the others need not wait for it."""
+"""Without those that a transaction still holds, such as one whose host has vanished: the others do not wait for it."""
 _TABLE_OF_JOBS = text("SELECT to_regclass('procrastinate_jobs') IS NOT NULL")
 _TAKES_JOBS = text("SELECT to_regprocedure('procrastinate_defer_jobs_v1(procrastinate_job_to_defer_v1[])') IS NOT NULL")
 
