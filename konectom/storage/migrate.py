@@ -24,7 +24,7 @@ from sqlalchemy import inspect as inspected
 from konectom.errors import MigrationNeeded
 from konectom.storage import jobs
 from konectom.storage.database import WRITES, open_engine
-from konectom.storage.models import AuditHead, Base
+from konectom.storage.models import Arrival, AuditHead, Base
 
 UPGRADE_LOCK = 0x6B6F6E65
 """Number of PostgreSQL's advisory lock under which one process upgrades while others wait."""
@@ -98,7 +98,10 @@ def _earlier(current: str | None) -> set[str]:
 def rows_held(url: str) -> int:
     """Return how many rows the tables hold, apart from what every installation has."""
     with _connection(url) as connection:
-        tables = set(inspected(connection).get_table_names()) - {"alembic_version", AuditHead.__tablename__}
+        everywhere = {REVISIONS, AuditHead.__tablename__, Arrival.__tablename__}
+        tables = {
+            name for name in inspected(connection).get_table_names() if _is_ours(name, "table", None)
+        } - everywhere
         quote = connection.dialect.identifier_preparer.quote
         asked = (f"SELECT count(*) FROM {quote(table)}" for table in sorted(tables))  # noqa: S608
         return sum(connection.exec_driver_sql(each).scalar_one() for each in asked)

@@ -55,7 +55,7 @@ class TestSessions:
         for other in phones[1:]:
             answer = other.put(sent, session)
             assert first_error(answer) == (409, "session_id_taken", None)
-            assert own.json["digest"].removeprefix("sha256:") not in answer.text
+            assert same_bytes or own.json["digest"].removeprefix("sha256:") not in answer.text
             assert str(phones[0].patient) not in answer.text
         assert phones[0].get(f"/sessions/{session}").json == own.json
 

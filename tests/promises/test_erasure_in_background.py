@@ -53,22 +53,22 @@ def test_the_answer_does_not_wait_for_the_database_to_be_rewritten(services, pro
 def test_a_server_that_starts_finishes_what_another_left(services, people, probe):
     gone = populate(services, people.study(), sessions=1)
     told = erase_patient(services, gone.id, reason="asked_by_patient", finish=False)
-    assert told["residue"] == {"objects": 2, "database": True}
+    assert told["residue"] == {"objects": 3, "database": True}
     create_app(services=services)
     services.background.join()
     assert get_certificate(services, gone.id)["residue"] == DONE
 
 
-def test_one_piece_of_work_at_a_time_and_the_last_that_was_asked_for():
-    background, go, done = Background(), threading.Event(), []
-    background.start("first", lambda: (go.wait(60), done.append("first")))
-    while background._next is not None:  # it has begun
-        pass
-    background.start("second", lambda: done.append("second"))
-    background.start("third", lambda: done.append("third"))
+def test_one_piece_of_work_at_a_time_and_of_each_kind_the_last_that_was_asked_for():
+    background, begun, go, done = Background(), threading.Event(), threading.Event(), []
+    background.start("sweep", lambda: (begun.set(), go.wait(60), done.append("first")))
+    assert begun.wait(60)
+    background.start("sweep", lambda: done.append("second"))
+    background.start("erase", lambda: done.append("another"))
+    background.start("sweep", lambda: done.append("third"))
     go.set()
     background.join()
-    assert done == ["first", "third"]
+    assert done == ["first", "third", "another"]
 
 
 def test_work_that_fails_stops_nothing():
