@@ -210,7 +210,7 @@ def large(form: str, folder: Path) -> Path:
     return path
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.parametrize("form", ["stream", "file", "parquet", "archive"])
 def test_half_a_gibibyte_takes_little_memory(form: str, tmp_path: Path) -> None:
     path = large(form, tmp_path)

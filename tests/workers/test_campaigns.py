@@ -14,7 +14,7 @@ from tests.workers.conftest import PATIENCE_S
 from tests.workers.poison import BLOCKS, recording
 from tests.workers.test_work import wait_for
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.long
 
 
 def failed(ward, *recordings):

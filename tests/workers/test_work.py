@@ -14,7 +14,7 @@ from tests.conftest import People
 from tests.workers.conftest import PATIENCE_S
 from tests.workers.poison import BLOCKS, ENDS, HANGS, HUNGRY, recording
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.long
 
 
 def test_what_waits_is_computed(ward, kind):

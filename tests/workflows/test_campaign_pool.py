@@ -123,7 +123,7 @@ def test_a_session_that_ends_its_process_costs_no_other():
     assert found[1][1][0].error["code"] == "extraction_failed"
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_a_session_that_takes_too_long_costs_no_other(monkeypatch, tmp_path):
     """One was perhaps given up for that."""
     plugins = tmp_path / "poison-1.dist-info"
@@ -204,7 +204,7 @@ def test_a_cluster_that_is_not_there_is_told():
         on_cluster("tcp://127.0.0.1:9")
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_a_dask_cluster_computes(services, people, probe):
     distributed = pytest.importorskip("distributed")
     study = people.study()

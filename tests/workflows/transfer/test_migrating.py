@@ -168,7 +168,7 @@ def breaking(monkeypatch, *, after):
     return begin
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.parametrize("kind", KINDS)
 def test_broken_off_at_every_batch_it_completes(services, persons, elsewhere, kind, small_batches, monkeypatch):
     there, before = elsewhere(kind), rows(services)
@@ -237,7 +237,7 @@ main()
 """
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_killed_again_and_again_it_completes(services, persons, elsewhere):
     there, before = elsewhere(), rows(services)
     services.close()

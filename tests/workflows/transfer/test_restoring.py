@@ -214,7 +214,7 @@ def test_an_installation_with_those_who_were_erased_is_told_at_the_next_backup(
 # Broken off
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.parametrize("kind", KINDS)
 def test_broken_off_at_every_step_it_completes(services, persons, directory, elsewhere, kind, monkeypatch):
     monkeypatch.setattr(carrying, "BATCH_ROWS", 7)
