@@ -172,3 +172,8 @@ def probe(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Any]:
 
     install()
     return install
+
+
+def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
+    """Name bytes by their argument: compressed ones hold the time, so that two processes would name a test unlike."""
+    return argname if isinstance(val, bytes) else None
