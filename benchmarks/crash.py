@@ -46,7 +46,7 @@ QUICK = frozenset({"tap", "cps", "balance", "u_turn", "mood"})
 """Tests that are computed in some milliseconds, so that many sessions are under way when something is killed."""
 
 SETTLED_WITHIN_S = 900.0
-BETWEEN_S = (0.3, 4.0)
+BETWEEN_S = (0.3, 3.0)
 DOWN_S = (0.0, 1.5)
 CUT_S = (0.1, 2.5)
 
