@@ -45,8 +45,16 @@ class Proxy:
     def close(self) -> None:
         """Stop; all connections are reset."""
         self._call(lambda: self._cut("refuse"))
+        asyncio.run_coroutine_threadsafe(self._end(), self._loop).result()
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()
+        self._loop.close()
+
+    async def _end(self) -> None:
+        under_way = asyncio.all_tasks() - {asyncio.current_task()}
+        for task in under_way:
+            task.cancel()
+        await asyncio.gather(*under_way, return_exceptions=True)
 
     def _call(self, what: Callable[[], None]) -> None:
         self._loop.call_soon_threadsafe(what)
