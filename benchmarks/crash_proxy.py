@@ -93,6 +93,8 @@ class Proxy:
         self._links.add(link)
         try:
             await asyncio.gather(self._pass(link, near_in, far), self._pass(link, far_in, near))
+        except asyncio.CancelledError:  # the proxy is closed; streams of Python 3.11 would tell of it as of a fault
+            link.reset()
         finally:
             self._links.discard(link)
             link.close()
