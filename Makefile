@@ -2,8 +2,8 @@
 #
 #   make demo                       a server with synthetic patients, on this machine; PORT=8080 moves it,
 #                                   ONCE=1 runs it through once and stops
-#   make test                       all tests but the long ones, on all processors, then some that keep data once more on
-#                                   PostgreSQL and S3; ARGS="-k pinch -x" goes to pytest, and nothing is left out
+#   make test                       all tests but the long ones, on all processors; ARGS="-k pinch -x" goes to pytest, and
+#                                   nothing is left out
 #   make test-long                  the long ones: workers as processes, files of half a gigabyte, killed again and again
 #   make test-real                  all that keeps data, on a PostgreSQL from a wheel and an S3 in the tests' own process
 #   make test PYTHON=python3.13     the same with another interpreter, in an environment of its own
@@ -31,17 +31,13 @@ demo: setup
 
 test: setup
 	@"$(bin)/python" -m pytest --numprocesses auto --dist loadfile $(or $(ARGS),-m "not long")
-	@$(if $(ARGS),,$(MAKE) --no-print-directory test-real REAL="$(real)")
 
 test-long: setup
 	@"$(bin)/python" -m pytest --numprocesses auto --dist loadfile -m long $(ARGS)
 
 # What is kept is kept on PostgreSQL and S3 too: the same tests, with no change. Left out is what is about SQLite's file
 # or a directory (marked `embedded`).
-real := tests/storage tests/workflows/test_ingest.py tests/workflows/test_ingest_races.py \
-	tests/workflows/test_quarantine.py tests/workflows/test_consent_at_upload.py tests/promises/test_durability.py
-
-REAL ?= tests/workflows tests/storage tests/workers tests/api/test_sessions.py tests/api/test_audit.py \
+REAL := tests/workflows tests/storage tests/workers tests/api/test_sessions.py tests/api/test_audit.py \
 	tests/api/test_consents.py tests/api/test_devices.py tests/api/test_foreign_bodies.py \
 	tests/api/test_observations.py tests/api/test_uploads.py tests/promises/test_durability.py \
 	tests/promises/test_enrolment_races.py tests/promises/test_time_limits.py \
