@@ -39,7 +39,7 @@ from konectom.storage.models import (
     UploadPiece,
     User,
 )
-from konectom.workflows.campaigns import plan_campaign
+from konectom.workflows.campaigns.decisions import plan_campaign
 from konectom.workflows.enrolments import enrol_device
 from konectom.workflows.identity import set_identity
 from konectom.workflows.ingest import ingest_session

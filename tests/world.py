@@ -33,7 +33,7 @@ from konectom.storage.models import (
     Site,
     User,
 )
-from konectom.workflows.campaigns import plan_campaign
+from konectom.workflows.campaigns.decisions import plan_campaign
 from konectom.workflows.devices import revoke_device
 from konectom.workflows.enrolments import enrol_device
 from konectom.workflows.ingest import ingest_session

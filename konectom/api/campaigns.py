@@ -19,7 +19,7 @@ from konectom.errors import (
     NotFound,
     PatientRestricted,
 )
-from konectom.workflows.campaigns import decide, get_campaign, list_campaigns, plan_campaign
+from konectom.workflows.campaigns.decisions import decide, get_campaign, list_campaigns, plan_campaign
 
 campaigns = Resource("campaigns", __name__, description="Recordings computed again.")
 

@@ -17,7 +17,7 @@ from konectom.commands._installation import every_row, installation, patient_nam
 from konectom.commands._output import console, format_option, print_json, progress, show_one, show_rows
 
 if TYPE_CHECKING:
-    from konectom.workflows.campaign_pool import Workers
+    from konectom.workflows.campaigns.pool import Workers
     from konectom.workflows.services import Services
 
 INTERRUPTED = 130
@@ -70,7 +70,7 @@ def plan(study: str | None, patient: str | None, form: str, statuses: tuple[str,
     """Choose recordings; nothing is computed yet."""
     from datetime import UTC
 
-    from konectom.workflows.campaigns import plan_campaign
+    from konectom.workflows.campaigns.decisions import plan_campaign
 
     for name in ("start", "until"):
         facts[name] = None if facts[name] is None else facts[name].replace(tzinfo=UTC)
@@ -106,7 +106,7 @@ def run(ctx: click.Context, campaign: UUID | None, unseen: bool, jobs: int, sche
     if campaign is not None:
         _work(ctx, campaign, jobs, scheduler, "run", unseen=unseen)
         return
-    from konectom.workflows.campaigns import waiting_campaigns
+    from konectom.workflows.campaigns.decisions import waiting_campaigns
 
     with installation(changes=True) as services:
         waiting = waiting_campaigns(services)
@@ -143,7 +143,7 @@ def cancel(campaign: UUID) -> None:
 @format_option("table", "json")
 def list_(form: str) -> None:
     """List the campaigns, as they were planned."""
-    from konectom.workflows.campaigns import list_campaigns
+    from konectom.workflows.campaigns.decisions import list_campaigns
 
     with installation() as services:
         rows = list(every_row(list_campaigns, services))
@@ -160,7 +160,7 @@ def list_(form: str) -> None:
 @format_option("table", "json")
 def show(campaign: UUID, everything: bool, form: str) -> None:
     """Show a campaign, and what its dry run found."""
-    from konectom.workflows.campaigns import get_campaign
+    from konectom.workflows.campaigns.decisions import get_campaign
 
     with installation() as services:
         found = get_campaign(services, campaign)
@@ -170,7 +170,7 @@ def show(campaign: UUID, everything: bool, form: str) -> None:
 
 
 def _decide(campaign: UUID, what: str) -> None:
-    from konectom.workflows.campaigns import decide
+    from konectom.workflows.campaigns.decisions import decide
 
     with installation(changes=True) as services:
         click.echo(f"{campaign} is {decide(services, campaign, what)['state']}")
@@ -180,8 +180,8 @@ def _work(
     ctx: click.Context, campaign: UUID, jobs: int, scheduler: str | None, what: str | None, *, unseen: bool = False
 ) -> None:
     """Let a campaign do ``what``, unless it does so already, and do the work."""
-    from konectom.workflows.campaign_runs import carry_out
-    from konectom.workflows.campaigns import decide, get_campaign
+    from konectom.workflows.campaigns.decisions import decide, get_campaign
+    from konectom.workflows.campaigns.runs import carry_out
 
     with installation(changes=True) as services:
         found = get_campaign(services, campaign)
@@ -202,7 +202,7 @@ def _work(
 
 
 def _workers(services: Services, jobs: int, scheduler: str | None) -> Workers:
-    from konectom.workflows.campaign_pool import on_cluster, on_this_machine
+    from konectom.workflows.campaigns.pool import on_cluster, on_this_machine
 
     if scheduler is None:
         return on_this_machine(jobs, services.settings)

@@ -7,6 +7,7 @@ from typing import Any, BinaryIO
 
 from konectom.errors import BodyDamaged, InflatedTooLarge, InflationRatioExceeded
 from konectom.formats._limits import MEBIBYTE, Limits
+from konectom.seekable import Seekable, read_whole
 
 Body = bytes | bytearray | memoryview
 RATIO_FREE_BYTES = MEBIBYTE
@@ -38,7 +39,7 @@ class Source:
             return self._memory[self._start + start : self._start + start + length]
         file: Any = self._held
         file.seek(self._start + start)
-        piece = _whole_piece(file, length)
+        piece = read_whole(file, length)
         if len(piece) < length:
             raise BodyDamaged("the file has become shorter while it was read")
         return memoryview(piece)
@@ -60,44 +61,13 @@ class Source:
         return _Window(self)
 
 
-def _whole_piece(file: BinaryIO, length: int) -> bytes:
-    piece = file.read(length)
-    while len(piece) < length and (more := file.read(length - len(piece))):
-        piece += more
-    return piece
-
-
-class _Window(io.RawIOBase):
+class _Window(Seekable):
     def __init__(self, source: Source) -> None:
-        super().__init__()
+        super().__init__(source.size)
         self._source = source
-        self._place = 0
 
-    def readable(self) -> bool:
-        return True
-
-    def seekable(self) -> bool:
-        return True
-
-    def tell(self) -> int:
-        return self._place
-
-    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
-        base = {io.SEEK_SET: 0, io.SEEK_CUR: self._place, io.SEEK_END: self._source.size}[whence]
-        self._place = max(0, base + offset)
-        return self._place
-
-    def read(self, size: int = -1) -> bytes:
-        left = max(0, self._source.size - self._place)
-        length = left if size < 0 else min(size, left)
-        piece = self._source.take(self._place, length) if length else b""
-        self._place += length
-        return bytes(piece)
-
-    def readinto(self, buffer: Any) -> int:
-        piece = self.read(len(buffer))
-        buffer[: len(piece)] = piece
-        return len(piece)
+    def piece(self, place: int, most: int) -> memoryview:
+        return self._source.take(place, most)
 
 
 BYTES_A_THING = 64

@@ -25,13 +25,14 @@ import hashlib
 import hmac
 import io
 from collections.abc import Iterable, Iterator
-from typing import Any, BinaryIO
+from typing import BinaryIO
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from konectom.errors import SealBroken
 from konectom.security.derived import KEY_BYTES, derived
+from konectom.seekable import Seekable, read_whole
 
 MAGIC = b"konectom\x01"
 SALT_BYTES = 32
@@ -101,9 +102,9 @@ def unseal_pieces(key: bytes, purpose: bytes, sealed: BinaryIO) -> Iterator[byte
         raise SealBroken("what is stored here is not sealed in a way that this version knows")
     cipher = _cipher(key, purpose, header)
     told, number = hashlib.sha256(), 0
-    segment = _whole_segment(sealed)
+    segment = read_whole(sealed, SEGMENT_BYTES + TAG_BYTES)
     while segment or not number:
-        following = _whole_segment(sealed)
+        following = read_whole(sealed, SEGMENT_BYTES + TAG_BYTES)
         try:
             data = cipher.decrypt(_nonce(number, last=not following), segment, header)
         except InvalidTag:
@@ -115,7 +116,7 @@ def unseal_pieces(key: bytes, purpose: bytes, sealed: BinaryIO) -> Iterator[byte
         segment, number = following, number + 1
 
 
-class Unsealed(io.RawIOBase):
+class Unsealed(Seekable):
     """What a file holds sealed, to be read at any place; each segment is opened when it is needed.
 
     The file must have been looked through by :func:`unseal_pieces`: a segment alone does not show that none is missing
@@ -123,50 +124,27 @@ class Unsealed(io.RawIOBase):
     """
 
     def __init__(self, key: bytes, purpose: bytes, sealed: BinaryIO) -> None:
-        super().__init__()
         self._file = sealed
         sealed_bytes = sealed.seek(0, io.SEEK_END) - HEADER_BYTES
         sealed.seek(0)
         self._header = sealed.read(HEADER_BYTES)
         self._cipher = _cipher(key, purpose, self._header)
         self._segments = -(-sealed_bytes // (SEGMENT_BYTES + TAG_BYTES))
-        self.size = sealed_bytes - self._segments * TAG_BYTES
-        self._place = 0
         self._held: tuple[int, bytes] = (-1, b"")
+        super().__init__(sealed_bytes - self._segments * TAG_BYTES)
 
-    def readable(self) -> bool:
-        """Return True."""
-        return True
-
-    def seekable(self) -> bool:
-        """Return True."""
-        return True
-
-    def tell(self) -> int:
-        """Return where the next byte is read."""
-        return self._place
-
-    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
-        """Go to a place, and return it."""
-        self._place = max(0, {io.SEEK_SET: 0, io.SEEK_CUR: self._place, io.SEEK_END: self.size}[whence] + offset)
-        return self._place
-
-    def readinto(self, buffer: Any) -> int:
-        """Fill ``buffer`` as far as the present segment goes; 0 is the end."""
-        number, start = divmod(self._place, SEGMENT_BYTES)
-        if self._place >= self.size:
-            return 0
-        piece = self._segment(number)[start : start + len(buffer)]
-        buffer[: len(piece)] = piece
-        self._place += len(piece)
-        return len(piece)
+    def piece(self, place: int, most: int) -> bytes:
+        """Return what is at ``place``, as far as its segment goes."""
+        number, start = divmod(place, SEGMENT_BYTES)
+        return self._segment(number)[start : start + most]
 
     def _segment(self, number: int) -> bytes:
         if self._held[0] != number:
             self._file.seek(HEADER_BYTES + number * (SEGMENT_BYTES + TAG_BYTES))
             nonce = _nonce(number, last=number == self._segments - 1)
+            sealed = read_whole(self._file, SEGMENT_BYTES + TAG_BYTES)
             try:
-                self._held = number, self._cipher.decrypt(nonce, _whole_segment(self._file), self._header)
+                self._held = number, self._cipher.decrypt(nonce, sealed, self._header)
             except InvalidTag:
                 raise _broken() from None
         return self._held[1]
@@ -182,16 +160,6 @@ def _segments(pieces: Iterable[bytes]) -> Iterator[bytes]:
             del rest[:SEGMENT_BYTES]
     if rest:
         yield bytes(rest)
-
-
-def _whole_segment(sealed: BinaryIO) -> bytes:
-    """Return the next sealed segment, whole where it is not the last."""
-    segment = sealed.read(SEGMENT_BYTES + TAG_BYTES)
-    while 0 < len(segment) < SEGMENT_BYTES + TAG_BYTES and (
-        more := sealed.read(SEGMENT_BYTES + TAG_BYTES - len(segment))
-    ):
-        segment += more
-    return segment
 
 
 def _require_salt(key: bytes, purpose: bytes, digest: bytes, header: bytes) -> None:

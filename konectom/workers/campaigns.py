@@ -20,9 +20,9 @@ from konectom import logs, metrics
 from konectom.errors import KonectomError
 from konectom.security.acting import Acting, act_as
 from konectom.settings import Settings
-from konectom.workflows.campaign_pool import on_this_machine
-from konectom.workflows.campaign_runs import carry_out_next
-from konectom.workflows.campaigns import waiting_campaigns
+from konectom.workflows.campaigns.decisions import waiting_campaigns
+from konectom.workflows.campaigns.pool import on_this_machine
+from konectom.workflows.campaigns.runs import carry_out_next
 from konectom.workflows.services import Services
 
 log = structlog.get_logger()

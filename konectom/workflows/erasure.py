@@ -13,8 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import islice
-from typing import Any, TypeVar
+from typing import Any
 from uuid import UUID, uuid4
 
 import structlog
@@ -42,17 +41,13 @@ from konectom.storage.models import (
     UploadPiece,
 )
 from konectom.workflows.blobs import is_unused
-from konectom.workflows.campaigns import forget_reports
+from konectom.workflows.campaigns.decisions import forget_reports
 from konectom.workflows.certificates import Removed, certified, digest_of, show_certificate
 from konectom.workflows.discarding import sweep_quarantine
 from konectom.workflows.services import Services
-from konectom.workflows.sweeping import MOST, sweep_objects
+from konectom.workflows.sweeping import MOST, batched, sweep_objects
 
-T = TypeVar("T")
 log = structlog.get_logger()
-
-AT_ONCE = 500
-"""Names in one statement."""
 
 DATABASE = ""
 """Names the freed room of the database among the residues."""
@@ -176,10 +171,10 @@ def _remove_rows(db: Session, patient_id: UUID, study_id: UUID) -> _RowsRemoved:
     for table in tables:
         counts[str(table.name)] = db.execute(table.delete().where(rows_of(table, patient_id))).rowcount  # type: ignore[attr-defined]
     sizes: dict[str, int] = {}
-    for names in _some(objects):
+    for names in batched(objects):
         unused = Blob.object.in_(names) & is_unused()
         sizes |= {row.object: row.size_bytes for row in db.execute(select(Blob.object, Blob.size_bytes).where(unused))}
-    for names in _some(sizes):
+    for names in batched(sizes):
         db.execute(delete(Blob).where(Blob.object.in_(names)), execution_options={"synchronize_session": False})
     counts[str(Blob.__tablename__)] = len(sizes)
     # The study's noise follows from the scores of all its patients, this one's too; it can be computed again.
@@ -227,12 +222,6 @@ def _compact(services: Services) -> bool:
 
 def _cross_off(services: Services, gone: Sequence[tuple[UUID, str]]) -> None:
     for erasure_id in dict.fromkeys(erasure_id for erasure_id, _ in gone):
-        for names in _some([name for of, name in gone if of == erasure_id]):
+        for names in batched([name for of, name in gone if of == erasure_id]):
             with services.db.write() as db:
                 db.execute(delete(Residue).where(Residue.erasure_id == erasure_id, Residue.object.in_(names)))
-
-
-def _some(names: Iterable[T]) -> Iterator[list[T]]:
-    rest = iter(names)
-    while some := list(islice(rest, AT_ONCE)):
-        yield some

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator
 from datetime import timedelta
 from itertools import islice
+from typing import TypeVar
 
 import structlog
 from sqlalchemy import select
@@ -19,6 +20,7 @@ from konectom.storage.models import Blob, UploadPiece
 from konectom.workflows.keep import remove_orphan
 from konectom.workflows.services import Services
 
+T = TypeVar("T")
 log = structlog.get_logger()
 
 AGE = timedelta(days=1)
@@ -38,7 +40,7 @@ def sweep_objects(services: Services, *, most: int | None = MOST) -> bool:
     """
     removed = 0
     try:
-        for names in _some(services.objects.written_before(services.clock() - AGE, most=most)):
+        for names in batched(services.objects.written_before(services.clock() - AGE, most=most)):
             with services.db.read() as db:
                 known = known_objects(db, names)
             for name in names:
@@ -63,7 +65,8 @@ def known_objects(db: Session, names: Collection[str]) -> set[str]:
     }
 
 
-def _some(names: Iterable[str]) -> Iterator[list[str]]:
-    rest = iter(names)
+def batched(things: Iterable[T]) -> Iterator[list[T]]:
+    """Yield them in lists of as many as one statement may name."""
+    rest = iter(things)
     while some := list(islice(rest, AT_ONCE)):
         yield some

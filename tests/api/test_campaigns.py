@@ -6,7 +6,7 @@ import pytest
 
 from tests.api.client import Caller
 from tests.probe import probe_recording
-from tests.workflows.campaigning import send, work
+from tests.workflows.campaigns.campaigning import send, work
 
 
 @pytest.fixture

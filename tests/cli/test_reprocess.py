@@ -6,16 +6,16 @@ from uuid import uuid4
 
 import pytest
 
-from konectom.workflows import campaign_pool
-from konectom.workflows.campaigns import decide, get_campaign
+from konectom.workflows.campaigns import pool
+from konectom.workflows.campaigns.decisions import decide, get_campaign
 from tests.probe import probe_recording, session_body
-from tests.workflows.campaigning import plan, results, send
+from tests.workflows.campaigns.campaigning import plan, results, send
 
 
 @pytest.fixture(autouse=True)
 def here(monkeypatch):
     """What computes is a thread of this process, which sees the probe."""
-    monkeypatch.setattr(campaign_pool, "on_this_machine", lambda jobs, settings: campaign_pool.in_this_process())
+    monkeypatch.setattr(pool, "on_this_machine", lambda jobs, settings: pool.in_this_process())
 
 
 @pytest.fixture
@@ -63,8 +63,8 @@ def test_the_measures_that_change_most_come_first(konectom, services, sent, prob
 
 
 def test_an_interruption_pauses_it(konectom, services, sent, probe, monkeypatch):
-    monkeypatch.setattr("konectom.workflows.campaign_loads.SESSIONS_AT_ONCE", 1)
-    from konectom.workflows.campaign_keeps import Keep
+    monkeypatch.setattr("konectom.workflows.campaigns.loads.SESSIONS_AT_ONCE", 1)
+    from konectom.workflows.campaigns.keeping import Keep
 
     take = Keep.take
 

@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import update
 
 from konectom.storage.models import Campaign, RecordingRow, SessionRow
-from konectom.workflows.campaigns import SILENT_S, decide, get_campaign, plan_campaign
+from konectom.workflows.campaigns.decisions import SILENT_S, decide, get_campaign, plan_campaign
 from tests.workers.conftest import PATIENCE_S
 from tests.workers.poison import BLOCKS, recording
 from tests.workers.test_work import wait_for

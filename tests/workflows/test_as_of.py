@@ -13,7 +13,7 @@ from konectom.workflows.observations import enter_observation
 from konectom.workflows.sessions import get_session
 from konectom.workflows.trends import patient_trends
 from tests.probe import probe_recording
-from tests.workflows.campaigning import plan, recompute_all, send, work
+from tests.workflows.campaigns.campaigning import plan, recompute_all, send, work
 
 
 def told(services, study, patients, sessions, as_of=None):
@@ -145,7 +145,7 @@ def test_a_trend_of_a_campaign_that_was_left_off_tells_which_version_it_follows(
     probe(version=2)
     clock.forward(hours=1)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("konectom.workflows.campaign_loads.SESSIONS_AT_ONCE", 1)
+        patch.setattr("konectom.workflows.campaigns.loads.SESSIONS_AT_ONCE", 1)
         left = iter((False, False, True))
         work(services, plan(services, study=study), "run", unseen=True, stop=lambda: next(left))
     trend = patient_trends(services, patient, measure="probe.samples")["trends"][0]

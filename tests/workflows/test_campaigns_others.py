@@ -13,7 +13,7 @@ from konectom.workflows.ingest import ingest_session
 from konectom.workflows.sessions import get_session
 from konectom.workflows.uploads.receiving import receive
 from tests.probe import probe_recording, session_body
-from tests.workflows.campaigning import plan, recompute_all, results, work
+from tests.workflows.campaigns.campaigning import plan, recompute_all, results, work
 from tests.workflows.test_uploads import begin, large_session, narrow, whole
 
 __all__ = ["narrow"]

@@ -6,7 +6,7 @@ from marshmallow import Schema, fields, validate
 
 from konectom.api.schemas import Described
 from konectom.api.schemas.pages import Instant, Page, PageQuery
-from konectom.workflows.campaigns import STATES
+from konectom.workflows.campaigns.decisions import STATES
 
 
 class Counts(fields.Dict):

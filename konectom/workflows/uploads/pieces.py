@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-import io
 from bisect import bisect_right
 from collections.abc import Iterator, Sequence
-from typing import Any
 from uuid import UUID, uuid4
 
 import structlog
@@ -15,6 +13,7 @@ from sqlalchemy.orm import Session
 
 from konectom.errors import KonectomError
 from konectom.security.sealing import seal, unseal
+from konectom.seekable import Seekable
 from konectom.storage.models import Upload, UploadPiece
 from konectom.workflows.patient_keys import patient_key
 from konectom.workflows.services import Services
@@ -72,46 +71,22 @@ def contents(services: Services, key: bytes, pieces: Sequence[UploadPiece]) -> I
         yield read_piece(services, key, piece)
 
 
-class Whole(io.RawIOBase):
+class Whole(Seekable):
     """All pieces of an upload as one file that can be gone about in; one piece at a time is in memory."""
 
     def __init__(self, services: Services, key: bytes, pieces: Sequence[UploadPiece]) -> None:
-        super().__init__()
+        super().__init__(pieces[-1].start + pieces[-1].length if pieces else 0)
         self._services, self._key, self._pieces = services, key, pieces
         self._starts = [piece.start for piece in pieces]
-        self.size = pieces[-1].start + pieces[-1].length if pieces else 0
-        self._place = 0
         self._held: tuple[int, bytes] = (-1, b"")
 
-    def readable(self) -> bool:
-        """Return True."""
-        return True
-
-    def seekable(self) -> bool:
-        """Return True."""
-        return True
-
-    def tell(self) -> int:
-        """Return where the next byte is read."""
-        return self._place
-
-    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
-        """Go to a place, and return it."""
-        self._place = max(0, {io.SEEK_SET: 0, io.SEEK_CUR: self._place, io.SEEK_END: self.size}[whence] + offset)
-        return self._place
-
-    def readinto(self, buffer: Any) -> int:
-        """Fill ``buffer`` as far as the present piece goes; 0 is the end."""
-        if self._place >= self.size:
-            return 0
-        number = bisect_right(self._starts, self._place) - 1
+    def piece(self, place: int, most: int) -> bytes:
+        """Return what is at ``place``, as far as its piece of the upload goes."""
+        number = bisect_right(self._starts, place) - 1
         if self._held[0] != number:
             self._held = number, read_piece(self._services, self._key, self._pieces[number])
-        start = self._place - self._starts[number]
-        found = self._held[1][start : start + len(buffer)]
-        buffer[: len(found)] = found
-        self._place += len(found)
-        return len(found)
+        start = place - self._starts[number]
+        return self._held[1][start : start + most]
 
 
 def remove_pieces(services: Services, upload_id: UUID) -> None:

@@ -19,13 +19,14 @@ import structlog
 
 from konectom.errors import KeyDestroyed, KonectomError, NotFound, OperationError, SealBroken, StoreUnavailable
 from konectom.storage.models import Campaign
-from konectom.workflows.again import chosen_sources
-from konectom.workflows.campaign_choice import units
-from konectom.workflows.campaign_dry_run import DryRun
-from konectom.workflows.campaign_keeps import Keep
-from konectom.workflows.campaign_loads import Load, loads
-from konectom.workflows.campaign_pool import Workers
-from konectom.workflows.campaign_rows import (
+from konectom.workflows.campaigns.choice import units
+from konectom.workflows.campaigns.decisions import get_campaign
+from konectom.workflows.campaigns.dry_run import DryRun
+from konectom.workflows.campaigns.keeping import Keep
+from konectom.workflows.campaigns.loads import Load, loads
+from konectom.workflows.campaigns.pool import Workers
+from konectom.workflows.campaigns.recompute import Outcomes, Task, compute_large
+from konectom.workflows.campaigns.rows import (
     Held,
     Superseded,
     asks_for_work,
@@ -35,8 +36,7 @@ from konectom.workflows.campaign_rows import (
     still_mine,
     write_down,
 )
-from konectom.workflows.campaigns import get_campaign
-from konectom.workflows.recompute import Outcomes, Task, compute_large
+from konectom.workflows.campaigns.sources import chosen_sources
 from konectom.workflows.services import Services
 
 log = structlog.get_logger()

@@ -14,8 +14,15 @@ from sqlalchemy.orm import Session, undefer
 
 from konectom.errors import CampaignState, NotFound, StoreUnavailable
 from konectom.storage.models import Campaign
-from konectom.workflows.campaign_choice import Choice, Mark
-from konectom.workflows.campaigns import BEAT_S, WORKING, is_present, is_worked_on, one_at_a_time, require_present
+from konectom.workflows.campaigns.choice import Choice, Mark
+from konectom.workflows.campaigns.decisions import (
+    BEAT_S,
+    WORKING,
+    is_present,
+    is_worked_on,
+    one_at_a_time,
+    require_present,
+)
 from konectom.workflows.services import Services
 
 log = structlog.get_logger()

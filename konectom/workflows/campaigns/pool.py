@@ -23,8 +23,8 @@ import structlog
 
 from konectom.errors import ExtraMissing, FieldInvalid, WorkersLost
 from konectom.settings import Settings
+from konectom.workflows.campaigns.recompute import Outcomes, Task, compute, lost
 from konectom.workflows.memory import limit_memory
-from konectom.workflows.recompute import Outcomes, Task, compute, lost
 
 log = structlog.get_logger()
 

@@ -13,13 +13,13 @@ import pytest
 from konectom.errors import FieldInvalid, WorkersDiffer, WorkersLost
 from konectom.formats import Limits
 from konectom.settings import load_settings
-from konectom.workflows.campaign_pool import AHEAD, Workers, in_this_process, on_cluster, on_this_machine
-from konectom.workflows.campaigns import get_campaign
-from konectom.workflows.recompute import Task, compute
+from konectom.workflows.campaigns.decisions import get_campaign
+from konectom.workflows.campaigns.pool import AHEAD, Workers, in_this_process, on_cluster, on_this_machine
+from konectom.workflows.campaigns.recompute import Task, compute
 from konectom.workflows.sessions import get_session
 from tests.probe import probe_recording, session_body
 from tests.workers import poison
-from tests.workflows.campaigning import plan, results, send, work
+from tests.workflows.campaigns.campaigning import plan, results, send, work
 from tests.world import tapping
 
 

@@ -2,7 +2,7 @@
 
 ``planned`` → ``dry_run`` → ``ready`` → ``running`` → ``done``; ``paused`` from ``dry_run`` and ``running`` and back;
 ``cancelled`` from wherever it is not done. Here is what somebody decides; what ``dry_run`` and ``running`` ask for is
-done by :mod:`konectom.workflows.campaign_runs`, in another process than the one that was asked.
+done by :mod:`konectom.workflows.campaigns.runs`, in another process than the one that was asked.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from konectom.assessments import every_assessment
 from konectom.errors import CampaignOutdated, CampaignState, NotFound, PatientRestricted
 from konectom.security.principal import EVERYTHING, Scope
 from konectom.storage.models import Campaign, Patient
-from konectom.workflows.campaign_choice import USUAL, Choice, count_due
+from konectom.workflows.campaigns.choice import USUAL, Choice, count_due
 from konectom.workflows.pages import BY_TIME_AND_ID, Asked, id_if_any, page, told, told_if_any
 from konectom.workflows.people import checked_text, find_study
 from konectom.workflows.services import Services

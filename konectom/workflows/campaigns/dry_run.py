@@ -7,17 +7,17 @@ from sqlalchemy.orm import Session
 from konectom.assessments import every_assessment
 from konectom.errors import NotFound, WorkersDiffer
 from konectom.storage.models import Campaign
-from konectom.workflows.campaign_loads import Load, Old
-from konectom.workflows.campaign_rows import Held, write_down
+from konectom.workflows.campaigns.differences import Differences
+from konectom.workflows.campaigns.loads import Load, Old
+from konectom.workflows.campaigns.recompute import Outcome, Outcomes
+from konectom.workflows.campaigns.rows import Held, write_down
 from konectom.workflows.collecting import Agreed
-from konectom.workflows.differences import Differences
 from konectom.workflows.plain_results import Values
-from konectom.workflows.recompute import Outcome, Outcomes
 from konectom.workflows.services import Services
 
 
 class DryRun:
-    """Counts differences; see :class:`~konectom.workflows.campaign_runs.Step`."""
+    """Counts differences; see :class:`~konectom.workflows.campaigns.runs.Step`."""
 
     compares = True
 

@@ -7,12 +7,12 @@ from sqlalchemy import update
 
 from konectom.errors import StoreUnavailable
 from konectom.storage.models import Campaign
-from konectom.workflows.campaign_pool import in_this_process
-from konectom.workflows.campaign_rows import claim, claim_next
-from konectom.workflows.campaign_runs import carry_out_next
-from konectom.workflows.campaigns import SILENT_S, decide, get_campaign, waiting_campaigns
+from konectom.workflows.campaigns.decisions import SILENT_S, decide, get_campaign, waiting_campaigns
+from konectom.workflows.campaigns.pool import in_this_process
+from konectom.workflows.campaigns.rows import claim, claim_next
+from konectom.workflows.campaigns.runs import carry_out_next
 from tests.probe import probe_recording
-from tests.workflows.campaigning import plan, results, send
+from tests.workflows.campaigns.campaigning import plan, results, send
 
 
 @pytest.fixture

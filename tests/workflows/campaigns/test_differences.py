@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from konectom.workflows.campaigns import get_campaign
-from konectom.workflows.differences import COUNTED, Compared, Differences
+from konectom.workflows.campaigns.decisions import get_campaign
+from konectom.workflows.campaigns.differences import COUNTED, Compared, Differences
 from tests.probe import probe_of, probe_recording
-from tests.workflows.campaigning import plan, results, send, work
+from tests.workflows.campaigns.campaigning import plan, results, send, work
 
 OLD, NEW = probe_of(1).catalogue.entries, probe_of(2, extra=True).catalogue.entries
 VALUES = st.one_of(st.just(float("nan")), st.floats(-1e6, 1e6), st.sampled_from([0.0, 1.0, 1.0 + 1e-12, 1.0 + 1e-6]))
@@ -147,9 +147,9 @@ def test_it_tells_what_would_fail_and_what_would_get_its_result(services, sent, 
 
 @pytest.mark.parametrize("at", [1, 2, 3])
 def test_a_dry_run_that_is_cut_off_or_paused_finds_the_same(services, people, sent, probe, monkeypatch, at, clock):
-    from konectom.workflows import campaign_loads, campaign_runs
+    from konectom.workflows.campaigns import loads, runs
 
-    monkeypatch.setattr(campaign_loads, "SESSIONS_AT_ONCE", 1)
+    monkeypatch.setattr(loads, "SESSIONS_AT_ONCE", 1)
     clock.forward(minutes=1)
     patient = people.patient(sent)
     for day in range(1, 4):
@@ -158,7 +158,7 @@ def test_a_dry_run_that_is_cut_off_or_paused_finds_the_same(services, people, se
     probe(version=2, extra=True)
     whole = work(services, plan(services, study=sent), "dry-run")["report"]
     for rests in (0.0, 1e9):
-        monkeypatch.setattr(campaign_runs, "REST_EVERY_S", rests)
+        monkeypatch.setattr(runs, "REST_EVERY_S", rests)
         campaign, seen = plan(services, study=sent), []
 
         def cut_off(counts, seen=seen):

@@ -16,15 +16,15 @@ from sqlalchemy.orm import Session
 from konectom.assessments import every_assessment
 from konectom.errors import NotFound
 from konectom.storage.models import EarlierOutcome, RecordingRow, ResultRow, SessionRow
-from konectom.workflows.campaign_choice import PROCESSED
-from konectom.workflows.campaign_dry_run import is_withheld, require_same_release
-from konectom.workflows.campaign_loads import Load
-from konectom.workflows.campaign_rows import Held, mine, write_down
+from konectom.workflows.campaigns.choice import PROCESSED
+from konectom.workflows.campaigns.dry_run import is_withheld, require_same_release
+from konectom.workflows.campaigns.loads import Load
+from konectom.workflows.campaigns.recompute import Outcome, Outcomes
+from konectom.workflows.campaigns.rows import Held, mine, write_down
 from konectom.workflows.collecting import Agreed
 from konectom.workflows.due import void_reviews
 from konectom.workflows.people import find_patient
 from konectom.workflows.process import status_of
-from konectom.workflows.recompute import Outcome, Outcomes
 from konectom.workflows.result_rows import Results, result_id
 from konectom.workflows.services import Services
 from konectom.workflows.tries import WAITING
@@ -36,7 +36,7 @@ ATTEMPTS = 8
 
 
 class Keep:
-    """Writes results; see :class:`~konectom.workflows.campaign_runs.Step`."""
+    """Writes results; see :class:`~konectom.workflows.campaigns.runs.Step`."""
 
     compares = False
 

@@ -8,9 +8,9 @@ from uuid import UUID, uuid4
 from sqlalchemy import func, select
 
 from konectom.storage.models import CatalogueRow, RecordingRow, ResultRow, ScoreRow
-from konectom.workflows.campaign_pool import in_this_process
-from konectom.workflows.campaign_runs import carry_out
-from konectom.workflows.campaigns import decide, plan_campaign
+from konectom.workflows.campaigns.decisions import decide, plan_campaign
+from konectom.workflows.campaigns.pool import in_this_process
+from konectom.workflows.campaigns.runs import carry_out
 from konectom.workflows.ingest import ingest_session
 from konectom.workflows.services import Services
 from tests.probe import session_body

@@ -18,13 +18,19 @@ from konectom.storage.models import (
     SessionRow,
 )
 from konectom.workflows.alerts import list_alerts
-from konectom.workflows.campaigns import decide, get_campaign, list_campaigns, plan_campaign, waiting_campaigns
+from konectom.workflows.campaigns.decisions import (
+    decide,
+    get_campaign,
+    list_campaigns,
+    plan_campaign,
+    waiting_campaigns,
+)
 from konectom.workflows.consents import withdraw_consent
 from konectom.workflows.erasure import erase_patient
 from konectom.workflows.restrictions import restrict_patient, resume_patient
 from konectom.workflows.sessions import get_session
 from tests.probe import probe_recording
-from tests.workflows.campaigning import count, plan, recompute_all, results, send, work
+from tests.workflows.campaigns.campaigning import count, plan, recompute_all, results, send, work
 
 
 @pytest.fixture
@@ -98,9 +104,9 @@ def test_a_second_campaign_finds_nothing_to_do(services, sent, study, probe):
 
 @pytest.mark.parametrize("at", [1, 2, 5, 9])
 def test_a_campaign_that_is_cut_off_writes_each_result_once(services, sent, study, probe, monkeypatch, at):
-    from konectom.workflows import campaign_loads
+    from konectom.workflows.campaigns import loads
 
-    monkeypatch.setattr(campaign_loads, "SESSIONS_AT_ONCE", 1)
+    monkeypatch.setattr(loads, "SESSIONS_AT_ONCE", 1)
     probe(version=2)
     campaign, seen = plan(services, study=study), []
 
@@ -120,9 +126,9 @@ def test_a_campaign_that_is_cut_off_writes_each_result_once(services, sent, stud
 
 
 def test_it_pauses_where_it_is_asked_to_and_goes_on(services, sent, study, probe, monkeypatch):
-    from konectom.workflows import campaign_loads
+    from konectom.workflows.campaigns import loads
 
-    monkeypatch.setattr(campaign_loads, "SESSIONS_AT_ONCE", 2)
+    monkeypatch.setattr(loads, "SESSIONS_AT_ONCE", 2)
     probe(version=2)
     campaign = plan(services, study=study)
     paused = work(services, campaign, "run", unseen=True, stop=lambda: True)
@@ -136,9 +142,9 @@ def test_it_pauses_where_it_is_asked_to_and_goes_on(services, sent, study, probe
 @pytest.mark.parametrize("phase", ["dry-run", "run"])
 @pytest.mark.parametrize(("what", "state"), [("pause", "paused"), ("cancel", "cancelled")])
 def test_somebody_else_pauses_or_ends_it(services, sent, study, probe, monkeypatch, phase, what, state):
-    from konectom.workflows import campaign_loads
+    from konectom.workflows.campaigns import loads
 
-    monkeypatch.setattr(campaign_loads, "SESSIONS_AT_ONCE", 2)
+    monkeypatch.setattr(loads, "SESSIONS_AT_ONCE", 2)
     probe(version=2)
     campaign = plan(services, study=study)
     found = work(services, campaign, phase, unseen=True, tell=lambda counts: decide_once(services, campaign, what))
@@ -155,9 +161,9 @@ def decide_once(services, campaign, what):
 
 
 def test_the_process_that_was_overtaken_writes_nothing_more(services, sent, study, probe, monkeypatch):
-    from konectom.workflows import campaign_loads
+    from konectom.workflows.campaigns import loads
 
-    monkeypatch.setattr(campaign_loads, "SESSIONS_AT_ONCE", 1)
+    monkeypatch.setattr(loads, "SESSIONS_AT_ONCE", 1)
     probe(version=2)
     campaign, overtaken = plan(services, study=study), []
 
@@ -171,9 +177,9 @@ def test_the_process_that_was_overtaken_writes_nothing_more(services, sent, stud
 
 
 def test_values_of_a_patient_are_of_two_versions_only_while_it_is_his_turn(services, sent, study, probe, monkeypatch):
-    from konectom.workflows import campaign_loads
+    from konectom.workflows.campaigns import loads
 
-    monkeypatch.setattr(campaign_loads, "SESSIONS_AT_ONCE", 1)
+    monkeypatch.setattr(loads, "SESSIONS_AT_ONCE", 1)
     probe(version=2)
     mixed = []
 
@@ -348,9 +354,9 @@ def test_who_is_restricted_is_left_alone(services, sent, study, probe):
 
 @pytest.mark.parametrize("phase", ["dry-run", "run"])
 def test_who_is_restricted_or_erased_meanwhile_is_left_alone(services, sent, study, probe, monkeypatch, phase):
-    from konectom.workflows import campaign_loads
+    from konectom.workflows.campaigns import loads
 
-    monkeypatch.setattr(campaign_loads, "SESSIONS_AT_ONCE", 1)
+    monkeypatch.setattr(loads, "SESSIONS_AT_ONCE", 1)
     second, third = (UUID(sent[index]["patient"]) for index in (1, 2))
     probe(version=2)
     once = []

@@ -19,7 +19,7 @@ from sqlalchemy.orm import Session
 from konectom.assessments import every_assessment, get_assessment
 from konectom.errors import FieldInvalid
 from konectom.storage.models import Blob, Campaign, CatalogueRow, Patient, RecordingRow, ResultRow, SessionRow
-from konectom.workflows.again import SOURCES
+from konectom.workflows.campaigns.sources import SOURCES
 from konectom.workflows.services import Services
 
 PROCESSED = "processed"

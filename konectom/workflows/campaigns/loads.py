@@ -17,11 +17,11 @@ from konectom.errors import KeyDestroyed, NotFound, SealBroken, StoreUnavailable
 from konectom.recording import FloatArray
 from konectom.storage.models import CatalogueRow, RecordingRow, ResultRow, SessionRow
 from konectom.storage.queries import IS_CURRENT
-from konectom.workflows.campaign_choice import Choice, Mark, Unit, due
+from konectom.workflows.campaigns.choice import Choice, Mark, Unit, due
+from konectom.workflows.campaigns.recompute import Task
 from konectom.workflows.entries import entries_of
 from konectom.workflows.patient_keys import patient_key
 from konectom.workflows.raw import unsealed_object
-from konectom.workflows.recompute import Task
 from konectom.workflows.services import Services
 
 log = structlog.get_logger()

@@ -13,7 +13,7 @@ from konectom.workflows.quarantine import retry_held
 from konectom.workflows.services import Services
 
 if TYPE_CHECKING:
-    from konectom.workflows.campaign_choice import Choice
+    from konectom.workflows.campaigns.choice import Choice
 
 
 class Source(Protocol):
