@@ -192,7 +192,7 @@ def sittings(recordings: int, each: int) -> list[range]:
 def store(recordings: int, each: int, patients: int) -> None:
     """Store recordings as uploads do, many in one transaction."""
     from konectom.settings import load_settings
-    from konectom.workflows.people import create_patient, create_study
+    from konectom.workflows.patients.people import create_patient, create_study
     from konectom.workflows.services import Services
 
     services = Services.open(load_settings())
@@ -210,12 +210,12 @@ def _store_some(services: Any, some: list[tuple[range, UUID]]) -> None:
 
     from konectom import formats
     from konectom.storage.models import Blob
-    from konectom.workflows.arrivals import next_arrival
-    from konectom.workflows.ingest import Upload
-    from konectom.workflows.keep import _session_row, keep_outcomes
-    from konectom.workflows.patient_keys import patient_key
-    from konectom.workflows.process import extract_session
-    from konectom.workflows.raw import sealed_upload
+    from konectom.workflows.patients.patient_keys import patient_key
+    from konectom.workflows.sessions.arrivals import next_arrival
+    from konectom.workflows.sessions.ingest import Upload
+    from konectom.workflows.sessions.keep import _session_row, keep_outcomes
+    from konectom.workflows.sessions.process import extract_session
+    from konectom.workflows.sessions.raw import sealed_upload
 
     with services.db.write() as db:
         for numbers, patient in some:
@@ -248,8 +248,8 @@ def verify(recordings: int, each: int) -> None:
     from konectom import formats
     from konectom.settings import load_settings
     from konectom.storage.models import RecordingRow, ResultRow, ScoreRow
-    from konectom.workflows.process import extract_session
     from konectom.workflows.services import Services
+    from konectom.workflows.sessions.process import extract_session
 
     services = Services.open(load_settings())
     with services.db.read(within=timedelta(hours=1)) as db:

@@ -32,12 +32,12 @@ from konectom.settings import load_settings
 from konectom.simulate.cohort import QUANTITIES, simulate_cohort
 from konectom.simulate.patients import visits
 from konectom.simulate.sessions import Upload, upload
-from konectom.workflows.compute import compute_session
-from konectom.workflows.ingest import ingest_session
+from konectom.workflows.following.trends import patient_trends
 from konectom.workflows.services import Services
-from konectom.workflows.sessions import get_session
+from konectom.workflows.sessions.compute import compute_session
+from konectom.workflows.sessions.ingest import ingest_session
+from konectom.workflows.sessions.listing import get_session
 from konectom.workflows.set_up import set_up
-from konectom.workflows.trends import patient_trends
 
 TABLES = ("session", "recording", "result", "score", "blob", "audit")
 

@@ -15,10 +15,10 @@ from konectom import formats
 from konectom.assessments.base import Result
 from konectom.recording import Rejected
 from konectom.storage.models import Base, Blob, RecordingRow, ResultRow, ScoreRow, SessionRow
-from konectom.workflows.audit_check import verify
-from konectom.workflows.process import Extracted, extract_session
-from konectom.workflows.raw import raw_bytes
+from konectom.workflows.audit.check import verify
 from konectom.workflows.services import Services
+from konectom.workflows.sessions.process import Extracted, extract_session
+from konectom.workflows.sessions.raw import raw_bytes
 
 
 @dataclass

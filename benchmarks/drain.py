@@ -31,10 +31,10 @@ from konectom.settings import load_settings
 from konectom.simulate.cohort import QUANTITIES, simulate_cohort
 from konectom.simulate.patients import visits
 from konectom.simulate.sessions import upload
-from konectom.workflows.ingest import ingest_session
-from konectom.workflows.people import create_patient, create_study
-from konectom.workflows.process import extract_session
+from konectom.workflows.patients.people import create_patient, create_study
 from konectom.workflows.services import Services
+from konectom.workflows.sessions.ingest import ingest_session
+from konectom.workflows.sessions.process import extract_session
 from konectom.workflows.set_up import set_up
 
 PATIENTS, BODIES = 8, 5

@@ -30,8 +30,8 @@ import pyarrow as pa
 from konectom.commands._server import Server, running
 from konectom.settings import load_settings
 from konectom.storage.migrate import upgrade
-from konectom.workflows.enrolments import enrol_device
-from konectom.workflows.people import create_patient, create_study
+from konectom.workflows.patients.enrolments import enrol_device
+from konectom.workflows.patients.people import create_patient, create_study
 from konectom.workflows.services import Services
 
 MEBIBYTE = 1024 * 1024

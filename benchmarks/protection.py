@@ -49,8 +49,8 @@ PARTS: dict[str, tuple[str, ...]] = {
         "flask_limiter:Limiter._Limiter__inject_headers",
         "konectom.api.limits:_Counter.count_refused",
     ),
-    "consent": ("konectom.workflows.collecting:_read", "konectom.workflows.collecting:Agreed.require"),
-    "sealing": ("konectom.workflows.ingest:patient_key", "konectom.workflows.ingest:sealed_upload"),
+    "consent": ("konectom.workflows.consent.collecting:_read", "konectom.workflows.consent.collecting:Agreed.require"),
+    "sealing": ("konectom.workflows.sessions.ingest:patient_key", "konectom.workflows.sessions.ingest:sealed_upload"),
     "audit": (
         "konectom.storage.audit_trail:Trail.keep",
         "konectom.storage.audit:_tell",
@@ -189,8 +189,8 @@ def installation(directory: Path) -> Iterator[Any]:
 
 def phone_of(services: Any) -> str:
     """Return the token of a new patient's phone, in a study that keeps consent on paper."""
-    from konectom.workflows.enrolments import enrol_device
-    from konectom.workflows.people import create_patient, create_study
+    from konectom.workflows.patients.enrolments import enrol_device
+    from konectom.workflows.patients.people import create_patient, create_study
 
     about = {"consent": "elsewhere"} if "consent" in inspect.signature(create_study).parameters else {}
     study = create_study(services, code="B", **about)

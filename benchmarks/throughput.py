@@ -29,8 +29,8 @@ from konectom.commands._demo_data import make_people
 from konectom.settings import load_settings
 from konectom.simulate.carriers import as_arrow
 from konectom.simulate.cohort import simulate_cohort
-from konectom.workflows.process import Extracted, extract_session
 from konectom.workflows.services import Services
+from konectom.workflows.sessions.process import Extracted, extract_session
 from konectom.workflows.set_up import set_up
 
 PROCESSES = 2

@@ -28,11 +28,11 @@ from sqlalchemy import Engine, create_engine, text
 from konectom.assessments import every_assessment
 from konectom.settings import load_settings
 from konectom.storage.migrate import upgrade
-from konectom.workflows.entries import catalogue_id, measure_ids
-from konectom.workflows.keep_observations import check_finding, keep_findings
+from konectom.workflows.following.entries import catalogue_id, measure_ids
+from konectom.workflows.following.summary import patient_summary
+from konectom.workflows.following.trends import patient_trends
+from konectom.workflows.observations.keeping import check_finding, keep_findings
 from konectom.workflows.services import Services
-from konectom.workflows.summary import patient_summary
-from konectom.workflows.trends import patient_trends
 
 NAMESPACE = UUID("6f1d3a52-7c0e-4d7a-9a55-0c1d1b4e2f10")
 FIRST = datetime(2023, 1, 2, 9, tzinfo=UTC)

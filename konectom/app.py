@@ -36,7 +36,7 @@ from konectom.api.users import users
 from konectom.dashboard import access as pages_access
 from konectom.errors import MigrationNeeded, StoreUnavailable
 from konectom.settings import Settings, load_settings, require_safe
-from konectom.workflows.erasure import finish_soon
+from konectom.workflows.erasing.erasure import finish_soon
 from konectom.workflows.services import Services
 from konectom.workflows.uploads.clearing import sweep_soon
 

@@ -15,8 +15,8 @@ from konectom.assessments import every_assessment
 from konectom.security.keys import Keychain
 from konectom.settings import Settings
 from konectom.storage import migrate
-from konectom.workflows.enrolments import enrol_device
-from konectom.workflows.people import create_patient, create_study
+from konectom.workflows.patients.enrolments import enrol_device
+from konectom.workflows.patients.people import create_patient, create_study
 from konectom.workflows.readiness import Readiness
 from konectom.workflows.services import Services
 from tests.backends import REAL, Bucket, Embedded, Real, bucket, installer

@@ -40,14 +40,14 @@ from konectom.storage.models import (
     User,
 )
 from konectom.workflows.campaigns.decisions import plan_campaign
-from konectom.workflows.enrolments import enrol_device
-from konectom.workflows.identity import set_identity
-from konectom.workflows.ingest import ingest_session
-from konectom.workflows.keep import recording_id
-from konectom.workflows.observations import enter_observation, retract_observation
-from konectom.workflows.people import create_patient
-from konectom.workflows.schedules import create_schedule
+from konectom.workflows.observations.entering import enter_observation, retract_observation
+from konectom.workflows.patients.enrolments import enrol_device
+from konectom.workflows.patients.identity import set_identity
+from konectom.workflows.patients.people import create_patient
+from konectom.workflows.patients.schedules import create_schedule
 from konectom.workflows.services import Services
+from konectom.workflows.sessions.ingest import ingest_session
+from konectom.workflows.sessions.keep import recording_id
 from konectom.workflows.uploads.opening import Wanted, open_upload
 from konectom.workflows.uploads.receiving import receive
 from tests.probe import probe_recording, session_body

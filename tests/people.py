@@ -8,13 +8,13 @@ import pyotp
 
 from konectom.security.passwords import Passwords
 from konectom.storage.models import User
-from konectom.workflows.grants import grant_role
-from konectom.workflows.invitations import accept_invitation
-from konectom.workflows.logins import Opened, open_login
-from konectom.workflows.second_factor import confirm_second_factor, start_second_factor
+from konectom.workflows.access.grants import grant_role
+from konectom.workflows.access.invitations import accept_invitation
+from konectom.workflows.access.logins import Opened, open_login
+from konectom.workflows.access.second_factor import confirm_second_factor, start_second_factor
+from konectom.workflows.access.users import create_user
+from konectom.workflows.patients.sites import create_site
 from konectom.workflows.services import Services
-from konectom.workflows.sites import create_site
-from konectom.workflows.users import create_user
 
 QUICK = Passwords(time_cost=1, memory_kib=64, lanes=1, waiting=100)
 """Hashes as weakly as argon2 can: tests try many passwords, also at the same instant, and none that matters."""
@@ -67,7 +67,7 @@ class Staff:
         return UUID(create_site(self.services, study, code=code or f"C{uuid4().hex[:8]}")["id"])
 
     def with_password(self, login: str | None = None, password: str = PASSWORD, role: str | None = None) -> Any:
-        """A user who accepted the invitation: as :func:`konectom.workflows.users.create_user` tells it."""
+        """A user who accepted the invitation: as :func:`konectom.workflows.access.users.create_user` tells it."""
         user, invitation = create_user(self.services, login=login or f"u{uuid4().hex[:8]}")
         accept_invitation(self.services, code=invitation.code, password=password)
         if role is not None:

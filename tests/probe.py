@@ -11,9 +11,9 @@ from sqlalchemy import select
 from konectom import formats
 from konectom.assessments.base import Condition, Measure, Rule, assessment, behavioural, invalid, limited, motion
 from konectom.storage.models import RecordingRow, SessionRow
-from konectom.workflows.process import extract_recording
-from konectom.workflows.raw import raw_bytes
-from konectom.workflows.result_rows import keep_result
+from konectom.workflows.sessions.process import extract_recording
+from konectom.workflows.sessions.raw import raw_bytes
+from konectom.workflows.sessions.result_rows import keep_result
 
 HAND = Condition("hand", ("left", "right"))
 

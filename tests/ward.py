@@ -21,9 +21,9 @@ from konectom.security.phones import access_token, code_hash
 from konectom.security.secrets import hash_of
 from konectom.settings import load_settings
 from konectom.storage.models import Device, DeviceCredential, Enrolment, Renewal, SessionRow
-from konectom.workflows.credentials import COPIED
-from konectom.workflows.devices import REASONS, authenticate_device, revoke_device
-from konectom.workflows.enrolments import create_enrolment
+from konectom.workflows.patients.credentials import COPIED
+from konectom.workflows.patients.devices import REASONS, authenticate_device, revoke_device
+from konectom.workflows.patients.enrolments import create_enrolment
 from konectom.workflows.services import Services
 from tests.backends import where_of
 from tests.phone import Answer, Network, NoAnswer, Phone, Request, Thief, tap_session

@@ -33,15 +33,15 @@ from konectom.storage.models import (
     Site,
     User,
 )
+from konectom.workflows.access.service_tokens import issue_service_token, revoke_service_token
 from konectom.workflows.campaigns.decisions import plan_campaign
-from konectom.workflows.devices import revoke_device
-from konectom.workflows.enrolments import enrol_device
-from konectom.workflows.ingest import ingest_session
-from konectom.workflows.observations import enter_observation
-from konectom.workflows.people import create_patient, create_study
-from konectom.workflows.schedules import create_schedule
-from konectom.workflows.service_tokens import issue_service_token, revoke_service_token
+from konectom.workflows.observations.entering import enter_observation
+from konectom.workflows.patients.devices import revoke_device
+from konectom.workflows.patients.enrolments import enrol_device
+from konectom.workflows.patients.people import create_patient, create_study
+from konectom.workflows.patients.schedules import create_schedule
 from konectom.workflows.services import Services
+from konectom.workflows.sessions.ingest import ingest_session
 from konectom.workflows.uploads.opening import Wanted, open_upload
 
 TAPS = [{"type": "tap", "t": 0.2 * i, "zone": ("left", "right")[i % 2]} for i in range(1, 40)]

@@ -22,11 +22,11 @@ from konectom.errors import FieldMissing, NotAuthenticated, NotFound, NotPermitt
 from konectom.security.acting import SERVER, Acting, act_as
 from konectom.security.matrix import MATRIX, Permission
 from konectom.security.principal import Principal, Scope
-from konectom.workflows.people import get_study, require_patient
-from konectom.workflows.room import require_room
+from konectom.workflows.access.tokens import authenticate
+from konectom.workflows.consent.withheld import EVEN_RESTRICTED
+from konectom.workflows.patients.people import get_study, require_patient
 from konectom.workflows.services import Services
-from konectom.workflows.tokens import authenticate
-from konectom.workflows.withheld import EVEN_RESTRICTED
+from konectom.workflows.sessions.room import require_room
 
 PUBLIC = "public"
 

@@ -13,7 +13,7 @@ from konectom.api.noting import noted
 from konectom.api.schemas.audit import AuditExportQuery, AuditPage, AuditQuery
 from konectom.api.tables import BYTES, download, form_wanted
 from konectom.errors import FieldInvalid, NotFound
-from konectom.workflows.audit import Form, Which, export_audit, list_audit, note_audit_read
+from konectom.workflows.audit.trail import Form, Which, export_audit, list_audit, note_audit_read
 
 EXPORT_FORMS: tuple[Form, ...] = ("ndjson", "csv")
 

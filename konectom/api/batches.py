@@ -21,7 +21,7 @@ from konectom.api.limits import count
 from konectom.api.multipart import Part, parts
 from konectom.errors import BatchInvalid, BatchTooLong, BodyTooLarge, FieldInvalid, KonectomError
 from konectom.settings import Settings
-from konectom.workflows.ingest import Ingested
+from konectom.workflows.sessions.ingest import Ingested
 
 MOST_PARTS = 50
 TYPES = ("multipart/form-data", "multipart/mixed")

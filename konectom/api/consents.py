@@ -19,9 +19,9 @@ from konectom.api.schemas.consents import (
     Withdrawal,
 )
 from konectom.errors import AlreadyExists, FieldInvalid, FieldMissing, NotFound
-from konectom.workflows.consent_forms import create_consent_form, list_consent_forms, retire_consent_form
-from konectom.workflows.consents import patient_consents, record_consent, withdraw_consent
-from konectom.workflows.restrictions import restrict_patient, resume_patient
+from konectom.workflows.consent.decisions import patient_consents, record_consent, withdraw_consent
+from konectom.workflows.consent.forms import create_consent_form, list_consent_forms, retire_consent_form
+from konectom.workflows.consent.restrictions import restrict_patient, resume_patient
 
 consents = Resource("consents", __name__, description="What patients agree to, and what is not to be used.")
 

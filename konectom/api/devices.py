@@ -28,9 +28,9 @@ from konectom.errors import (
     RenewalRefused,
     RenewalSuperseded,
 )
-from konectom.workflows.devices import list_devices, revoke_device
-from konectom.workflows.enrolments import create_enrolment, exchange, list_enrolments, revoke_enrolment
-from konectom.workflows.renewals import renew
+from konectom.workflows.patients.devices import list_devices, revoke_device
+from konectom.workflows.patients.enrolments import create_enrolment, exchange, list_enrolments, revoke_enrolment
+from konectom.workflows.patients.renewals import renew
 
 devices = Resource("devices", __name__, description="Patients' phones.")
 

@@ -21,9 +21,9 @@ from konectom.api.schemas.following import (
     SchedulesQuery,
 )
 from konectom.errors import AlreadyExists, AssessmentUnknown, FieldInvalid, FieldMissing, NotFound, PatientRestricted
-from konectom.workflows.alerts import acknowledge, list_alerts
-from konectom.workflows.policies import get_policy, set_policy
-from konectom.workflows.schedules import create_schedule, delete_schedule, list_schedules, patient_adherence
+from konectom.workflows.following.alerts import acknowledge, list_alerts
+from konectom.workflows.following.policies import get_policy, set_policy
+from konectom.workflows.patients.schedules import create_schedule, delete_schedule, list_schedules, patient_adherence
 
 following = Resource("following", __name__, description="How patients are followed over years.")
 

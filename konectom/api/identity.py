@@ -9,7 +9,7 @@ from konectom.api.access import permits, services
 from konectom.api.contract import Resource
 from konectom.api.schemas import identity as schemas
 from konectom.errors import FieldInvalid, NotFound, SealBroken
-from konectom.workflows.identity import get_identity, remove_identity, set_identity
+from konectom.workflows.patients.identity import get_identity, remove_identity, set_identity
 
 identity = Resource("identity", __name__, description="Who patients are: sealed, and apart from their data.")
 

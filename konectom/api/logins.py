@@ -21,15 +21,15 @@ from konectom.api.schemas.accounts import (
 )
 from konectom.api.schemas.pages import PageQuery
 from konectom.errors import AlreadyExists, FieldInvalid, FieldMissing, NotAuthenticated, NotFound, SecondFactorNeeded
-from konectom.workflows.logins import end_all_logins, end_own_login, list_logins, log_in
-from konectom.workflows.second_factor import (
+from konectom.workflows.access.logins import end_all_logins, end_own_login, list_logins, log_in
+from konectom.workflows.access.second_factor import (
     change_password,
     confirm_second_factor,
     remove_second_factor,
     renew_recovery_codes,
     start_second_factor,
 )
-from konectom.workflows.users import get_account
+from konectom.workflows.access.users import get_account
 
 logins = Resource("logins", __name__, description="Logins of staff, and the own account.")
 

@@ -26,7 +26,7 @@ from konectom.errors import KonectomError
 from konectom.security.acting import Acting, acting, acting_as
 from konectom.security.matrix import Permission
 from konectom.storage.audit import Tally, count_entries
-from konectom.workflows.audit import note_read, there_is
+from konectom.workflows.audit.trail import note_read, there_is
 
 READS = ("GET", "HEAD")
 REFUSALS = (403, 404)

@@ -43,13 +43,13 @@ from konectom.errors import (
 )
 from konectom.formats.observations import CSV_TYPE, FHIR_TYPES
 from konectom.workflows.catalogue import list_scales
-from konectom.workflows.import_observations import import_observations
-from konectom.workflows.observations import (
+from konectom.workflows.observations.entering import (
     enter_observation,
     get_observation,
     list_observations,
     retract_observation,
 )
+from konectom.workflows.observations.importing import import_observations
 
 observations = Resource("observations", __name__, description="What clinicians and laboratories found.")
 

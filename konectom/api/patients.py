@@ -13,10 +13,10 @@ from konectom.api.schemas.people import NewPatient, Patient, PatientChange, Pati
 from konectom.api.schemas.sessions import SessionPage, SessionsQuery
 from konectom.api.schemas.trends import Summary, SummaryQuery, Trends, TrendsQuery
 from konectom.errors import AlreadyExists, FieldInvalid, FieldMissing, NotFound, PatientRestricted
-from konectom.workflows.people import create_patient, edit_patient, get_patient, list_patients
-from konectom.workflows.sessions import list_sessions
-from konectom.workflows.summary import patient_summary
-from konectom.workflows.trends import patient_trends
+from konectom.workflows.following.summary import patient_summary
+from konectom.workflows.following.trends import patient_trends
+from konectom.workflows.patients.people import create_patient, edit_patient, get_patient, list_patients
+from konectom.workflows.sessions.listing import list_sessions
 
 patients = Resource("patients", __name__, description="Pseudonymous people.")
 

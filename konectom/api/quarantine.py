@@ -12,8 +12,8 @@ from konectom.api.contract import Resource
 from konectom.api.raw import BYTES, HEADERS, MEDIA_TYPE, raw_download
 from konectom.api.schemas.quarantine import Discarding, HeldUpload, QuarantinePage, QuarantineQuery
 from konectom.errors import FieldInvalid, FieldMissing, NotFound, PatientRestricted, QuarantineEnded
-from konectom.workflows.discarding import discard
-from konectom.workflows.quarantine import get_held, held_bytes, list_held
+from konectom.workflows.sessions.discarding import discard
+from konectom.workflows.sessions.quarantine import get_held, held_bytes, list_held
 
 quarantine = Resource("quarantine", __name__, description="Uploads that were refused, and are held.")
 

@@ -7,7 +7,7 @@ from typing import Any
 from flask import Response, current_app
 
 from konectom.api.noting import shown_of
-from konectom.workflows.raw import Raw
+from konectom.workflows.sessions.raw import Raw
 
 BYTES = {"type": "string", "format": "binary"}
 MEDIA_TYPE = "application/octet-stream"

@@ -12,9 +12,9 @@ from konectom.api.contract import Resource
 from konectom.api.schemas.rights import Erasure, ErasurePage, ErasuresQuery, NewErasure
 from konectom.api.tables import BYTES, MEDIA_TYPES, download
 from konectom.errors import FieldInvalid, FieldMissing, NotFound
-from konectom.workflows.archive import patient_archive
-from konectom.workflows.certificates import get_certificate, list_certificates
-from konectom.workflows.erasure import erase_patient, finish_soon
+from konectom.workflows.erasing.archive import patient_archive
+from konectom.workflows.erasing.certificates import get_certificate, list_certificates
+from konectom.workflows.erasing.erasure import erase_patient, finish_soon
 
 rights = Resource("rights", __name__, description="Portable copies, erasure and its certificates.")
 

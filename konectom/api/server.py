@@ -85,7 +85,7 @@ def post_worker_init(worker: Any) -> None:
     gc.set_threshold(*COLLECTED_AFTER)
     services = worker.wsgi.extensions["konectom"]
     if services.settings.processing == "request":
-        from konectom.workflows.rounds import Rounds
+        from konectom.workflows.sessions.rounds import Rounds
 
         _rounds.append(Rounds(services))
         _rounds[-1].start()

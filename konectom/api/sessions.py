@@ -51,9 +51,9 @@ from konectom.errors import (
     StoreFull,
     StoreUnavailable,
 )
-from konectom.workflows.ingest import Ingested, ingest_session
-from konectom.workflows.known import Asked, known_sessions
-from konectom.workflows.sessions import find_session, get_session, list_sessions, session_bytes
+from konectom.workflows.sessions.ingest import Ingested, ingest_session
+from konectom.workflows.sessions.known import Asked, known_sessions
+from konectom.workflows.sessions.listing import find_session, get_session, list_sessions, session_bytes
 
 sessions = Resource("sessions", __name__, description="Sittings uploaded by phones.")
 

@@ -10,7 +10,7 @@ from konectom.api.contract import Resource
 from konectom.api.schemas.pages import PageQuery
 from konectom.api.schemas.teams import NewSite, Site, SitePage
 from konectom.errors import AlreadyExists, FieldInvalid, FieldMissing, NotFound
-from konectom.workflows.sites import create_site, list_sites
+from konectom.workflows.patients.sites import create_site, list_sites
 
 sites = Resource("sites", __name__, description="Clinics that take part in a study.")
 

@@ -19,11 +19,11 @@ from konectom.api.tables import BYTES, MEDIA_TYPES, ROWS, download, form_wanted
 from konectom.errors import AlreadyExists, AssessmentUnknown, FieldInvalid, FieldMissing, NotFound, NotPermitted
 from konectom.exports.reliability import reliability_csv
 from konectom.exports.tables import Form
-from konectom.workflows.export import dictionary_csv, feature_dictionary, feature_table
-from konectom.workflows.people import create_study, get_study, list_studies
-from konectom.workflows.reliability import reliability_of_study
-from konectom.workflows.reliability_design import split
-from konectom.workflows.study_terms import edit_study
+from konectom.workflows.consent.study_terms import edit_study
+from konectom.workflows.following.reliability import reliability_of_study
+from konectom.workflows.following.reliability_design import split
+from konectom.workflows.patients.people import create_study, get_study, list_studies
+from konectom.workflows.tables.export import dictionary_csv, feature_dictionary, feature_table
 
 TABLE_FORMS: tuple[Form, ...] = ("csv", "parquet")
 DICTIONARY_FORMS = ("csv", "json")

@@ -11,9 +11,16 @@ from konectom.api.schemas.pages import PageQuery
 from konectom.api.schemas.teams import BreakGlassPage, MemberPage, NewBreakGlass, NewTeam, Reached, Team, TeamPage
 from konectom.errors import AlreadyExists, FieldInvalid, FieldMissing, NotFound
 from konectom.security.principal import NOTHING
-from konectom.workflows.break_glass import break_glass, list_break_glass
-from konectom.workflows.grants import list_members
-from konectom.workflows.teams import add_member, add_patient, create_team, list_teams, remove_member, remove_patient
+from konectom.workflows.access.break_glass import break_glass, list_break_glass
+from konectom.workflows.access.grants import list_members
+from konectom.workflows.access.teams import (
+    add_member,
+    add_patient,
+    create_team,
+    list_teams,
+    remove_member,
+    remove_patient,
+)
 
 teams = Resource("teams", __name__, description="Who works in a study, and who cares for whom.")
 

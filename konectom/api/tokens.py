@@ -11,7 +11,7 @@ from konectom.api.contract import Resource
 from konectom.api.schemas.accounts import IssuedToken, NewToken, TokenPage
 from konectom.api.schemas.pages import PageQuery
 from konectom.errors import FieldInvalid, FieldMissing, NotFound
-from konectom.workflows.service_tokens import issue_service_token, list_service_tokens, revoke_service_token
+from konectom.workflows.access.service_tokens import issue_service_token, list_service_tokens, revoke_service_token
 
 tokens = Resource("tokens", __name__, description="What programs ask with.")
 

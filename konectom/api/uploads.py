@@ -40,7 +40,7 @@ from konectom.errors import (
     UploadOffsetWrong,
     UploadsTooMany,
 )
-from konectom.workflows.room import require_room
+from konectom.workflows.sessions.room import require_room
 from konectom.workflows.uploads.completing import look_at_upload
 from konectom.workflows.uploads.opening import Wanted, end_upload, get_upload, open_upload
 from konectom.workflows.uploads.receiving import receive

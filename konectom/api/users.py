@@ -26,9 +26,9 @@ from konectom.api.schemas.accounts import (
 )
 from konectom.api.schemas.pages import PageQuery
 from konectom.errors import AlreadyExists, FieldInvalid, FieldMissing, LastAdministrator, NotAuthenticated, NotFound
-from konectom.workflows.grants import end_grant, grant_role, list_grants
-from konectom.workflows.invitations import accept_invitation
-from konectom.workflows.users import create_user, get_user, invite_user, list_users, set_user_state, unlink_user
+from konectom.workflows.access.grants import end_grant, grant_role, list_grants
+from konectom.workflows.access.invitations import accept_invitation
+from konectom.workflows.access.users import create_user, get_user, invite_user, list_users, set_user_state, unlink_user
 
 users = Resource("users", __name__, description="Members of staff.")
 

@@ -114,9 +114,9 @@ class People:
 def make_people(services: Services, patients: list[Patient]) -> People:
     """Return the people, making those that are not there yet. The token is new each time: it is never kept."""
     from konectom.commands._installation import every_row, study_named
-    from konectom.workflows import people
-    from konectom.workflows.consents import record_consent
-    from konectom.workflows.service_tokens import ALL, issue_service_token
+    from konectom.workflows.access.service_tokens import ALL, issue_service_token
+    from konectom.workflows.consent.decisions import record_consent
+    from konectom.workflows.patients import people
 
     try:
         study = study_named(services, STUDY)
@@ -139,8 +139,8 @@ def make_people(services: Services, patients: list[Patient]) -> People:
 def _consent_form(services: Services, study_id: UUID) -> str:
     """Return the version of the form to which the simulated patients agree; make it where it is not there yet."""
     from konectom.simulate.cohort import QUANTITIES
-    from konectom.workflows.consent_forms import create_consent_form
-    from konectom.workflows.data_types import CLINICAL, LOCATION, data_type_of
+    from konectom.workflows.consent.data_types import CLINICAL, LOCATION, data_type_of
+    from konectom.workflows.consent.forms import create_consent_form
 
     types = sorted({CLINICAL, LOCATION, *(data_type_of(each.assessment) for each in QUANTITIES)})
     with suppress(AlreadyExists):

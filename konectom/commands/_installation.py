@@ -126,7 +126,7 @@ def _operator(command: str) -> Acting:
 
 def _note(services: Services, **about: Any) -> None:
     from konectom.security.acting import acting
-    from konectom.workflows.audit import note_read
+    from konectom.workflows.audit.trail import note_read
 
     note_read(services, entity="command", entity_id=acting().action, **about)
 
@@ -158,7 +158,7 @@ def study_named(services: Services, name: str) -> dict[str, Any]:
 
 
 def _study(services: Services, name: str) -> dict[str, Any]:
-    from konectom.workflows.people import get_study, list_studies
+    from konectom.workflows.patients.people import get_study, list_studies
 
     identifier = _uuid(name)
     if identifier is not None:
@@ -177,7 +177,7 @@ def patient_named(services: Services, name: str, study: str | None = None) -> di
 
 
 def _patient(services: Services, name: str, study: str | None) -> dict[str, Any]:
-    from konectom.workflows.people import get_patient, list_patients
+    from konectom.workflows.patients.people import get_patient, list_patients
 
     study_id = None if study is None else UUID(_study(services, study)["id"])
     identifier = _uuid(name)
@@ -193,7 +193,7 @@ def _patient(services: Services, name: str, study: str | None) -> dict[str, Any]
 
 def user_named(services: Services, name: str) -> dict[str, Any]:
     """Return the user of this login or id; raises :class:`NotFound`."""
-    from konectom.workflows.users import get_user, list_users
+    from konectom.workflows.access.users import get_user, list_users
 
     identifier = _uuid(name)
     if identifier is not None:
@@ -206,7 +206,7 @@ def user_named(services: Services, name: str) -> dict[str, Any]:
 
 def site_named(services: Services, name: str, study_id: UUID | None) -> dict[str, Any]:
     """Return the site of this code or id in a study; raises :class:`NotFound`."""
-    from konectom.workflows.sites import list_sites
+    from konectom.workflows.patients.sites import list_sites
 
     if study_id is None:
         raise FieldInvalid("say with --study of which study the site is")
@@ -218,7 +218,7 @@ def site_named(services: Services, name: str, study_id: UUID | None) -> dict[str
 
 def team_named(services: Services, name: str, study_id: UUID) -> dict[str, Any]:
     """Return the care team of this name or id in a study; raises :class:`NotFound`."""
-    from konectom.workflows.teams import list_teams
+    from konectom.workflows.access.teams import list_teams
 
     for team in every_row(list_teams, services, study_id=study_id):
         if name in (team["name"], team["id"]):

@@ -37,8 +37,8 @@ def command(ctx: click.Context, study: str, everything: bool, form: str) -> None
     that an interrupted review is resumed by calling it again. A patient whose review fails is told on standard error,
     and the exit status is 1.
     """
-    from konectom.workflows.alerts import list_alerts
-    from konectom.workflows.people import list_patients
+    from konectom.workflows.following.alerts import list_alerts
+    from konectom.workflows.patients.people import list_patients
 
     with installation() as services:
         study_id = UUID(study_named(services, study)["id"])
@@ -55,7 +55,7 @@ def command(ctx: click.Context, study: str, everything: bool, form: str) -> None
 
 
 def _review(services: Services, study_id: UUID, codes: Mapping[str, str]) -> tuple[int, int]:
-    from konectom.workflows.reviews import fault_told, patients_due, review_each
+    from konectom.workflows.following.reviews import fault_told, patients_due, review_each
 
     due = patients_due(services, study_id)
     failed = 0

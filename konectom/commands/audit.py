@@ -13,8 +13,8 @@ from konectom.commands._installation import identifier_of, installation, patient
 from konectom.commands._output import format_option, print_json, show_rows, whole_file
 
 if TYPE_CHECKING:
-    from konectom.workflows.audit import Which
-    from konectom.workflows.audit_report import Report
+    from konectom.workflows.audit.report import Report
+    from konectom.workflows.audit.trail import Which
     from konectom.workflows.services import Services
 
 COLUMNS = ("seq", "at", "actor", "action", "change", "entity", "entity_id", "why")
@@ -46,7 +46,7 @@ def command() -> None:
 def list_(last: int | None, form: str, **asked: str | None) -> None:
     """List entries, newest last."""
     from konectom.security.principal import EVERYTHING
-    from konectom.workflows.audit import last_entries, list_audit
+    from konectom.workflows.audit.trail import last_entries, list_audit
 
     with installation() as services:
         which = _which(services, **asked)
@@ -75,7 +75,7 @@ def list_(last: int | None, form: str, **asked: str | None) -> None:
 def export(form: str, output: str | None, **asked: str | None) -> None:
     """Take entries away, newest last: one JSON object a line, or CSV. That is itself an entry."""
     from konectom.security.principal import EVERYTHING
-    from konectom.workflows.audit import export_audit, note_audit_read
+    from konectom.workflows.audit.trail import export_audit, note_audit_read
 
     with installation() as services:
         which = _which(services, **asked)
@@ -98,7 +98,7 @@ def verify(ctx: click.Context, anchor: str | None, rows: bool, form: str) -> Non
     was changed in the tables behind the audit's back.
     """
     from konectom.security.chain import Anchor
-    from konectom.workflows.audit_check import verify as check
+    from konectom.workflows.audit.check import verify as check
 
     noted = None if anchor is None else Anchor.of(anchor)
     with installation() as services:
@@ -114,7 +114,7 @@ def verify(ctx: click.Context, anchor: str | None, rows: bool, form: str) -> Non
 @command.command("anchor")
 def anchor() -> None:
     """Print number and seal of the last entry, to be kept where nobody who can change the database can change it."""
-    from konectom.workflows.audit_check import anchor_of
+    from konectom.workflows.audit.check import anchor_of
 
     with installation() as services:
         click.echo(str(anchor_of(services)))
@@ -129,7 +129,7 @@ def _which(
     since: str | None,
     until: str | None,
 ) -> Which:
-    from konectom.workflows.audit import Which
+    from konectom.workflows.audit.trail import Which
 
     return Which(
         study=None if study is None else UUID(study_named(services, study)["id"]),

@@ -50,7 +50,7 @@ def forms() -> None:
 @format_option("table", "json")
 def create(version: str, study: str, title: str, file: str, data_types: tuple[str, ...], form: str) -> None:
     """Make VERSION of a study's consent form. It is never changed: a new text is a new version."""
-    from konectom.workflows.consent_forms import create_consent_form
+    from konectom.workflows.consent.forms import create_consent_form
 
     facts: dict[str, Any] = {"version": version, "title": title, "text": _text(file), "data_types": data_types}
     with installation(changes=True) as services:
@@ -65,7 +65,7 @@ def create(version: str, study: str, title: str, file: str, data_types: tuple[st
 @format_option("table", "json")
 def list_(study: str, retired: bool, form: str) -> None:
     """List a study's consent forms, by version."""
-    from konectom.workflows.consent_forms import list_consent_forms
+    from konectom.workflows.consent.forms import list_consent_forms
 
     with installation() as services:
         asked = {"study_id": UUID(study_named(services, study)["id"]), "retired": retired}
@@ -78,7 +78,7 @@ def list_(study: str, retired: bool, form: str) -> None:
 @click.option("--study", required=True, metavar="STUDY", help="Code or id of the study.")
 def retire(version: str, study: str) -> None:
     """Let nobody agree to VERSION any more. Who agreed to it before still does."""
-    from konectom.workflows.consent_forms import list_consent_forms, retire_consent_form
+    from konectom.workflows.consent.forms import list_consent_forms, retire_consent_form
 
     with installation(changes=True) as services:
         study_id = UUID(study_named(services, study)["id"])
@@ -108,7 +108,7 @@ def record(
     form: str,
 ) -> None:
     """Record what PATIENT (code or id) decided on types of data, or on all that a form covers."""
-    from konectom.workflows.consents import record_consent
+    from konectom.workflows.consent.decisions import record_consent
 
     decision: dict[str, Any] = {"state": state, "form": version, "data_types": data_types or None}
     with installation(changes=True) as services:
@@ -124,7 +124,7 @@ def record(
 @format_option("table", "json")
 def withdraw(patient: str, study: str | None, data_types: tuple[str, ...], decided_at: str | None, form: str) -> None:
     """Withdraw the consent of PATIENT (code or id): nothing is collected any more. What is there stays in use."""
-    from konectom.workflows.consents import withdraw_consent
+    from konectom.workflows.consent.decisions import withdraw_consent
 
     with installation(changes=True) as services:
         patient_id = _patient(services, patient, study)
@@ -139,7 +139,7 @@ def withdraw(patient: str, study: str | None, data_types: tuple[str, ...], decid
 @format_option("table", "json")
 def show(patient: str, study: str | None, history: bool, form: str) -> None:
     """Show what PATIENT (code or id) has decided, and what is restricted."""
-    from konectom.workflows.consents import patient_consents
+    from konectom.workflows.consent.decisions import patient_consents
 
     with installation() as services:
         told = patient_consents(services, _patient(services, patient, study))

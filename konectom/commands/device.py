@@ -31,7 +31,7 @@ def enrol(patient: str, study: str | None, form: str) -> None:
 
     An earlier code of the patient that was not used is void from then on.
     """
-    from konectom.workflows.enrolments import create_enrolment
+    from konectom.workflows.patients.enrolments import create_enrolment
 
     with installation(changes=True) as services:
         patient_id = UUID(patient_named(services, patient, study)["id"])
@@ -51,7 +51,7 @@ def enrol(patient: str, study: str | None, form: str) -> None:
 @format_option("table", "json")
 def enrolments(patient: str, study: str | None, form: str) -> None:
     """List the codes that were made for a patient, and what became of them; the codes themselves are not kept."""
-    from konectom.workflows.enrolments import list_enrolments
+    from konectom.workflows.patients.enrolments import list_enrolments
 
     with installation() as services:
         patient_id = UUID(patient_named(services, patient, study)["id"])
@@ -62,7 +62,7 @@ def enrolments(patient: str, study: str | None, form: str) -> None:
 @click.argument("enrolment")
 def void(enrolment: str) -> None:
     """Make the code of the enrolment with the id ENROLMENT void, before a phone uses it."""
-    from konectom.workflows.enrolments import revoke_enrolment
+    from konectom.workflows.patients.enrolments import revoke_enrolment
 
     enrolment_id = identifier_of(enrolment, "enrolment")
     with installation(changes=True) as services:
@@ -76,7 +76,7 @@ def void(enrolment: str) -> None:
 @format_option("table", "json")
 def list_(patient: str, study: str | None, form: str) -> None:
     """List a patient's phones, in the order in which they were enrolled."""
-    from konectom.workflows.devices import list_devices
+    from konectom.workflows.patients.devices import list_devices
 
     with installation() as services:
         patient_id = UUID(patient_named(services, patient, study)["id"])
@@ -88,7 +88,7 @@ def list_(patient: str, study: str | None, form: str) -> None:
 @click.option("--reason", type=click.Choice(REASONS), default="other", show_default=True, help="Why; it is kept.")
 def revoke(device: str, reason: str) -> None:
     """Shut out the phone with the id DEVICE, at once. What it sent before stays."""
-    from konectom.workflows.devices import revoke_device
+    from konectom.workflows.patients.devices import revoke_device
 
     device_id = identifier_of(device, "device")
     with installation(changes=True) as services:

@@ -47,7 +47,7 @@ def features(
 
     Without --assessment: one row for each value of each test.
     """
-    from konectom.workflows.export import feature_table
+    from konectom.workflows.tables.export import feature_table
 
     with installation() as services:
         study_id = UUID(study_named(services, study)["id"])
@@ -77,7 +77,7 @@ def dictionary(study: str, as_of: str | None, form: str, output: str | None) -> 
     """Write what each column of a study's tables means: unit, direction, plausible range, aliases."""
     import orjson
 
-    from konectom.workflows.export import dictionary_csv, feature_dictionary
+    from konectom.workflows.tables.export import dictionary_csv, feature_dictionary
 
     with installation() as services:
         rows = feature_dictionary(services, UUID(study_named(services, study)["id"]), _instant(as_of))

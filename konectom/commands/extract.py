@@ -53,7 +53,7 @@ def _extract(name: str, writer: Writer) -> int:
     """Write what came of each recording of a file; return how many could not be used."""
     from konectom import formats
     from konectom.commands._reports import Computed
-    from konectom.workflows.process import Extracted, Failed, extract_session
+    from konectom.workflows.sessions.process import Extracted, Failed, extract_session
 
     try:
         session = formats.read(read_file(name))

@@ -58,7 +58,7 @@ def command(ctx: click.Context, files: tuple[str, ...], patient: str, study: str
 def import_file(services: Services, patient_id: UUID, name: str) -> tuple[bool, Mapping[str, Any]]:
     """Store one file; return whether it is new, and the receipt."""
     from konectom import formats
-    from konectom.workflows.ingest import ingest_session
+    from konectom.workflows.sessions.ingest import ingest_session
 
     body = read_file(name)
     session_id = formats.outline(body, limits=services.settings.limits).id or id_of(body)

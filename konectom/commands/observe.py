@@ -16,7 +16,7 @@ from konectom.errors import BodyError, DataError
 if TYPE_CHECKING:
     from rich.progress import Progress
 
-    from konectom.workflows.import_observations import Imported
+    from konectom.workflows.observations.importing import Imported
     from konectom.workflows.services import Services
 
 
@@ -56,7 +56,7 @@ def command(ctx: click.Context, files: tuple[str, ...], study: str, time_zone: s
 
 
 def _import(services: Services, study_id: UUID, name: str, time_zone: str | None, bar: Progress) -> Imported:
-    from konectom.workflows.import_observations import import_observations
+    from konectom.workflows.observations.importing import import_observations
 
     task = bar.add_task(name, total=None)
     try:

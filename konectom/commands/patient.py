@@ -19,7 +19,7 @@ from konectom.commands._installation import (
 from konectom.commands._output import Refusal, format_option, print_json, show_one, show_rows, whole_file
 
 if TYPE_CHECKING:
-    from konectom.workflows.certificates import Verified
+    from konectom.workflows.erasing.certificates import Verified
 
 REASONS = ("asked_by_patient", "withdrawn", "retention", "entered_in_error", "other")
 COLUMNS = ("code", "id", "birth_year", "sex", "created_at", "restricted_at")
@@ -43,7 +43,7 @@ def command() -> None:
 @format_option("table", "json")
 def create(code: str, study: str, site: str | None, form: str, **facts: Any) -> None:
     """Create the patient CODE: a pseudonym, unique in its study. Never use a name or a number that others know."""
-    from konectom.workflows.people import create_patient
+    from konectom.workflows.patients.people import create_patient
 
     with installation(changes=True) as services:
         study_id = UUID(study_named(services, study)["id"])
@@ -56,7 +56,7 @@ def create(code: str, study: str, site: str | None, form: str, **facts: Any) -> 
 @format_option("table", "json")
 def list_(study: str | None, form: str) -> None:
     """List the patients, by code."""
-    from konectom.workflows.people import list_patients
+    from konectom.workflows.patients.people import list_patients
 
     with installation() as services:
         study_id = None if study is None else UUID(study_named(services, study)["id"])
@@ -72,7 +72,7 @@ def list_(study: str | None, form: str) -> None:
 )
 def restrict(patient: str, study: str | None, reason: str, data_types: tuple[str, ...]) -> None:
     """Stop the use of what is kept of PATIENT (code or id): nobody is shown it, and nothing is added."""
-    from konectom.workflows.restrictions import restrict_patient
+    from konectom.workflows.consent.restrictions import restrict_patient
 
     with installation(changes=True) as services:
         patient_id = UUID(patient_named(services, patient, study)["id"])
@@ -89,7 +89,7 @@ def restrict(patient: str, study: str | None, reason: str, data_types: tuple[str
 )
 def resume(patient: str, study: str | None, reason: str | None, data_types: tuple[str, ...]) -> None:
     """Use what is kept of PATIENT (code or id) again."""
-    from konectom.workflows.restrictions import resume_patient
+    from konectom.workflows.consent.restrictions import resume_patient
 
     with installation(changes=True) as services:
         patient_id = UUID(patient_named(services, patient, study)["id"])
@@ -106,7 +106,7 @@ def archive(patient: str, study: str | None, output: str) -> None:
 
     It holds the identity and the uploads as they came, not sealed: hand it over on a safe way, and keep no copy.
     """
-    from konectom.workflows.archive import patient_archive
+    from konectom.workflows.erasing.archive import patient_archive
 
     with installation() as services:
         patient_id = UUID(patient_named(services, patient, study)["id"])
@@ -128,7 +128,7 @@ def erase(patient: str, study: str | None, reason: str, yes: bool) -> None:
     certificate.
     """
     from konectom.errors import NotFound
-    from konectom.workflows.erasure import erase_patient
+    from konectom.workflows.erasing.erasure import erase_patient
 
     with installation(changes=True) as services:
         try:
@@ -149,7 +149,7 @@ def erase(patient: str, study: str | None, reason: str, yes: bool) -> None:
 @click.option("--verify", is_flag=True, help="Check the seal, and that nothing of the patient is here.")
 def certificate(identifier: str, verify: bool) -> None:
     """Print the certificate of an erasure, by its ID or by the id that the patient had, as JSON."""
-    from konectom.workflows.certificates import get_certificate, verify_certificate
+    from konectom.workflows.erasing.certificates import get_certificate, verify_certificate
 
     with installation(changes=True) as services:
         of = identifier_of(identifier, "certificate")

@@ -13,7 +13,7 @@ from konectom.commands._installation import every_row, identifier_of, installati
 from konectom.commands._output import Refusal, format_option, print_json, show_one, show_rows, whole_file
 
 if TYPE_CHECKING:
-    from konectom.workflows.quarantine import Retried
+    from konectom.workflows.sessions.quarantine import Retried
 
 COLUMNS = ("id", "session", "state", "code", "received_at", "size_bytes")
 LINES = (*COLUMNS, "at", "detail", "content_type", "content_encoding", "digest", "patient", "device", "released_as")
@@ -33,7 +33,7 @@ def command() -> None:
 @format_option("table", "json")
 def list_(study: str | None, patient: str | None, code: str | None, state: str | None, form: str) -> None:
     """List what was refused, in the order in which it came."""
-    from konectom.workflows.quarantine import list_held
+    from konectom.workflows.sessions.quarantine import list_held
 
     with installation() as services:
         study_id = None if study is None else UUID(study_named(services, study)["id"])
@@ -48,7 +48,7 @@ def list_(study: str | None, patient: str | None, code: str | None, state: str |
 @format_option("table", "json")
 def show(identifier: str, output: str | None, form: str) -> None:
     """Tell why the upload ID was refused, and what became of it."""
-    from konectom.workflows.quarantine import get_held, held_bytes
+    from konectom.workflows.sessions.quarantine import get_held, held_bytes
 
     with installation() as services:
         which = identifier_of(identifier, "upload in quarantine")
@@ -70,7 +70,7 @@ def retry(identifier: str | None, session: str | None, study: str | None, codes:
 
     Consent is asked for again. What still cannot be used stays, and why is told; so often as you like.
     """
-    from konectom.workflows import quarantine
+    from konectom.workflows.sessions import quarantine
 
     if session is not None and identifier is None:
         raise Refusal("--session says under which id one upload is kept: say which upload, too")
@@ -89,7 +89,7 @@ def retry(identifier: str | None, session: str | None, study: str | None, codes:
 @click.option("--reason", required=True, help="Why; it stands in the audit.")
 def discard(identifier: str, reason: str) -> None:
     """Let the bytes of the upload ID go, for good."""
-    from konectom.workflows.discarding import discard as let_go
+    from konectom.workflows.sessions.discarding import discard as let_go
 
     with installation(changes=True) as services:
         let_go(services, identifier_of(identifier, "upload in quarantine"), reason=reason)

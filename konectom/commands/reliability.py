@@ -147,7 +147,7 @@ def command(
 def _of_study(
     study: str, measures: tuple[str, ...], verdict: str | None, words: dict[str, Any], keep: bool
 ) -> tuple[Any, dict[str, Any]]:
-    from konectom.workflows.reliability import keep_noise, reliability_of_study
+    from konectom.workflows.following.reliability import keep_noise, reliability_of_study
 
     with installation() as services:
         found = reliability_of_study(
@@ -161,8 +161,8 @@ def _of_study(
 
 def _of_file(file: str, measures: tuple[str, ...], words: dict[str, Any]) -> tuple[Any, dict[str, Any]]:
     from konectom.scoring.reliability.study import study_reliability
-    from konectom.workflows.long_table import read_long_table
-    from konectom.workflows.reliability_design import design_of
+    from konectom.workflows.following.reliability_design import design_of
+    from konectom.workflows.tables.long_table import read_long_table
 
     design = design_of(**words)
     try:

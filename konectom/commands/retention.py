@@ -31,7 +31,7 @@ def command() -> None:
 @format_option("table", "json")
 def list_(everything: bool, form: str) -> None:
     """List the studies whose data should be gone, the one that is longest overdue first."""
-    from konectom.workflows.retention import overdue_studies
+    from konectom.workflows.erasing.retention import overdue_studies
 
     with installation() as services:
         show_rows(overdue_studies(services, overdue_only=not everything), COLUMNS, form)
@@ -52,7 +52,7 @@ def erase(study: str, reason: str, yes: bool) -> None:
 
     What is interrupted goes on when it is called again. Prints the id of each patient and certificate.
     """
-    from konectom.workflows.retention import erase_study, patients_overdue
+    from konectom.workflows.erasing.retention import erase_study, patients_overdue
 
     with installation() as services:
         found = study_named(services, study)
@@ -87,7 +87,7 @@ def finish() -> None:
 
 
 def _finish(services: Services, *, most: int | None) -> None:
-    from konectom.workflows.erasure import finish_erasures
+    from konectom.workflows.erasing.erasure import finish_erasures
 
     if not finish_erasures(services, most=most):
         raise Refusal("something is still in the way of what is to be removed; run later: konectom retention finish")

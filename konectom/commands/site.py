@@ -24,7 +24,7 @@ def command() -> None:
 @format_option("table", "json")
 def create(code: str, study: str, name: str, form: str) -> None:
     """Create the site CODE (letters, digits, points, hyphens, underscores) of a study."""
-    from konectom.workflows.sites import create_site
+    from konectom.workflows.patients.sites import create_site
 
     with installation() as services:
         study_id = UUID(study_named(services, study)["id"])
@@ -36,7 +36,7 @@ def create(code: str, study: str, name: str, form: str) -> None:
 @format_option("table", "json")
 def list_(study: str, form: str) -> None:
     """List the sites of a study, by code."""
-    from konectom.workflows.sites import list_sites
+    from konectom.workflows.patients.sites import list_sites
 
     with installation() as services:
         study_id = UUID(study_named(services, study)["id"])

@@ -29,7 +29,7 @@ def command() -> None:
 @format_option("table", "json")
 def create(code: str, name: str, consent_elsewhere: bool, form: str) -> None:
     """Create the study CODE (letters, digits, points, hyphens, underscores)."""
-    from konectom.workflows.people import create_study
+    from konectom.workflows.patients.people import create_study
 
     with installation() as services:
         consent = "elsewhere" if consent_elsewhere else "here"
@@ -44,7 +44,7 @@ def create(code: str, name: str, consent_elsewhere: bool, form: str) -> None:
 @format_option("table", "json")
 def edit(study: str, consent: str | None, retain_until: datetime | None, reason: str, form: str) -> None:
     """Change on what terms STUDY (code or id) keeps data."""
-    from konectom.workflows.study_terms import edit_study
+    from konectom.workflows.consent.study_terms import edit_study
 
     changes: dict[str, Any] = {} if consent is None else {"consent": consent}
     if retain_until is not None:
@@ -58,7 +58,7 @@ def edit(study: str, consent: str | None, retain_until: datetime | None, reason:
 @format_option("table", "json")
 def list_(form: str) -> None:
     """List the studies, by code."""
-    from konectom.workflows.people import list_studies
+    from konectom.workflows.patients.people import list_studies
 
     with installation() as services:
         show_rows(every_row(list_studies, services), COLUMNS, form)

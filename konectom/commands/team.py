@@ -36,7 +36,7 @@ def command() -> None:
 @format_option("table", "json")
 def create(name: str, study: str, form: str) -> None:
     """Create the care team NAME of a study."""
-    from konectom.workflows.teams import create_team
+    from konectom.workflows.access.teams import create_team
 
     with installation(changes=True) as services:
         team = create_team(services, UUID(study_named(services, study)["id"]), name=name)
@@ -48,7 +48,7 @@ def create(name: str, study: str, form: str) -> None:
 @format_option("table", "json")
 def list_(study: str, form: str) -> None:
     """List the care teams of a study, by name, with the logins of members and the codes of patients."""
-    from konectom.workflows.teams import list_teams
+    from konectom.workflows.access.teams import list_teams
 
     with installation() as services:
         teams = every_row(list_teams, services, study_id=UUID(study_named(services, study)["id"]))
@@ -61,7 +61,7 @@ def list_(study: str, form: str) -> None:
 @study_option
 def add_member_(team: str, login: str, study: str) -> None:
     """Put the clinician LOGIN into TEAM (name or id)."""
-    from konectom.workflows.teams import add_member
+    from konectom.workflows.access.teams import add_member
 
     _change(add_member, team, study, lambda services: user_named(services, login))
     click.echo(f"added {login} to {team}")
@@ -73,7 +73,7 @@ def add_member_(team: str, login: str, study: str) -> None:
 @study_option
 def remove_member_(team: str, login: str, study: str) -> None:
     """Take the clinician LOGIN out of TEAM (name or id)."""
-    from konectom.workflows.teams import remove_member
+    from konectom.workflows.access.teams import remove_member
 
     _change(remove_member, team, study, lambda services: user_named(services, login))
     click.echo(f"removed {login} from {team}")
@@ -85,7 +85,7 @@ def remove_member_(team: str, login: str, study: str) -> None:
 @study_option
 def add_patient_(team: str, patient: str, study: str) -> None:
     """Put PATIENT (code or id) into the care of TEAM (name or id)."""
-    from konectom.workflows.teams import add_patient
+    from konectom.workflows.access.teams import add_patient
 
     _change(add_patient, team, study, lambda services: patient_named(services, patient, study))
     click.echo(f"added {patient} to {team}")
@@ -97,7 +97,7 @@ def add_patient_(team: str, patient: str, study: str) -> None:
 @study_option
 def remove_patient_(team: str, patient: str, study: str) -> None:
     """Take PATIENT (code or id) out of the care of TEAM (name or id)."""
-    from konectom.workflows.teams import remove_patient
+    from konectom.workflows.access.teams import remove_patient
 
     _change(remove_patient, team, study, lambda services: patient_named(services, patient, study))
     click.echo(f"removed {patient} from {team}")

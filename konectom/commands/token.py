@@ -26,7 +26,7 @@ def command() -> None:
 @format_option("table", "json")
 def create(name: str, permissions: tuple[str, ...], study: str | None, days: int | None, form: str) -> None:
     """Make a token for the program NAME and print it: this once, and never again."""
-    from konectom.workflows.service_tokens import issue_service_token
+    from konectom.workflows.access.service_tokens import issue_service_token
 
     with installation() as services:
         study_id = None if study is None else UUID(study_named(services, study)["id"])
@@ -40,7 +40,7 @@ def create(name: str, permissions: tuple[str, ...], study: str | None, days: int
 @format_option("table", "json")
 def list_(form: str) -> None:
     """List programs' tokens, oldest first; the tokens themselves are not kept."""
-    from konectom.workflows.service_tokens import list_service_tokens
+    from konectom.workflows.access.service_tokens import list_service_tokens
 
     with installation() as services:
         show_rows(every_row(list_service_tokens, services), COLUMNS, form)
@@ -50,7 +50,7 @@ def list_(form: str) -> None:
 @click.argument("token_id", metavar="ID")
 def revoke(token_id: str) -> None:
     """Make the token with this ID (see token list) invalid from now on."""
-    from konectom.workflows.service_tokens import revoke_service_token
+    from konectom.workflows.access.service_tokens import revoke_service_token
 
     with installation() as services:
         revoke_service_token(services, identifier_of(token_id, "token"))

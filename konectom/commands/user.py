@@ -38,8 +38,8 @@ def create(login: str, name: str, administrator: bool, form: str) -> None:
 
     The code is for POST /api/v1/invitations/acceptance, or the page of invitations. Nobody else learns the password.
     """
-    from konectom.workflows.grants import grant_role
-    from konectom.workflows.users import create_user
+    from konectom.workflows.access.grants import grant_role
+    from konectom.workflows.access.users import create_user
 
     with installation() as services:
         user, invitation = create_user(services, login=login, name=name)
@@ -52,7 +52,7 @@ def create(login: str, name: str, administrator: bool, form: str) -> None:
 @format_option("table", "json")
 def list_(form: str) -> None:
     """List users, by login."""
-    from konectom.workflows.users import list_users
+    from konectom.workflows.access.users import list_users
 
     with installation() as services:
         show_rows(every_row(list_users, services), COLUMNS, form)
@@ -69,7 +69,7 @@ def list_(form: str) -> None:
 @format_option("table", "json")
 def invite(login: str, remove_second_factor: bool, form: str) -> None:
     """Print a code with which the user LOGIN sets a new password; earlier codes end."""
-    from konectom.workflows.users import invite_user
+    from konectom.workflows.access.users import invite_user
 
     with installation() as services:
         user = user_named(services, login)
@@ -81,7 +81,7 @@ def invite(login: str, remove_second_factor: bool, form: str) -> None:
 @click.argument("login")
 def disable(login: str) -> None:
     """Shut the user LOGIN out from now on; logins and codes end."""
-    from konectom.workflows.users import disable_user
+    from konectom.workflows.access.users import disable_user
 
     with installation() as services:
         user = disable_user(services, UUID(user_named(services, login)["id"]))
@@ -92,7 +92,7 @@ def disable(login: str) -> None:
 @click.argument("login")
 def enable(login: str) -> None:
     """Let the user LOGIN in again; also lifts the lock after wrong passwords."""
-    from konectom.workflows.users import enable_user
+    from konectom.workflows.access.users import enable_user
 
     with installation() as services:
         user = enable_user(services, UUID(user_named(services, login)["id"]))
@@ -106,7 +106,7 @@ def unlink(login: str) -> None:
 
     Whoever signs in there next with LOGIN as verified address is linked anew.
     """
-    from konectom.workflows.users import unlink_user
+    from konectom.workflows.access.users import unlink_user
 
     with installation() as services:
         user = unlink_user(services, UUID(user_named(services, login)["id"]))
@@ -121,7 +121,7 @@ def unlink(login: str) -> None:
 @format_option("table", "json")
 def grant(login: str, role: str, study: str | None, site: str | None, form: str) -> None:
     """Give the user LOGIN a ROLE: administrator, study_manager, clinician, researcher or monitor."""
-    from konectom.workflows.grants import grant_role
+    from konectom.workflows.access.grants import grant_role
 
     with installation() as services:
         user_id = UUID(user_named(services, login)["id"])
@@ -135,7 +135,7 @@ def grant(login: str, role: str, study: str | None, site: str | None, form: str)
 @format_option("table", "json")
 def grants(login: str, form: str) -> None:
     """List the roles of the user LOGIN, also those that ended."""
-    from konectom.workflows.grants import list_grants
+    from konectom.workflows.access.grants import list_grants
 
     with installation() as services:
         user_id = UUID(user_named(services, login)["id"])
@@ -147,7 +147,7 @@ def grants(login: str, form: str) -> None:
 @click.argument("grant_id", metavar="ID")
 def revoke_grant(login: str, grant_id: str) -> None:
     """Take from the user LOGIN the role with this ID (see user grants), from now on."""
-    from konectom.workflows.grants import end_grant
+    from konectom.workflows.access.grants import end_grant
 
     with installation() as services:
         end_grant(services, UUID(user_named(services, login)["id"]), identifier_of(grant_id, "role"))
@@ -160,7 +160,7 @@ def revoke_grant(login: str, grant_id: str) -> None:
 @format_option("table", "json")
 def logins(login: str, end: bool, form: str) -> None:
     """List where the user LOGIN is logged in, or end all of it."""
-    from konectom.workflows.logins import end_all_logins, list_logins
+    from konectom.workflows.access.logins import end_all_logins, list_logins
 
     with installation() as services:
         user_id = UUID(user_named(services, login)["id"])

@@ -69,7 +69,7 @@ def parked(form: str) -> None:
 
     They are kept. ``konectom worker retry`` takes them up again.
     """
-    from konectom.workflows.left_behind import list_parked
+    from konectom.workflows.sessions.left_behind import list_parked
 
     with installation() as services:
         show_rows(list_parked(services), ("session", "index", "assessment", "tries", "last", "received_at"), form)
@@ -79,7 +79,7 @@ def parked(form: str) -> None:
 @click.option("--session", "sessions", multiple=True, type=click.UUID, help="Only this session; may be repeated.")
 def retry(sessions: tuple[UUID, ...]) -> None:
     """Let what was given up wait for new tries, when its cause is mended. What was computed stays as it is."""
-    from konectom.workflows.left_behind import retry_parked
+    from konectom.workflows.sessions.left_behind import retry_parked
 
     with installation(changes=True) as services:
         again = retry_parked(services, sessions=sessions or None)

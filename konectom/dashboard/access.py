@@ -17,7 +17,7 @@ from konectom.errors import NotAuthenticated, NotPermitted
 from konectom.security.acting import Acting, ActorKind, act_as
 from konectom.security.matrix import MATRIX
 from konectom.security.principal import Principal, Scope
-from konectom.workflows.logins import authenticate_login
+from konectom.workflows.access.logins import authenticate_login
 from konectom.workflows.services import Admit
 
 View = TypeVar("View", bound=Callable[..., Any])

@@ -15,16 +15,16 @@ from konectom.dashboard.cookies import services
 from konectom.dashboard.forms import text
 from konectom.errors import AlreadyExists, DataError, FieldInvalid, NotFound
 from konectom.security.principal import Scope
-from konectom.workflows.logins import end_login, list_logins
-from konectom.workflows.people import list_studies
-from konectom.workflows.second_factor import (
+from konectom.workflows.access.logins import end_login, list_logins
+from konectom.workflows.access.second_factor import (
     change_password,
     confirm_second_factor,
     remove_second_factor,
     renew_recovery_codes,
     start_second_factor,
 )
-from konectom.workflows.users import get_account
+from konectom.workflows.access.users import get_account
+from konectom.workflows.patients.people import list_studies
 
 DONE = {
     "ended": "That login has ended.",

@@ -7,7 +7,7 @@ from flask import Response
 from konectom.dashboard.access import principal, signed_in
 from konectom.dashboard.blueprint import dashboard, show
 from konectom.dashboard.cookies import services
-from konectom.workflows.people import list_studies
+from konectom.workflows.patients.people import list_studies
 
 
 @dashboard.get("/")

@@ -18,9 +18,9 @@ from konectom.dashboard.blueprint import Told, dashboard, provider, redirect_to,
 from konectom.dashboard.cookies import services
 from konectom.dashboard.forms import local_path, text
 from konectom.errors import DataError, FieldInvalid, NotAuthenticated, NotFound, SecondFactorNeeded
-from konectom.workflows.invitations import accept_invitation
-from konectom.workflows.logins import Opened, authenticate_login, end_login, finish_login, log_in
-from konectom.workflows.provider_logins import log_in_by_provider
+from konectom.workflows.access.invitations import accept_invitation
+from konectom.workflows.access.logins import Opened, authenticate_login, end_login, finish_login, log_in
+from konectom.workflows.access.provider_logins import log_in_by_provider
 
 if TYPE_CHECKING:
     from konectom.dashboard.oidc import Person

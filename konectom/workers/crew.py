@@ -19,7 +19,7 @@ from konectom.errors import KonectomError
 from konectom.settings import Settings
 from konectom.workers.process import BEGUN, READY, serve
 from konectom.workflows.services import Services
-from konectom.workflows.tries import OUT_OF_TIME, PROCESS_ENDED, Fault, end, give_back, tell_again
+from konectom.workflows.sessions.tries import OUT_OF_TIME, PROCESS_ENDED, Fault, end, give_back, tell_again
 
 log = structlog.get_logger()
 

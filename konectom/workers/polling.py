@@ -10,8 +10,8 @@ import structlog
 
 from konectom.errors import StoreUnavailable
 from konectom.workers.crew import Crew
-from konectom.workflows.left_behind import waiting_sessions
 from konectom.workflows.services import Services
+from konectom.workflows.sessions.left_behind import waiting_sessions
 
 log = structlog.get_logger()
 

@@ -19,9 +19,9 @@ from konectom import logs
 from konectom.errors import StoreUnavailable
 from konectom.security.acting import Acting, act_as
 from konectom.settings import Settings
-from konectom.workflows.compute import compute_session
-from konectom.workflows.memory import limit_memory
 from konectom.workflows.services import Services
+from konectom.workflows.sessions.compute import compute_session
+from konectom.workflows.sessions.memory import limit_memory
 
 log = structlog.get_logger()
 

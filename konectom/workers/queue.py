@@ -17,8 +17,8 @@ from sqlalchemy import make_url
 from konectom.errors import ExtraMissing, KonectomError
 from konectom.storage import jobs
 from konectom.workers.crew import Crew
-from konectom.workflows.left_behind import sweep_sessions
 from konectom.workflows.services import Services
+from konectom.workflows.sessions.left_behind import sweep_sessions
 from konectom.workflows.uploads.clearing import sweep_uploads
 
 try:

@@ -19,8 +19,8 @@ from konectom.settings import Settings
 from konectom.workers.campaigns import take_campaigns
 from konectom.workers.crew import Crew
 from konectom.workers.health import EVERY_S, SignOfLife
-from konectom.workflows.left_behind import any_waits
 from konectom.workflows.services import Services
+from konectom.workflows.sessions.left_behind import any_waits
 
 log = structlog.get_logger()
 

@@ -21,7 +21,7 @@ from konectom.security.keys import key_id_of
 from konectom.security.totp import TOTP_PURPOSE
 from konectom.storage.audit import note
 from konectom.storage.models import AuditRow, PatientKey, User
-from konectom.workflows.patient_keys import rewrap_patient_key
+from konectom.workflows.patients.patient_keys import rewrap_patient_key
 
 if TYPE_CHECKING:
     from konectom.security.keyring import Ring

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from konectom.errors import KonectomError, StoreFull, StoreUnavailable
 from konectom.storage.writable import require_writable
-from konectom.workflows.room import require_room
+from konectom.workflows.sessions.room import require_room
 
 if TYPE_CHECKING:
     from konectom.workflows.services import Services

@@ -14,7 +14,7 @@ from konectom.storage.audit_trail import Trail
 from konectom.storage.database import Database, keep_temporary_files_in
 from konectom.storage.objects import ObjectStore, S3Access, open_store
 from konectom.workflows.background import Background
-from konectom.workflows.entries import require_same_catalogues
+from konectom.workflows.following.entries import require_same_catalogues
 from konectom.workflows.keys import require_keys
 from konectom.workflows.readiness import Readiness
 

@@ -11,7 +11,7 @@ from konectom.storage import migrate
 from konectom.storage.audit import begin
 from konectom.storage.models import Patient, PatientKey
 from konectom.workflows.keys import is_unused
-from konectom.workflows.patient_keys import make_patient_key
+from konectom.workflows.patients.patient_keys import make_patient_key
 from konectom.workflows.services import Services
 
 

@@ -13,8 +13,8 @@ from sqlalchemy.orm import Session
 
 from konectom.errors import KonectomError
 from konectom.storage.models import AuditHead, QuarantineRow, Residue, SessionRow
-from konectom.workflows.room import rooms
 from konectom.workflows.services import Services
+from konectom.workflows.sessions.room import rooms
 
 WAITING = ("received", "parked")
 """Sessions of which nothing has come yet, or never will unless somebody acts."""

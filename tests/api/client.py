@@ -23,8 +23,8 @@ from konectom.api.schemas.problem import Problem
 from konectom.app import create_app
 from konectom.errors import error_class
 from konectom.settings import SETTINGS
-from konectom.workflows.enrolments import enrol_device
-from konectom.workflows.service_tokens import ALL, issue_service_token
+from konectom.workflows.access.service_tokens import ALL, issue_service_token
+from konectom.workflows.patients.enrolments import enrol_device
 from konectom.workflows.services import Services
 from tests.backends import WHERE
 

@@ -10,11 +10,11 @@ from sqlalchemy.exc import IntegrityError
 from konectom.api import access
 from konectom.security.acting import because
 from konectom.security.principal import EVERYTHING, Grant, Principal
-from konectom.workflows.audit import Which, list_audit
-from konectom.workflows.audit_check import verify
-from konectom.workflows.erasure import erase_patient
-from konectom.workflows.people import edit_patient
-from konectom.workflows.sites import create_site
+from konectom.workflows.audit.check import verify
+from konectom.workflows.audit.trail import Which, list_audit
+from konectom.workflows.erasing.erasure import erase_patient
+from konectom.workflows.patients.people import edit_patient
+from konectom.workflows.patients.sites import create_site
 from tests.api.client import Caller, first_error
 from tests.probe import session_body
 from tests.world import user

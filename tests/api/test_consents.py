@@ -12,8 +12,8 @@ from konectom.assessments import every_assessment
 from konectom.security.matrix import MATRIX
 from konectom.security.principal import Grant, Principal
 from konectom.storage.models import Alert
-from konectom.workflows.restrictions import restrict_patient
-from konectom.workflows.schedules import create_schedule
+from konectom.workflows.consent.restrictions import restrict_patient
+from konectom.workflows.patients.schedules import create_schedule
 from tests.api.client import first_error
 from tests.probe import probe_of, probe_recording, session_body
 

@@ -16,8 +16,8 @@ from konectom.api.openapi import as_30
 from konectom.assessments import every_assessment
 from konectom.errors import CatalogueChanged, every_error
 from konectom.settings import load_settings
-from konectom.workflows.ingest import ingest_session
 from konectom.workflows.services import Services
+from konectom.workflows.sessions.ingest import ingest_session
 from tests.api.client import first_error
 from tests.probe import session_body
 
@@ -202,7 +202,7 @@ def test_each_thing_that_is_needed_is_told_of(anybody, services, monkeypatch):
     told = anybody.get("/readyz").json
     names = ["database", "schema", "objects", "keys", "catalogues", "room"]
     assert told == {"status": "ok", "checks": [{"name": name, "status": "ok"} for name in names]}
-    monkeypatch.setattr("konectom.workflows.room.free_bytes", lambda path: 0)
+    monkeypatch.setattr("konectom.workflows.sessions.room.free_bytes", lambda path: 0)
     limited = anybody.get("/readyz")
     assert (limited.status_code, limited.json["status"]) == (200, "limited")
     assert limited.json["checks"][-1] == {

@@ -22,7 +22,7 @@ from konectom.errors import ExtraMissing, NotAuthenticated
 from konectom.security.secrets import new_secret
 from konectom.settings import load_settings
 from konectom.storage.models import Login
-from konectom.workflows.enrolments import enrol_device
+from konectom.workflows.patients.enrolments import enrol_device
 from konectom.workflows.services import Services
 from tests.api.client import Caller, Callers, CheckedClient, first_error
 from tests.backends import where_of

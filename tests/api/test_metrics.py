@@ -16,7 +16,7 @@ from konectom.metrics import DIRECTORY
 from konectom.settings import load_settings
 from konectom.storage.models import SessionRow
 from konectom.workflows import standing
-from konectom.workflows.service_tokens import issue_service_token
+from konectom.workflows.access.service_tokens import issue_service_token
 from tests.api.client import Caller, first_error
 from tests.api.server_process import serving
 from tests.probe import session_body

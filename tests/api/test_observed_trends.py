@@ -3,7 +3,7 @@
 import pytest
 
 from konectom.scoring.progression import DEFINITIONS
-from konectom.workflows.service_tokens import issue_service_token
+from konectom.workflows.access.service_tokens import issue_service_token
 from tests.api.client import Caller, first_error
 
 HEADER = "patient,code,at,component,value,unit,id,source,note"

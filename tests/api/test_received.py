@@ -7,8 +7,8 @@ import pytest
 
 from konectom.app import create_app
 from konectom.settings import load_settings
-from konectom.workflows.compute import compute_session
-from konectom.workflows.enrolments import enrol_device
+from konectom.workflows.patients.enrolments import enrol_device
+from konectom.workflows.sessions.compute import compute_session
 from tests.api.client import Caller
 from tests.probe import probe_recording, session_body
 

@@ -19,9 +19,9 @@ from konectom.api.body import STEP_BYTES
 from konectom.api.connections import HEAD_BYTES, Worker
 from konectom.app import create_app
 from konectom.settings import load_settings
-from konectom.workflows.ingest import ingest_session
-from konectom.workflows.rounds import Rounds
-from konectom.workflows.sessions import get_session
+from konectom.workflows.sessions.ingest import ingest_session
+from konectom.workflows.sessions.listing import get_session
+from konectom.workflows.sessions.rounds import Rounds
 from tests.api.server_process import PATIENCE_S, serving
 from tests.assessments.examples import example
 from tests.backends import where_of

@@ -7,10 +7,10 @@ from uuid import UUID
 
 import pytest
 
-from konectom.workflows import reviews
-from konectom.workflows.alerts import acknowledge, list_alerts
-from konectom.workflows.observations import enter_observation
-from konectom.workflows.reviews import patients_due
+from konectom.workflows.following import reviews
+from konectom.workflows.following.alerts import acknowledge, list_alerts
+from konectom.workflows.following.reviews import patients_due
+from konectom.workflows.observations.entering import enter_observation
 
 FIRST = datetime(2025, 1, 6, 10, tzinfo=UTC)
 

@@ -7,9 +7,9 @@ from sqlalchemy import select
 
 from konectom.settings import load_settings
 from konectom.storage.models import Blob
-from konectom.workflows.erasure import erase_patient
-from konectom.workflows.ingest import ingest_session
+from konectom.workflows.erasing.erasure import erase_patient
 from konectom.workflows.services import Services
+from konectom.workflows.sessions.ingest import ingest_session
 from konectom.workflows.transfer import migrating, restoring
 from tests.cli.conftest import Konectom
 from tests.probe import session_body

@@ -11,7 +11,7 @@ import pytest
 from konectom.assessments import every_assessment
 from konectom.commands.import_ import id_of
 from konectom.storage import migrate
-from konectom.workflows.sessions import get_session, list_sessions
+from konectom.workflows.sessions.listing import get_session, list_sessions
 from tests.probe import probe_recording, session_body
 
 

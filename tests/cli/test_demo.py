@@ -17,7 +17,7 @@ from konectom.commands._demo_report import sparkline
 from konectom.commands._server import HOST, free_port
 from konectom.settings import load_settings
 from konectom.workflows.services import Services
-from konectom.workflows.sessions import list_sessions
+from konectom.workflows.sessions.listing import list_sessions
 
 ROOT = Path(__file__).resolve().parents[2]
 SMALL = ("--patients", "3", "--weeks", "4")

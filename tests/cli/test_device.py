@@ -9,9 +9,9 @@ import pytest
 from konectom.commands.device import REASONS, qr_for_terminal
 from konectom.errors import EnrolmentRefused, NotAuthenticated
 from konectom.security.secrets import new_secret
-from konectom.workflows import devices
-from konectom.workflows.enrolments import exchange
-from konectom.workflows.tokens import authenticate
+from konectom.workflows.access.tokens import authenticate
+from konectom.workflows.patients import devices
+from konectom.workflows.patients.enrolments import exchange
 
 
 @pytest.fixture

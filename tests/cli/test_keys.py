@@ -20,11 +20,11 @@ from konectom.settings import load_settings
 from konectom.storage import migrate
 from konectom.storage.models import PatientKey, SessionRow, User
 from konectom.workflows import keys
-from konectom.workflows.identity import get_identity, set_identity
-from konectom.workflows.ingest import ingest_session
 from konectom.workflows.keys import rewrap
-from konectom.workflows.raw import raw_bytes
+from konectom.workflows.patients.identity import get_identity, set_identity
 from konectom.workflows.services import Services
+from konectom.workflows.sessions.ingest import ingest_session
+from konectom.workflows.sessions.raw import raw_bytes
 from tests.cli.conftest import Konectom
 from tests.probe import session_body
 

@@ -10,9 +10,9 @@ from rich.progress import Progress
 
 from konectom.errors import StoreUnavailable
 from konectom.formats.observations import OWN_SYSTEM
-from konectom.workflows import import_observations
-from konectom.workflows.observations import list_observations, retract_observation
-from konectom.workflows.trends import patient_trends
+from konectom.workflows.following.trends import patient_trends
+from konectom.workflows.observations.entering import importing as import_observations
+from konectom.workflows.observations.entering import list_observations, retract_observation
 
 EXAMPLE = Path(__file__).resolve().parents[2] / "docs" / "observations.csv"
 HEADER = "patient,code,at,component,value,unit,id,source,note\n"

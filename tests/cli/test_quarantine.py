@@ -6,7 +6,7 @@ import pytest
 
 from konectom.assessments import every_assessment
 from konectom.errors import KonectomError
-from konectom.workflows.ingest import ingest_session
+from konectom.workflows.sessions.ingest import ingest_session
 from tests.probe import session_body
 
 BAD = b"{"

@@ -9,8 +9,8 @@ import pytest
 
 from konectom.commands import patient as commands
 from konectom.storage.models import Erasure, Study
-from konectom.workflows import erasure
-from konectom.workflows.ingest import ingest_session
+from konectom.workflows.erasing import erasure
+from konectom.workflows.sessions.ingest import ingest_session
 from tests.probe import session_body
 
 WHY = ("--reason", "asked_by_patient")

@@ -5,9 +5,9 @@ from uuid import UUID
 import pytest
 
 from konectom.errors import NotAuthenticated
-from konectom.workflows.invitations import accept_invitation
-from konectom.workflows.logins import log_in
-from konectom.workflows.tokens import authenticate
+from konectom.workflows.access.invitations import accept_invitation
+from konectom.workflows.access.logins import log_in
+from konectom.workflows.access.tokens import authenticate
 from tests.people import PASSWORD
 
 

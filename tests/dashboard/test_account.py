@@ -8,9 +8,9 @@ import pyotp
 import pytest
 import segno
 
-from konectom.workflows.invitations import accept_invitation
-from konectom.workflows.logins import authenticate_login, log_in, open_login
-from konectom.workflows.users import create_user
+from konectom.workflows.access.invitations import accept_invitation
+from konectom.workflows.access.logins import authenticate_login, log_in, open_login
+from konectom.workflows.access.users import create_user
 from tests.dashboard.browser import Browser
 from tests.people import PASSWORD
 

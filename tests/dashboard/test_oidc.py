@@ -16,7 +16,7 @@ from konectom.app import create_app
 from konectom.dashboard import oidc
 from konectom.errors import SettingInvalid
 from konectom.settings import load_settings
-from konectom.workflows.users import disable_user, get_user
+from konectom.workflows.access.users import disable_user, get_user
 from tests.dashboard.browser import ORIGIN, Browser
 from tests.dashboard.provider import CLIENT, misbehaving_provider, path_of, real_provider
 from tests.people import PASSWORD, with_settings

@@ -8,10 +8,10 @@ from sqlalchemy import select
 
 from konectom.app import create_app
 from konectom.storage.models import Login
-from konectom.workflows.logins import authenticate_login, end_all_logins, end_login
-from konectom.workflows.second_factor import change_password
-from konectom.workflows.service_tokens import ALL, issue_service_token
-from konectom.workflows.users import create_user, disable_user, invite_user
+from konectom.workflows.access.logins import authenticate_login, end_all_logins, end_login
+from konectom.workflows.access.second_factor import change_password
+from konectom.workflows.access.service_tokens import ALL, issue_service_token
+from konectom.workflows.access.users import create_user, disable_user, invite_user
 from tests.dashboard.browser import ORIGIN, Browser
 from tests.people import PASSWORD, with_settings
 

@@ -18,7 +18,7 @@ from konectom import formats
 from konectom.errors import KonectomError
 from konectom.recording import Recording, Rejected, Session
 from konectom.simulate.carriers import as_archive, as_arrow, as_parquet
-from konectom.workflows.data_types import data_types_of
+from konectom.workflows.consent.data_types import data_types_of
 
 ARROW: dict[str, Callable[[Any], bytes]] = {
     "stream": partial(as_arrow, compression=None),

@@ -23,7 +23,7 @@ from konectom.security.keys import Keychain
 from konectom.storage.audit import note
 from konectom.storage.models import AuditHead, AuditRow, Patient, PatientKey, Study
 from konectom.storage.whose import KEY_PURPOSE
-from konectom.workflows.audit_check import check_chain
+from konectom.workflows.audit.check import check_chain
 
 AT = datetime(2026, 11, 21, 9, 0, tzinfo=UTC)
 COLUMNS = [column.name for column in AuditRow.__table__.columns]

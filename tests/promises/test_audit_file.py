@@ -13,9 +13,9 @@ import pytest
 
 from konectom.security.acting import Acting, acting_as
 from konectom.security.principal import EVERYTHING
-from konectom.workflows.audit import Which, list_audit, note_read
-from konectom.workflows.audit_check import verify
-from konectom.workflows.people import create_patient, create_study
+from konectom.workflows.audit.check import verify
+from konectom.workflows.audit.trail import Which, list_audit, note_read
+from konectom.workflows.patients.people import create_patient, create_study
 
 EDITS = 400
 INTERIOR = (2, 5)

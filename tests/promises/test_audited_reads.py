@@ -15,7 +15,7 @@ import structlog
 from konectom.app import create_app
 from konectom.security.matrix import MATRIX
 from konectom.storage.models import AuditRow
-from konectom.workflows.audit_check import verify
+from konectom.workflows.audit.check import verify
 from tests.promises.test_permissions import Operation, leaks, operations
 from tests.world import World, build
 

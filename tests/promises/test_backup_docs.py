@@ -12,8 +12,8 @@ import pytest
 from konectom.cli import cli
 from konectom.commands.reference import every_command
 from konectom.settings import SETTINGS
-from konectom.workflows.erasure import erase_patient
-from konectom.workflows.ingest import ingest_session
+from konectom.workflows.erasing.erasure import erase_patient
+from konectom.workflows.sessions.ingest import ingest_session
 from tests.probe import session_body
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -24,7 +24,7 @@ from schemathesis.generation import GenerationMode
 
 from konectom import logs
 from konectom.app import create_app
-from konectom.workflows.service_tokens import ALL, issue_service_token
+from konectom.workflows.access.service_tokens import ALL, issue_service_token
 from tests.conftest import People
 from tests.world import user
 

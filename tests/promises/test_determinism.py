@@ -14,7 +14,7 @@ import pytest
 
 from konectom import formats
 from konectom.assessments import every_assessment
-from konectom.workflows.process import Extracted, extract_session
+from konectom.workflows.sessions.process import Extracted, extract_session
 from tests.assessments.examples import example
 from tests.shared import inflated, needs_shared, recordings
 

@@ -14,10 +14,10 @@ from konectom.app import create_app
 from konectom.settings import load_settings
 from konectom.storage.models import Blob, RecordingRow, ResultRow, ScoreRow, SessionRow
 from konectom.storage.objects import files as objects
-from konectom.workflows import room
-from konectom.workflows.enrolments import enrol_device
-from konectom.workflows.people import create_patient, create_study
+from konectom.workflows.patients.enrolments import enrol_device
+from konectom.workflows.patients.people import create_patient, create_study
 from konectom.workflows.services import Services
+from konectom.workflows.sessions import room
 from tests.probe import probe_recording, session_body
 
 KIB = 1024

@@ -7,7 +7,7 @@ import orjson
 import pytest
 
 from konectom.storage.models import SessionRow
-from konectom.workflows.raw import raw_bytes
+from konectom.workflows.sessions.raw import raw_bytes
 from tests.api.server_process import serving
 from tests.assessments.examples import example
 from tests.tus import BYTES, VERSION, Client

@@ -12,8 +12,8 @@ import pytest
 
 from konectom.errors import EnrolmentRefused, FieldInvalid, RenewalRefused
 from konectom.security.secrets import new_secret
-from konectom.workflows.enrolments import create_enrolment, enrol_device, exchange
-from konectom.workflows.renewals import renew
+from konectom.workflows.patients.enrolments import create_enrolment, enrol_device, exchange
+from konectom.workflows.patients.renewals import renew
 from konectom.workflows.services import Services
 from tests.api.server_process import serving
 from tests.phone import Answer, Network, NoAnswer, Phone, Request

@@ -16,18 +16,18 @@ from konectom.security.matrix import MATRIX
 from konectom.settings import load_settings
 from konectom.storage.belonging import rows_of, tables_of_patients
 from konectom.storage.models import AuditRow, Base, Erasure, SessionRow
-from konectom.workflows import erasure
-from konectom.workflows.certificates import get_certificate, verify_certificate
-from konectom.workflows.enrolments import enrol_device
-from konectom.workflows.erasure import erase_patient, finish_erasures
-from konectom.workflows.identity import set_identity
-from konectom.workflows.ingest import ingest_session
-from konectom.workflows.observations import enter_observation
-from konectom.workflows.people import create_patient
-from konectom.workflows.raw import raw_bytes
-from konectom.workflows.schedules import create_schedule
-from konectom.workflows.service_tokens import issue_service_token
+from konectom.workflows.access.service_tokens import issue_service_token
+from konectom.workflows.erasing import erasure
+from konectom.workflows.erasing.certificates import get_certificate, verify_certificate
+from konectom.workflows.erasing.erasure import erase_patient, finish_erasures
+from konectom.workflows.observations.entering import enter_observation
+from konectom.workflows.patients.enrolments import enrol_device
+from konectom.workflows.patients.identity import set_identity
+from konectom.workflows.patients.people import create_patient
+from konectom.workflows.patients.schedules import create_schedule
 from konectom.workflows.services import Services
+from konectom.workflows.sessions.ingest import ingest_session
+from konectom.workflows.sessions.raw import raw_bytes
 from tests.api.client import Caller
 from tests.erasing import CLEAR, KEPT, NOWHERE, OBJECT, SEALED, files_of, inflated, populate, rows_with
 from tests.probe import probe_recording, session_body

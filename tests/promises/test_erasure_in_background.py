@@ -6,10 +6,10 @@ from uuid import UUID
 import pytest
 
 from konectom.app import create_app
-from konectom.workflows import erasure
 from konectom.workflows.background import Background
-from konectom.workflows.certificates import get_certificate, verify_certificate
-from konectom.workflows.erasure import erase_patient
+from konectom.workflows.erasing import erasure
+from konectom.workflows.erasing.certificates import get_certificate, verify_certificate
+from konectom.workflows.erasing.erasure import erase_patient
 from tests.erasing import populate
 from tests.world import build
 

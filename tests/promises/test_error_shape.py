@@ -18,7 +18,7 @@ from konectom.api import upload
 from konectom.assessments import every_assessment
 from konectom.errors import StoreUnavailable, every_error
 from konectom.formats import FORMATS
-from konectom.workflows.holding import HOLDABLE
+from konectom.workflows.sessions.holding import HOLDABLE
 from tests.probe import probe_recording, session_body
 
 CANONICAL = {

@@ -18,7 +18,7 @@ import pytest
 from konectom import formats
 from konectom.errors import KonectomError
 from konectom.recording import Rejected
-from konectom.workflows.process import Extracted, extract_session
+from konectom.workflows.sessions.process import Extracted, extract_session
 from tests.formats import test_ads, test_fuzz, test_konectom2
 from tests.shared import KONECTOM, expected, inflated, needs_shared, recordings
 

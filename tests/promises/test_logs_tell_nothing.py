@@ -143,7 +143,7 @@ def faults(phone, monkeypatch, secrets):
             patched.setattr("konectom.api.sessions.ingest_session", raising(error))
             assert phone.put(session_body()).status_code == 500
     with monkeypatch.context() as patched:
-        patched.setattr("konectom.workflows.process.get_assessment", raising(ValueError(WORD)))
+        patched.setattr("konectom.workflows.sessions.process.get_assessment", raising(ValueError(WORD)))
         assert phone.put(session_body(setting="another")).status_code == 201
     secrets.add("iPhone15,2")
 

@@ -15,12 +15,12 @@ from konectom.errors import NotJson
 from konectom.settings import load_settings
 from konectom.storage import migrate
 from konectom.storage.models import Arrival, QuarantineRow, SessionRow
-from konectom.workflows import keep
-from konectom.workflows.ingest import ingest_session
-from konectom.workflows.people import create_patient, create_study
-from konectom.workflows.quarantine import list_held
+from konectom.workflows.patients.people import create_patient, create_study
 from konectom.workflows.services import Services
-from konectom.workflows.sessions import list_sessions
+from konectom.workflows.sessions import keep
+from konectom.workflows.sessions.ingest import ingest_session
+from konectom.workflows.sessions.listing import list_sessions
+from konectom.workflows.sessions.quarantine import list_held
 from tests.people import QUICK
 from tests.probe import session_body
 

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from sqlalchemy import func, select
 
 from konectom.storage.models import Blob, QuarantineRow, RecordingRow, ResultRow, SessionRow
-from konectom.workflows.raw import raw_bytes
+from konectom.workflows.sessions.raw import raw_bytes
 from tests.api.client import app_for
 from tests.api.server_process import serving
 from tests.batching import BOUNDARY, HEADERS, batch, part

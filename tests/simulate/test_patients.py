@@ -12,7 +12,7 @@ from konectom import formats
 from konectom.simulate.cohort import HEADLINES, MISSED, QUANTITIES, simulate_cohort
 from konectom.simulate.patients import COURSES, WEEKS_PER_YEAR, annual_slope, simulate_patient, visits
 from konectom.simulate.sessions import upload
-from konectom.workflows.process import Extracted, extract_session
+from konectom.workflows.sessions.process import Extracted, extract_session
 
 START = date(2025, 1, 6)
 BY_NAME = {each.name: each for each in QUANTITIES}

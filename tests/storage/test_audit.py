@@ -33,7 +33,7 @@ from konectom.storage.models import (
     User,
 )
 from konectom.storage.whose import KEY_PURPOSE
-from konectom.workflows.audit_check import verify
+from konectom.workflows.audit.check import verify
 
 AT = datetime(2026, 11, 21, 9, 0, tzinfo=UTC)
 

@@ -6,7 +6,7 @@ from sqlalchemy import create_engine, inspect, select
 
 from konectom.storage.belonging import rows_of, tables_of_patients
 from konectom.storage.models import Base
-from konectom.workflows.archive import HELD, NOT_HELD
+from konectom.workflows.erasing.archive import HELD, NOT_HELD
 
 KNOWS_THE_ID_ALONE = {"audit", "erasure"}
 

@@ -18,7 +18,7 @@ from konectom.storage.models import (
     ScoreRow,
     SessionRow,
 )
-from konectom.workflows.ingest import ingest_session
+from konectom.workflows.sessions.ingest import ingest_session
 from tests.probe import session_body
 
 

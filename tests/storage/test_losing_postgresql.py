@@ -13,9 +13,9 @@ from konectom.errors import StoreUnavailable
 from konectom.storage.database import Database
 from konectom.storage.models import MeasureRow, SessionRow
 from konectom.storage.postgres import gave_way, postgres_url
-from konectom.workflows.ingest import ingest_session
-from konectom.workflows.people import create_patient, create_study
+from konectom.workflows.patients.people import create_patient, create_study
 from konectom.workflows.services import Services
+from konectom.workflows.sessions.ingest import ingest_session
 from tests.backends import Real, installer
 from tests.postgres import running
 from tests.probe import session_body

@@ -18,8 +18,8 @@ from konectom.assessments import every_assessment
 from konectom.settings import load_settings
 from konectom.storage import migrate
 from konectom.storage.models import RecordingRow, ResultRow, ScoreRow, SessionRow
-from konectom.workflows.ingest import ingest_session
 from konectom.workflows.services import Services
+from konectom.workflows.sessions.ingest import ingest_session
 from tests.conftest import People
 from tests.postgres import Postgres, running
 from tests.probe import session_body

@@ -10,10 +10,10 @@ from sqlalchemy import inspect, text
 from konectom.errors import MigrationNeeded
 from konectom.storage import jobs, migrate
 from konectom.storage.compaction import compact
-from konectom.workflows import keep
-from konectom.workflows.compute import compute_session
-from konectom.workflows.erasure import erase_patient
-from konectom.workflows.left_behind import sweep_sessions
+from konectom.workflows.erasing.erasure import erase_patient
+from konectom.workflows.sessions import keep
+from konectom.workflows.sessions.compute import compute_session
+from konectom.workflows.sessions.left_behind import sweep_sessions
 from tests.workers.poison import recording
 
 
@@ -85,7 +85,8 @@ def test_of_an_erased_patient_no_job_knows(ward, status):
 def test_an_erasure_frees_the_room_of_jobs(ward, monkeypatch):
     compacted = []
     monkeypatch.setattr(
-        "konectom.workflows.erasure.compact", lambda url, tables: compacted.extend(tables) or compact(url, tables)
+        "konectom.workflows.erasing.erasure.compact",
+        lambda url, tables: compacted.extend(tables) or compact(url, tables),
     )
     session = ward.send(recording())
     erase_patient(ward.services, ward.patient, reason="asked_by_patient")

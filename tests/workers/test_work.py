@@ -8,8 +8,8 @@ import sys
 import orjson
 import pytest
 
-from konectom.workflows.left_behind import sweep_sessions, waiting_sessions
-from konectom.workflows.restrictions import restrict_patient, resume_patient
+from konectom.workflows.consent.restrictions import restrict_patient, resume_patient
+from konectom.workflows.sessions.left_behind import sweep_sessions, waiting_sessions
 from tests.conftest import People
 from tests.workers.conftest import PATIENCE_S
 from tests.workers.poison import BLOCKS, ENDS, HANGS, HUNGRY, recording
@@ -63,7 +63,7 @@ def test_one_that_takes_too_long_is_ended(make_ward):
 
 
 def test_a_session_of_which_nothing_can_be_computed_is_parked_and_taken_up_again(ward):
-    from konectom.workflows.left_behind import list_parked
+    from konectom.workflows.sessions.left_behind import list_parked
 
     session = ward.send(recording(ENDS))
     ward.work()
@@ -211,7 +211,7 @@ def test_where_servers_compute_there_is_nothing_for_a_worker(ward):
 def test_what_runs_on_sqlite_imports_nothing_of_the_queue():
     script = """
 import sys
-import konectom.app, konectom.workers.work, konectom.workers.polling, konectom.workflows.left_behind
+import konectom.app, konectom.workers.work, konectom.workers.polling, konectom.workflows.sessions.left_behind
 print(sorted({"procrastinate", "psycopg_pool", "psycopg"} & set(sys.modules)))
 """
     ran = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)

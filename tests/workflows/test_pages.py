@@ -4,8 +4,8 @@ import orjson
 import pytest
 
 from konectom.errors import FieldInvalid
-from konectom.workflows.devices import list_devices
-from konectom.workflows.people import list_patients
+from konectom.workflows.patients.devices import list_devices
+from konectom.workflows.patients.people import list_patients
 
 
 def all_pages(ask, **how):

@@ -9,8 +9,9 @@ import pytest
 from konectom.errors import KeysMissing, StoreFull, StoreUnavailable
 from konectom.storage import writable
 from konectom.storage.writable import require_writable
-from konectom.workflows import readiness, room
+from konectom.workflows import readiness
 from konectom.workflows.readiness import PROBES, Check, Readiness
+from konectom.workflows.sessions import room
 
 
 @pytest.fixture

@@ -10,8 +10,8 @@ from konectom.api.schemas import Described
 from konectom.api.schemas.pages import Page, PageQuery
 from konectom.security.matrix import STAFF_ROLES, service_permissions
 from konectom.security.passwords import LONGEST, LONGEST_SENT, SHORTEST
-from konectom.workflows.logins import Method
-from konectom.workflows.service_tokens import LONGEST as LONGEST_LIFE
+from konectom.workflows.access.logins import Method
+from konectom.workflows.access.service_tokens import LONGEST as LONGEST_LIFE
 
 LOGIN = {"description": "Capitals do not matter.", "example": "ada.lovelace@example.org"}
 NAME = {"example": "Ada Lovelace", "maxLength": 200}

@@ -6,8 +6,8 @@ from marshmallow import Schema, fields, validate
 
 from konectom.api.schemas import Described
 from konectom.api.schemas.pages import Instant, Page, PageQuery, Query
-from konectom.workflows.consents import DECISIONS, STATES
-from konectom.workflows.people import CODE, CONSENT
+from konectom.workflows.consent.decisions import DECISIONS, STATES
+from konectom.workflows.patients.people import CODE, CONSENT
 
 VERSION = {"description": "1 to 64 letters, digits, points, hyphens or underscores.", "example": "2026-1"}
 TYPES = {

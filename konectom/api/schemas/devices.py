@@ -6,8 +6,8 @@ from marshmallow import Schema, fields, validate
 
 from konectom.api.schemas import Described
 from konectom.api.schemas.pages import Page, Query
-from konectom.workflows.credentials import COPIED
-from konectom.workflows.devices import REASONS
+from konectom.workflows.patients.credentials import COPIED
+from konectom.workflows.patients.devices import REASONS
 
 RENEWAL = {
     "description": "Made and written down by the phone before it sends it: `kr_` and 32 random bytes as base64url.",

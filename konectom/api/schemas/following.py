@@ -6,8 +6,8 @@ from marshmallow import Schema, fields, validate
 
 from konectom.api.schemas import WITHHELD, Described
 from konectom.api.schemas.pages import Page, PageQuery
-from konectom.workflows.alerts import STATUSES
-from konectom.workflows.findings import KINDS
+from konectom.workflows.following.alerts import STATUSES
+from konectom.workflows.following.findings import KINDS
 
 DATE = {"example": "2026-11-22"}
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from marshmallow import Schema, fields
 
 from konectom.api.schemas import Described
-from konectom.workflows.identity import MOST_CHARACTERS
+from konectom.workflows.patients.identity import MOST_CHARACTERS
 
 
 def _text(name: str, example: str) -> fields.String:

@@ -6,7 +6,7 @@ from marshmallow import Schema, fields, validate
 
 from konectom.api.schemas import Described
 from konectom.api.schemas.pages import Page, PageQuery
-from konectom.workflows import people
+from konectom.workflows.patients import people
 
 CODE = {"description": "1 to 64 letters, digits, points, hyphens or underscores.", "example": "MS-001"}
 NEW_CODE = CODE | {"pattern": f"^{people.CODE.pattern}$"}

@@ -6,7 +6,7 @@ from marshmallow import Schema, fields, validate
 
 from konectom.api.schemas import Described
 from konectom.api.schemas.pages import PageQuery, Place
-from konectom.workflows.holding import STATES
+from konectom.workflows.sessions.holding import STATES
 
 
 class QuarantineQuery(PageQuery):

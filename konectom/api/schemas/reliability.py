@@ -6,8 +6,8 @@ from marshmallow import fields, validate
 
 from konectom.api.schemas import Described
 from konectom.api.schemas.pages import Query
-from konectom.workflows.reliability import LEAST_VERDICTS
-from konectom.workflows.reliability_design import REPEATS
+from konectom.workflows.following.reliability import LEAST_VERDICTS
+from konectom.workflows.following.reliability_design import REPEATS
 
 
 class ReliabilityQuery(Query):

@@ -6,7 +6,7 @@ from marshmallow import Schema, fields, validate
 
 from konectom.api.schemas import Described
 from konectom.api.schemas.pages import Page, PageQuery
-from konectom.workflows.erasure import REASONS
+from konectom.workflows.erasing.erasure import REASONS
 
 
 class NewErasure(Schema):

@@ -8,7 +8,7 @@ from konectom.api.schemas import WITHHELD, Described
 from konectom.api.schemas.pages import Instant, PageQuery, Place, Query
 from konectom.api.schemas.problem import Problem
 from konectom.assessments.base import REASONS
-from konectom.workflows.known import MOST, STATES
+from konectom.workflows.sessions.known import MOST, STATES
 
 DIGEST = {
     "description": "sha256 of the body's bytes as they were received, still compressed if so sent.",

@@ -8,7 +8,7 @@ from konectom.api.schemas import Described
 from konectom.api.schemas.pages import Page
 from konectom.api.schemas.people import CODE, NEW_CODE
 from konectom.security.matrix import STUDY_ROLES
-from konectom.workflows.break_glass import LONGEST_REASON, SHORTEST_REASON
+from konectom.workflows.access.break_glass import LONGEST_REASON, SHORTEST_REASON
 
 
 class NewSite(Schema):

@@ -20,10 +20,10 @@ from konectom.errors import CampaignOutdated, CampaignState, NotFound, PatientRe
 from konectom.security.principal import EVERYTHING, Scope
 from konectom.storage.models import Campaign, Patient
 from konectom.workflows.campaigns.choice import USUAL, Choice, count_due
+from konectom.workflows.consent.withheld import patient_is_shown, shown_patient
 from konectom.workflows.pages import BY_TIME_AND_ID, Asked, id_if_any, page, told, told_if_any
-from konectom.workflows.people import checked_text, find_study
+from konectom.workflows.patients.people import checked_text, find_study
 from konectom.workflows.services import Services
-from konectom.workflows.withheld import patient_is_shown, shown_patient
 
 WORKING = ("dry_run", "running")
 STATES = ("planned", "dry_run", "ready", "running", "paused", "done", "cancelled")

@@ -11,9 +11,9 @@ from konectom.workflows.campaigns.differences import Differences
 from konectom.workflows.campaigns.loads import Load, Old
 from konectom.workflows.campaigns.recompute import Outcome, Outcomes
 from konectom.workflows.campaigns.rows import Held, write_down
-from konectom.workflows.collecting import Agreed
-from konectom.workflows.plain_results import Values
+from konectom.workflows.consent.collecting import Agreed
 from konectom.workflows.services import Services
+from konectom.workflows.sessions.plain_results import Values
 
 
 class DryRun:

@@ -21,13 +21,13 @@ from konectom.workflows.campaigns.dry_run import is_withheld, require_same_relea
 from konectom.workflows.campaigns.loads import Load
 from konectom.workflows.campaigns.recompute import Outcome, Outcomes
 from konectom.workflows.campaigns.rows import Held, mine, write_down
-from konectom.workflows.collecting import Agreed
-from konectom.workflows.due import void_reviews
-from konectom.workflows.people import find_patient
-from konectom.workflows.process import status_of
-from konectom.workflows.result_rows import Results, result_id
+from konectom.workflows.consent.collecting import Agreed
+from konectom.workflows.following.due import void_reviews
+from konectom.workflows.patients.people import find_patient
 from konectom.workflows.services import Services
-from konectom.workflows.tries import WAITING
+from konectom.workflows.sessions.process import status_of
+from konectom.workflows.sessions.result_rows import Results, result_id
+from konectom.workflows.sessions.tries import WAITING
 
 log = structlog.get_logger()
 

@@ -19,10 +19,10 @@ from konectom.storage.models import CatalogueRow, RecordingRow, ResultRow, Sessi
 from konectom.storage.queries import IS_CURRENT
 from konectom.workflows.campaigns.choice import Choice, Mark, Unit, due
 from konectom.workflows.campaigns.recompute import Task
-from konectom.workflows.entries import entries_of
-from konectom.workflows.patient_keys import patient_key
-from konectom.workflows.raw import unsealed_object
+from konectom.workflows.following.entries import entries_of
+from konectom.workflows.patients.patient_keys import patient_key
 from konectom.workflows.services import Services
+from konectom.workflows.sessions.raw import unsealed_object
 
 log = structlog.get_logger()
 

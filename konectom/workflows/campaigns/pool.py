@@ -24,7 +24,7 @@ import structlog
 from konectom.errors import ExtraMissing, FieldInvalid, WorkersLost
 from konectom.settings import Settings
 from konectom.workflows.campaigns.recompute import Outcomes, Task, compute, lost
-from konectom.workflows.memory import limit_memory
+from konectom.workflows.sessions.memory import limit_memory
 
 log = structlog.get_logger()
 

@@ -19,12 +19,12 @@ from konectom.errors import KeyDestroyed, KonectomError, NotFound, SealBroken, S
 from konectom.formats import Limits
 from konectom.recording import Recording, Rejected, Session
 from konectom.storage.models import SessionRow
-from konectom.workflows.data_types import data_types_of
-from konectom.workflows.keep import times_of
-from konectom.workflows.plain_results import Values, values_of
-from konectom.workflows.process import EXTRACTION_FAILED, Extracted, Failed, extract_recording
-from konectom.workflows.reading import read_session
+from konectom.workflows.consent.data_types import data_types_of
 from konectom.workflows.services import Services
+from konectom.workflows.sessions.keep import times_of
+from konectom.workflows.sessions.plain_results import Values, values_of
+from konectom.workflows.sessions.process import EXTRACTION_FAILED, Extracted, Failed, extract_recording
+from konectom.workflows.sessions.reading import read_session
 
 
 @dataclass(frozen=True, slots=True)

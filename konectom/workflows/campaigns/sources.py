@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Protocol
 
-from konectom.workflows.quarantine import retry_held
 from konectom.workflows.services import Services
+from konectom.workflows.sessions.quarantine import retry_held
 
 if TYPE_CHECKING:
     from konectom.workflows.campaigns.choice import Choice

@@ -13,10 +13,10 @@ from sqlalchemy import func, literal_column, select
 
 from konectom.errors import AuditBroken, KeysInvalid, KeysMissing, NotFound, StoreUnavailable
 from konectom.storage.models import Blob, QuarantineRow, Residue, SessionRow
-from konectom.workflows.audit_check import anchor_of
+from konectom.workflows.audit.check import anchor_of
 from konectom.workflows.checkup.findings import Finding
 from konectom.workflows.services import Services
-from konectom.workflows.sweeping import AGE, AT_ONCE, MOST
+from konectom.workflows.sessions.sweeping import AGE, AT_ONCE, MOST
 
 WAITED = timedelta(minutes=15)
 """How long a session may wait before somebody should look why."""

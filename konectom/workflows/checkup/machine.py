@@ -12,8 +12,8 @@ from sqlalchemy import make_url
 from konectom.security.safety import dangers
 from konectom.settings import PREFIX
 from konectom.workflows.checkup.findings import Finding
-from konectom.workflows.room import rooms
 from konectom.workflows.services import Services
+from konectom.workflows.sessions.room import rooms
 
 SOON = 4
 """Room is low where there is less than so many times what must be left."""

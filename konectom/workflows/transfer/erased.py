@@ -20,7 +20,7 @@ from sqlalchemy import func, select
 
 from konectom.security.chain import Keys
 from konectom.storage.models import Erasure, Patient
-from konectom.workflows.erasure import REASONS
+from konectom.workflows.erasing.erasure import REASONS
 from konectom.workflows.services import Services
 from konectom.workflows.transfer.documents import read_document, require_seal, write_document
 

@@ -23,9 +23,9 @@ from konectom.storage import migrate
 from konectom.storage.audit_head import genuine, read_head
 from konectom.storage.database import WRITES, Database, open_engine
 from konectom.storage.objects import ObjectStore, open_store
-from konectom.workflows.audit import note_read
-from konectom.workflows.audit_check import check_chain
-from konectom.workflows.audit_report import Report
+from konectom.workflows.audit.check import check_chain
+from konectom.workflows.audit.report import Report
+from konectom.workflows.audit.trail import note_read
 from konectom.workflows.services import Services, store_access
 from konectom.workflows.transfer.contents import Contents, contents_of, different
 from konectom.workflows.transfer.copying import copy_tables

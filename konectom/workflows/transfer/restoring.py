@@ -25,9 +25,9 @@ from konectom.storage.audit import note
 from konectom.storage.database import Database
 from konectom.storage.models import Patient
 from konectom.storage.objects import FileObjectStore
-from konectom.workflows.audit_check import check_chain
-from konectom.workflows.audit_report import Report
-from konectom.workflows.erasure import erase_patient, finish_erasures
+from konectom.workflows.audit.check import check_chain
+from konectom.workflows.audit.report import Report
+from konectom.workflows.erasing.erasure import erase_patient, finish_erasures
 from konectom.workflows.services import Services
 from konectom.workflows.transfer.checking import require_files
 from konectom.workflows.transfer.contents import Contents, contents_of, different

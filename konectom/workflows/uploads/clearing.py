@@ -10,10 +10,10 @@ from sqlalchemy import or_, select
 
 from konectom.errors import KonectomError, MigrationNeeded, StoreUnavailable
 from konectom.storage.models import Upload, UploadPiece
-from konectom.workflows.large import compute_large_soon
-from konectom.workflows.raw import TEMPORARY
 from konectom.workflows.services import Services
-from konectom.workflows.sweeping import AGE
+from konectom.workflows.sessions.large import compute_large_soon
+from konectom.workflows.sessions.raw import TEMPORARY
+from konectom.workflows.sessions.sweeping import AGE
 from konectom.workflows.uploads.completing import complete_upload
 from konectom.workflows.uploads.opening import EXPIRED, OPEN, close_upload, require_going_on
 from konectom.workflows.uploads.pieces import remove_pieces

@@ -4,7 +4,7 @@ Whoever brings the last byte makes it. Where that was cut off, whoever asks next
 once keep one session, for its bytes and its id are the same. The pieces go when the session is there.
 
 What is as small as a request may be is ingested as such; what is larger is never in memory
-(:mod:`konectom.workflows.ingest_large`).
+(:mod:`konectom.workflows.sessions.ingest_large`).
 """
 
 from __future__ import annotations
@@ -25,9 +25,9 @@ from konectom.errors import (
 )
 from konectom.security.principal import EVERYTHING, Scope
 from konectom.storage.models import Upload
-from konectom.workflows import ingest
-from konectom.workflows.ingest_large import ingest_large
 from konectom.workflows.services import Services
+from konectom.workflows.sessions import ingest
+from konectom.workflows.sessions.ingest_large import ingest_large
 from konectom.workflows.uploads.opening import (
     OPEN,
     STORED,
@@ -49,8 +49,8 @@ FINAL = (BodyError, DataError, AccessError, ConflictError, ChecksumMismatch)
 def complete_upload(services: Services, upload_id: UUID) -> dict[str, Any]:
     """Make a session of an upload that is whole, unless that was done, or is being done; return how it stands then.
 
-    Raises what :func:`~konectom.workflows.ingest.ingest_session` does, and :class:`ChecksumMismatch` where the whole
-    has not the digest that was told; then the upload is refused.
+    Raises what :func:`~konectom.workflows.sessions.ingest.ingest_session` does, and :class:`ChecksumMismatch` where the
+    whole has not the digest that was told; then the upload is refused.
     """
     row = _claim(services, upload_id)
     if row is not None:

@@ -22,9 +22,9 @@ from konectom.errors import (
 )
 from konectom.security.principal import EVERYTHING, Scope
 from konectom.storage.models import Device, PatientKey, SessionRow, Upload
-from konectom.workflows.collecting import Agreed
+from konectom.workflows.consent.collecting import Agreed
 from konectom.workflows.pages import told
-from konectom.workflows.people import find_patient, require_patient
+from konectom.workflows.patients.people import find_patient, require_patient
 from konectom.workflows.services import Services
 from konectom.workflows.uploads.pieces import remove_pieces
 

@@ -15,7 +15,7 @@ from konectom.errors import KonectomError
 from konectom.security.sealing import seal, unseal
 from konectom.seekable import Seekable
 from konectom.storage.models import Upload, UploadPiece
-from konectom.workflows.patient_keys import patient_key
+from konectom.workflows.patients.patient_keys import patient_key
 from konectom.workflows.services import Services
 
 log = structlog.get_logger()

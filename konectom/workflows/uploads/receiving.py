@@ -28,8 +28,8 @@ from konectom.errors import (
 )
 from konectom.security.principal import EVERYTHING, Scope
 from konectom.storage.models import Upload, UploadPiece
-from konectom.workflows.collecting import Agreed
-from konectom.workflows.people import find_patient
+from konectom.workflows.consent.collecting import Agreed
+from konectom.workflows.patients.people import find_patient
 from konectom.workflows.services import Services
 from konectom.workflows.uploads.completing import complete_upload
 from konectom.workflows.uploads.opening import (

@@ -11,8 +11,8 @@ from konectom.storage.models import CatalogueRow, RecordingRow, ResultRow, Score
 from konectom.workflows.campaigns.decisions import decide, plan_campaign
 from konectom.workflows.campaigns.pool import in_this_process
 from konectom.workflows.campaigns.runs import carry_out
-from konectom.workflows.ingest import ingest_session
 from konectom.workflows.services import Services
+from konectom.workflows.sessions.ingest import ingest_session
 from tests.probe import session_body
 
 

@@ -17,7 +17,6 @@ from konectom.storage.models import (
     ScoreRow,
     SessionRow,
 )
-from konectom.workflows.alerts import list_alerts
 from konectom.workflows.campaigns.decisions import (
     decide,
     get_campaign,
@@ -25,10 +24,11 @@ from konectom.workflows.campaigns.decisions import (
     plan_campaign,
     waiting_campaigns,
 )
-from konectom.workflows.consents import withdraw_consent
-from konectom.workflows.erasure import erase_patient
-from konectom.workflows.restrictions import restrict_patient, resume_patient
-from konectom.workflows.sessions import get_session
+from konectom.workflows.consent.decisions import withdraw_consent
+from konectom.workflows.consent.restrictions import restrict_patient, resume_patient
+from konectom.workflows.erasing.erasure import erase_patient
+from konectom.workflows.following.alerts import list_alerts
+from konectom.workflows.sessions.listing import get_session
 from tests.probe import probe_recording
 from tests.workflows.campaigns.campaigning import count, plan, recompute_all, results, send, work
 

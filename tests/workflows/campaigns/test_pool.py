@@ -16,7 +16,7 @@ from konectom.settings import load_settings
 from konectom.workflows.campaigns.decisions import get_campaign
 from konectom.workflows.campaigns.pool import AHEAD, Workers, in_this_process, on_cluster, on_this_machine
 from konectom.workflows.campaigns.recompute import Task, compute
-from konectom.workflows.sessions import get_session
+from konectom.workflows.sessions.listing import get_session
 from tests.probe import probe_recording, session_body
 from tests.workers import poison
 from tests.workflows.campaigns.campaigning import plan, results, send, work

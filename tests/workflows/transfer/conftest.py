@@ -10,7 +10,7 @@ import pytest
 
 from konectom.settings import load_settings
 from konectom.storage.models import Base
-from konectom.workflows.audit_check import verify
+from konectom.workflows.audit.check import verify
 from konectom.workflows.services import Services
 from konectom.workflows.transfer.contents import contents_of
 from tests.erasing import populate

@@ -20,8 +20,8 @@ from konectom.errors import BackupInvalid, KonectomError
 from konectom.security.keys import Keychain
 from konectom.storage.models import Blob, RecordingRow, ResultRow, SessionRow, UploadPiece
 from konectom.storage.objects import FileObjectStore
-from konectom.workflows.erasure import erase_patient
-from konectom.workflows.ingest import ingest_session
+from konectom.workflows.erasing.erasure import erase_patient
+from konectom.workflows.sessions.ingest import ingest_session
 from konectom.workflows.transfer import backing_up, keeping
 from konectom.workflows.transfer.backing_up import back_up, refresh_erased
 from konectom.workflows.transfer.checking import check_backup

@@ -27,12 +27,12 @@ from konectom.storage import migrate
 from konectom.storage.database import Database
 from konectom.storage.models import CatalogueRow, SessionRow, Study
 from konectom.storage.objects import FileObjectStore
-from konectom.workflows.audit import Which, last_entries
-from konectom.workflows.audit_check import verify
-from konectom.workflows.erasure import erase_patient
-from konectom.workflows.ingest import ingest_session
-from konectom.workflows.people import create_study
-from konectom.workflows.raw import raw_bytes
+from konectom.workflows.audit.check import verify
+from konectom.workflows.audit.trail import Which, last_entries
+from konectom.workflows.erasing.erasure import erase_patient
+from konectom.workflows.patients.people import create_study
+from konectom.workflows.sessions.ingest import ingest_session
+from konectom.workflows.sessions.raw import raw_bytes
 from konectom.workflows.set_up import set_up
 from konectom.workflows.transfer import migrating
 from konectom.workflows.transfer import rows as carrying

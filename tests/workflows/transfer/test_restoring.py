@@ -12,12 +12,12 @@ from konectom.storage import migrate
 from konectom.storage.belonging import rows_of, tables_of_patients
 from konectom.storage.models import Erasure, Patient, SessionRow
 from konectom.workflows import keys as key_changes
-from konectom.workflows.audit import Which, last_entries
-from konectom.workflows.audit_check import anchor_of, verify
-from konectom.workflows.certificates import verify_certificate
-from konectom.workflows.erasure import erase_patient
-from konectom.workflows.people import create_study
-from konectom.workflows.raw import raw_bytes
+from konectom.workflows.audit.check import anchor_of, verify
+from konectom.workflows.audit.trail import Which, last_entries
+from konectom.workflows.erasing.certificates import verify_certificate
+from konectom.workflows.erasing.erasure import erase_patient
+from konectom.workflows.patients.people import create_study
+from konectom.workflows.sessions.raw import raw_bytes
 from konectom.workflows.set_up import set_up
 from konectom.workflows.transfer import restoring
 from konectom.workflows.transfer import rows as carrying

@@ -1,0 +1,1 @@
+"""The audit: who did or saw what, and that nobody changed it."""

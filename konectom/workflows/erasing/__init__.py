@@ -1,0 +1,1 @@
+"""The end of data: a copy for the patient, erasure with its certificate, and the time after which it comes."""

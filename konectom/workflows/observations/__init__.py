@@ -1,0 +1,1 @@
+"""What clinicians and laboratories found: entered one by one or many at once."""
