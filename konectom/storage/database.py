@@ -15,7 +15,7 @@ from __future__ import annotations
 import os
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, MutableMapping
 from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
@@ -33,6 +33,7 @@ from konectom.storage.audit import TRAIL, audit
 from konectom.storage.audit_trail import Trail
 from konectom.storage.guard import guard
 from konectom.storage.postgres import CANCELLED, MORE_AT_NEED, POOL_SIZE, WITHIN, is_away, open_postgres
+from konectom.storage.turns import Turn, Turns
 
 BUSY_TIMEOUT_MS = 30_000
 """How long a write waits for another to end."""
@@ -47,6 +48,7 @@ TEMPORARY = "SQLITE_TMPDIR"
 """The variable that tells SQLite where temporary files belong."""
 
 WRITES = "konectom_writes"
+TURN = "konectom_turn"
 FULL = ("53100", "SQLITE_FULL")
 """What the databases say where there is no room to write."""
 
@@ -81,7 +83,7 @@ class Database:
                 if self._engine is None or self._pid != os.getpid():
                     if self._engine is not None:
                         self._engine.dispose(close=False)  # the parent still uses these connections
-                    self._engine, self._pid = open_engine(self.url, within=self.within), os.getpid()
+                    self._engine, self._pid = open_engine(self.url, within=self.within, in_turn=True), os.getpid()
                     self._told = {}
                     _count_connections(self._engine)
         return self._engine
@@ -164,10 +166,13 @@ def keep_temporary_files_in(directory: Path, url: str) -> None:
     os.environ[TEMPORARY] = str(directory.resolve())
 
 
-def open_engine(url: str, *, foreign_keys: bool = True, within: timedelta | None = None) -> Engine:
+def open_engine(
+    url: str, *, foreign_keys: bool = True, within: timedelta | None = None, in_turn: bool = False
+) -> Engine:
     """Return an engine on ``url``, set up as the module says. A new SQLite file is for its owner only.
 
-    ``within`` limits each statement; without it (for migrations) nothing does.
+    ``within`` limits each statement; without it (for migrations) nothing does. Writes to a file of SQLite wait
+    ``in_turn`` (:mod:`konectom.storage.turns`), as has to be where others write as well.
     """
     options: dict[str, Any] = {"json_serializer": _dumps, "json_deserializer": orjson.loads}
     if not url.startswith("sqlite"):
@@ -194,16 +199,43 @@ def open_engine(url: str, *, foreign_keys: bool = True, within: timedelta | None
         ):
             connection.execute(f"PRAGMA {pragma}").close()
 
+    turns = Turns(file) if in_turn and file.name else None  # without a name it is in memory
+
     @event.listens_for(engine, "begin")
     def begin(connection: Connection) -> None:
-        if connection.get_execution_options().get(WRITES):
-            connection.exec_driver_sql("BEGIN IMMEDIATE")
-        else:  # touches no file, so that it can neither wait nor fail
+        if not connection.get_execution_options().get(WRITES):
+            # Touches no file, so that it can neither wait nor fail.
             connection.connection.cursor().execute("BEGIN").close()
+        elif turns is None:
+            connection.exec_driver_sql("BEGIN IMMEDIATE")
+        else:
+            _begin_in_turn(connection, turns)
 
+    if turns is not None:
+        event.listen(engine, "checkin", lambda _, record: _end_turn(record.info))
     if within is not None:
         _watch(engine)
     return engine
+
+
+def _begin_in_turn(connection: Connection, turns: Turns) -> None:
+    """Begin a write when its turn has come; the whole waiting is limited, also that for who writes out of turn."""
+    began = time.monotonic()
+    if connection.info.get(TURN) is None:
+        connection.info[TURN] = turns.take(BUSY_TIMEOUT_MS / 1000)
+    waited_ms = round(1000 * (time.monotonic() - began))
+    driver = connection.connection.cursor()
+    driver.execute(f"PRAGMA busy_timeout = {max(0, BUSY_TIMEOUT_MS - waited_ms)}")
+    try:
+        connection.exec_driver_sql("BEGIN IMMEDIATE")
+    finally:
+        driver.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}").close()
+
+
+def _end_turn(info: MutableMapping[Any, Any]) -> None:
+    turn: Turn | None = info.pop(TURN, None)
+    if turn is not None:
+        turn.end()
 
 
 def _count_connections(engine: Engine) -> None:
