@@ -15,7 +15,7 @@ from __future__ import annotations
 import os
 import threading
 import time
-from collections.abc import Iterator, MutableMapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
@@ -33,7 +33,7 @@ from konectom.storage.audit import TRAIL, audit
 from konectom.storage.audit_trail import Trail
 from konectom.storage.guard import guard
 from konectom.storage.postgres import CANCELLED, MORE_AT_NEED, POOL_SIZE, WITHIN, is_away, open_postgres
-from konectom.storage.turns import Turn, Turns
+from konectom.storage.turns import Turns, begin_in_turn, end_turn
 
 BUSY_TIMEOUT_MS = 30_000
 """How long a write waits for another to end."""
@@ -48,7 +48,6 @@ TEMPORARY = "SQLITE_TMPDIR"
 """The variable that tells SQLite where temporary files belong."""
 
 WRITES = "konectom_writes"
-TURN = "konectom_turn"
 FULL = ("53100", "SQLITE_FULL")
 """What the databases say where there is no room to write."""
 
@@ -209,33 +208,13 @@ def open_engine(
         elif turns is None:
             connection.exec_driver_sql("BEGIN IMMEDIATE")
         else:
-            _begin_in_turn(connection, turns)
+            begin_in_turn(connection, turns, BUSY_TIMEOUT_MS)
 
     if turns is not None:
-        event.listen(engine, "checkin", lambda _, record: _end_turn(record.info))
+        event.listen(engine, "checkin", lambda _, record: end_turn(record.info))
     if within is not None:
         _watch(engine)
     return engine
-
-
-def _begin_in_turn(connection: Connection, turns: Turns) -> None:
-    """Begin a write when its turn has come; the whole waiting is limited, also that for who writes out of turn."""
-    began = time.monotonic()
-    if connection.info.get(TURN) is None:
-        connection.info[TURN] = turns.take(BUSY_TIMEOUT_MS / 1000)
-    waited_ms = round(1000 * (time.monotonic() - began))
-    driver = connection.connection.cursor()
-    driver.execute(f"PRAGMA busy_timeout = {max(0, BUSY_TIMEOUT_MS - waited_ms)}")
-    try:
-        connection.exec_driver_sql("BEGIN IMMEDIATE")
-    finally:
-        driver.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}").close()
-
-
-def _end_turn(info: MutableMapping[Any, Any]) -> None:
-    turn: Turn | None = info.pop(TURN, None)
-    if turn is not None:
-        turn.end()
 
 
 def _count_connections(engine: Engine) -> None:

@@ -22,12 +22,18 @@ import os
 import threading
 import time
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, MutableMapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection
 
 LOOK_EVERY_S = 0.0005
+
+TURN = "konectom_turn"
+"""Where a connection keeps its turn."""
 
 _held: set[Held] = set()
 """What this process has locked at the moment."""
@@ -186,3 +192,25 @@ class Turns:
             return None
         held.forget()
         return None
+
+
+def begin_in_turn(connection: Connection, turns: Turns, within_ms: int) -> None:
+    """Begin a write when its turn has come; the whole waiting is limited, also that for who writes out of turn."""
+    began = time.monotonic()
+    if connection.info.get(TURN) is None:
+        connection.info[TURN] = turns.take(within_ms / 1000)
+    waited_ms = round(1000 * (time.monotonic() - began))
+    driver = connection.connection.cursor()
+    driver.execute(f"PRAGMA busy_timeout = {max(0, within_ms - waited_ms)}")
+    try:
+        connection.exec_driver_sql("BEGIN IMMEDIATE")
+    finally:
+        driver.execute(f"PRAGMA busy_timeout = {within_ms}")
+        driver.close()
+
+
+def end_turn(info: MutableMapping[Any, Any]) -> None:
+    """Let the next one go, if this connection had a turn."""
+    turn: Turn | None = info.pop(TURN, None)
+    if turn is not None:
+        turn.end()
