@@ -81,7 +81,7 @@ class Line:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._taken = False
+        self.taken = False
         self._waiting: deque[threading.Lock] = deque()
 
     def __len__(self) -> int:
@@ -91,8 +91,8 @@ class Line:
     def take(self, until: float) -> bool:
         """Wait for it until this instant; tell whether it was given."""
         with self._lock:
-            if not self._taken:
-                self._taken = True
+            if not self.taken:
+                self.taken = True
                 return True
             called = threading.Lock()
             called.acquire()
@@ -111,7 +111,7 @@ class Line:
             if self._waiting:
                 self._waiting.popleft().release()
             else:
-                self._taken = False
+                self.taken = False
 
     def _left(self, called: threading.Lock) -> bool:
         """Leave the line; tell whether it was left before one's place was called."""
