@@ -93,7 +93,9 @@ def test_postgresql_stops_a_question_and_lets_an_export_go_on(postgres):
     database.close()
 
 
-@pytest.mark.parametrize(("within", "may_rest"), [(None, "1min"), (timedelta(minutes=30), "10min")], ids=["any", "long"])
+@pytest.mark.parametrize(
+    ("within", "may_rest"), [(None, "1min"), (timedelta(minutes=30), "10min")], ids=["any", "long"]
+)
 def test_a_transaction_rests_no_longer_than_it_says_that_it_needs(postgres, within, may_rest):
     database = Database(postgres.url())
     with database.read(within=within) as db:
@@ -109,10 +111,15 @@ def test_who_vanished_in_a_transaction_holds_its_locks_no_longer_than_that(postg
     vanished, other = Database(url), Database(url)
     with other.write() as db:
         db.execute(text("CREATE TABLE held (i int)"))
-    with pytest.raises(StoreUnavailable), vanished.write() as db:
-        db.execute(text("LOCK TABLE held"))
-        with other.write() as waits:  # as long as the first one rests, and then has it
-            waits.execute(text("INSERT INTO held VALUES (1)"))
+
+    def hold_and_rest():
+        with vanished.write() as db:
+            db.execute(text("LOCK TABLE held"))
+            with other.write() as waits:  # as long as the first one rests, and then has it
+                waits.execute(text("INSERT INTO held VALUES (1)"))
+
+    with pytest.raises(StoreUnavailable):
+        hold_and_rest()
     with other.read() as db:
         assert db.execute(text("SELECT count(*) FROM held")).scalar_one() == 1
     vanished.close()

@@ -4,7 +4,6 @@ import errno
 import hashlib
 import io
 import os
-import os
 import socket
 import tracemalloc
 from concurrent.futures import ThreadPoolExecutor
@@ -99,18 +98,18 @@ def test_a_file_that_cannot_be_read_is_not_told_as_the_store(store, tmp_path, mo
 
     with monkeypatch.context() as patch:
         patch.setattr(Path, "open", lambda self, *how: Failing(data) if self == path else opens(self, *how))
-        with pytest.raises(StoreUnavailable, match=f"the file .* cannot be read: {os.strerror(errno.EIO)}"):
+        with pytest.raises(StoreUnavailable, match=rf"the file .* cannot be read: {os.strerror(errno.EIO)}"):
             store.put_file(digest, path)
     monkeypatch.setattr("konectom.storage.objects.files.size_of", lambda path: len(data))
     monkeypatch.setattr("konectom.storage.objects.s3.size_of", lambda path: len(data))
     path.unlink()  # when its size is known, and it is not open yet
-    with pytest.raises(StoreUnavailable, match=f"the file .* cannot be read: {os.strerror(errno.ENOENT)}"):
+    with pytest.raises(StoreUnavailable, match=rf"the file .* cannot be read: {os.strerror(errno.ENOENT)}"):
         store.put_file(digest, path)
     assert not store.exists(digest)
 
 
 def test_a_file_that_is_not_there_is_not_told_as_the_store(store, tmp_path):
-    with pytest.raises(StoreUnavailable, match="the file .* cannot be read"):
+    with pytest.raises(StoreUnavailable, match=r"the file .* cannot be read"):
         store.put_file(DIGEST, tmp_path / "absent")
 
 

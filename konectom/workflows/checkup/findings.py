@@ -37,7 +37,7 @@ _DECLARED = (
     _warning("room_low", "Make room soon, or give the installation a larger disk."),
     _warning(
         "memory_short",
-        "Give the container or unit more, or lower the setting; times `konectom worker --concurrency`, with room to spare.",
+        "Give the container or unit more, or lower the setting: it counts once for each process of konectom worker.",
     ),
     _error("package_missing", "Install what requirements.lock names."),
     _error("package_unfit", "Install the version that requirements.lock names."),

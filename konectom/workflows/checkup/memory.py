@@ -23,7 +23,9 @@ def memory(services: Services, root: Path = Path("/")) -> Iterator[Finding]:
         return
     asked = f"{most / 2**30:.1f} GiB" if most else "without limit"
     name = f"{PREFIX}PROCESSING_MEMORY_BYTES"
-    yield Finding("memory_short", f"{limit / 2**30:.1f} GiB of memory are allowed here, to one process {asked} ({name})")
+    yield Finding(
+        "memory_short", f"{limit / 2**30:.1f} GiB of memory are allowed here, to one process {asked} ({name})"
+    )
 
 
 def group_limit(root: Path = Path("/")) -> int | None:
