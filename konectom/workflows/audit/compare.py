@@ -144,6 +144,7 @@ def _rows(connection: Connection, model: type[Base]) -> Iterator[list[_Row]]:
     """Yield a table's rows, some at a time."""
     mapper, plan = inspected(model), plan_of(model)
     columns = [mapper.columns[name].label(name) for name in plan.attributes]
-    found = connection.execution_options(yield_per=ROWS_AT_ONCE).execute(select(*columns)).mappings()
-    for some in found.partitions(ROWS_AT_ONCE):
-        yield [_Row(plan.entity, dict(each)) for each in some]
+    asked = select(*columns).execution_options(yield_per=ROWS_AT_ONCE)  # of this question, not of all that follow
+    with connection.execute(asked) as found:
+        for some in found.mappings().partitions(ROWS_AT_ONCE):
+            yield [_Row(plan.entity, dict(each)) for each in some]
