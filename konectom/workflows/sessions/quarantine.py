@@ -13,6 +13,7 @@ from sqlalchemy import ColumnElement, func, select
 
 from konectom.errors import KonectomError, NotFound, QuarantineEnded, StoreUnavailable
 from konectom.security.principal import EVERYTHING, Scope
+from konectom.security.sealing import Digested
 from konectom.storage.models import Patient, QuarantineRow
 from konectom.storage.scopes import patients_in
 from konectom.workflows.consent.withheld import Withheld, patient_is_shown, refusal, shown_patient
@@ -191,7 +192,7 @@ def _upload(row: QuarantineRow, session_id: UUID) -> Upload:
 
 def _receive(services: Services, row: QuarantineRow, upload: Upload) -> None:
     if row.size_bytes <= services.settings.max_body_bytes:
-        receive(services, upload, raw_bytes(services, row))
+        receive(services, upload, Digested(raw_bytes(services, row)))
         return
     with opened_upload(services, row) as file:
         receive_large(services, upload, file, partial(pieces_in, file))
