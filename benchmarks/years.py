@@ -27,12 +27,13 @@ from sqlalchemy import Engine, create_engine, text
 
 from konectom.assessments import every_assessment
 from konectom.settings import load_settings
-from konectom.storage.migrate import upgrade
+from konectom.storage.models import Study
 from konectom.workflows.following.entries import catalogue_id, measure_ids
 from konectom.workflows.following.summary import patient_summary
 from konectom.workflows.following.trends import patient_trends
 from konectom.workflows.observations.keeping import check_finding, keep_findings
 from konectom.workflows.services import Services
+from konectom.workflows.set_up import set_up
 
 NAMESPACE = UUID("6f1d3a52-7c0e-4d7a-9a55-0c1d1b4e2f10")
 FIRST = datetime(2023, 1, 2, 9, tzinfo=UTC)
@@ -59,12 +60,13 @@ MINUTES = 9_000
 """Sessions of a week begin within so many."""
 
 COLUMNS = {
-    "blob": ("digest", "size_bytes", "stored_at"),
+    "blob": ("object", "size_bytes", "stored_at"),
     "patient": ("id", "study_id", "code", "birth_year", "sex", "height_m", "created_at"),
     "session": (
-        "id", "patient_id", "digest", "format", "started_at", "utc_offset_s", "phone", "received_at", "status",
+        "id", "patient_id", "object", "digest", "format", "started_at", "utc_offset_s", "phone", "received_at",
+        "status", "tries", "arrival",
     ),
-    "recording": ("id", "session_id", "index", "assessment", "condition", "offset_s", "status"),
+    "recording": ("id", "session_id", "index", "assessment", "condition", "offset_s", "status", "tries"),
     "result": ("id", "recording_id", "catalogue_id", "created_at", "verdict", "flags", "absent", "features"),
     "score": (
         "patient_id", "measure_id", "at", "session_id", "index", "catalogue_id", "utc_offset_s", "verdict", "flags",
@@ -113,7 +115,7 @@ def measure(name: str, url: str, patients: int, told: argparse.Namespace) -> lis
         settings = load_settings({}, data_dir=Path(objects), database_url=url)
         services = Services.open(settings, clock=lambda: FIRST + timedelta(weeks=told.weeks))
         try:
-            upgrade(url)
+            set_up(services)
             started = perf_counter()
             rows = fill(services, patients, told.weeks)
             print(f"{name}: {rows:,} score rows, {perf_counter() - started:.0f} s", flush=True)
@@ -154,10 +156,7 @@ def fill(services: Services, patients: int, weeks: int) -> int:
     with services.db.write() as db:
         catalogues = {each: catalogue_id(db, assessments[each].catalogue) for each in SCORES}
         measures = measure_ids(db, (key for keys in SCORES.values() for key in keys))
-        db.execute(
-            text("INSERT INTO study (id, code, name, created_at) VALUES (:id, 'YEARS', '', :at)"),
-            {"id": study.hex, "at": _text_of(FIRST).removesuffix("+00:00")},
-        )
+        db.add(Study(id=study, code="YEARS", name="", consent="elsewhere", created_at=FIRST))
     numbers = range(patients)
     with _bulk(services.db.engine) as insert:
         insert("blob", [("0" * 64, 1, _text_of(FIRST))])
@@ -185,15 +184,15 @@ def _patient(study: UUID, number: int) -> tuple[Any, ...]:
 def _session(number: int, week: int, times: list[str], catalogues: dict[str, int]) -> Iterator[tuple[Any, ...]]:
     at = times[number % MINUTES]
     yield (
-        _session_id(number, week), patient_id(number).hex, "0" * 64, "konectom.session/1", at, 3600, "{}", at,
-        "processed",
+        _session_id(number, week), patient_id(number).hex, "0" * 64, "0" * 64, "konectom.session/1", at, 3600, "{}", at,
+        "processed", 1, 1_000_000 * week + number + 1,
     )  # fmt: skip
 
 
 def _recordings(number: int, week: int, times: list[str], catalogues: dict[str, int]) -> Iterator[tuple[Any, ...]]:
     session = _session_id(number, week)
     for index, assessment in enumerate(SCORES):
-        yield (_recording_id(session, index), session, index, assessment, "{}", 0.0, "processed")
+        yield (_recording_id(session, index), session, index, assessment, "{}", 0.0, "processed", 1)
 
 
 def _results(number: int, week: int, times: list[str], catalogues: dict[str, int]) -> Iterator[tuple[Any, ...]]:
