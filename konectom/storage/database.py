@@ -32,7 +32,7 @@ from konectom.metrics import CONNECTIONS
 from konectom.storage.audit import TRAIL, audit
 from konectom.storage.audit_trail import Trail
 from konectom.storage.guard import guard
-from konectom.storage.postgres import CANCELLED, MORE_AT_NEED, POOL_SIZE, WITHIN, is_away, open_postgres
+from konectom.storage.postgres import CANCELLED, MORE_AT_NEED, POOL_SIZE, RESTS, WITHIN, is_away, open_postgres
 from konectom.storage.turns import Turns, begin_in_turn, end_turn
 
 BUSY_TIMEOUT_MS = 30_000
@@ -98,9 +98,11 @@ class Database:
     def read(self, *, within: timedelta | None = None) -> Iterator[Session]:
         """Yield a session that sees one state of the database and cannot change it.
 
-        A statement that takes longer than ``within`` (default: the database's own limit) raises :class:`TooSlow`.
+        A statement that takes longer than ``within`` (default: the database's own limit) raises :class:`TooSlow`. Who
+        gives it may also rest for minutes between two statements, while somebody takes what was read; others are ended
+        by PostgreSQL after one.
         """
-        options: dict[str, Any] = {WITHIN: within or self.within}
+        options: dict[str, Any] = {WITHIN: within or self.within, RESTS: within is not None}
         if self.engine.dialect.name != "sqlite":
             options["isolation_level"] = "REPEATABLE READ"
         engine = self._telling_engine(**options)

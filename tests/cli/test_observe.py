@@ -11,7 +11,7 @@ from rich.progress import Progress
 from konectom.errors import StoreUnavailable
 from konectom.formats.observations import OWN_SYSTEM
 from konectom.workflows.following.trends import patient_trends
-from konectom.workflows.observations.entering import importing as import_observations
+from konectom.workflows.observations import importing as import_observations
 from konectom.workflows.observations.entering import list_observations, retract_observation
 
 EXAMPLE = Path(__file__).resolve().parents[2] / "docs" / "observations.csv"

@@ -13,6 +13,7 @@ def test_a_file_that_is_there(services):
     require_writable(services.db)
 
 
+@pytest.mark.embedded
 @pytest.mark.parametrize("gone", ["file", "directory"])
 def test_a_file_or_a_directory_that_takes_no_writes(services, monkeypatch, gone):
     def access(path, mode):

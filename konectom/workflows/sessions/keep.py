@@ -65,7 +65,8 @@ def keep_session(
 
     Raises IntegrityError where another wrote the same meanwhile, :class:`~konectom.errors.NotFound` where the patient
     was erased meanwhile, :class:`~konectom.errors.ConsentWithdrawn`, :class:`~konectom.errors.ConsentMissing` or
-    :class:`~konectom.errors.PatientRestricted` where that was decided meanwhile; then nothing was written.
+    :class:`~konectom.errors.PatientRestricted` where that was decided meanwhile, and what ``upload.release``
+    does; then nothing was written.
     """
     now = services.clock()
     times_of(session)
@@ -79,6 +80,8 @@ def keep_session(
         hold_patient(db, upload.patient_id)
         agreed = Agreed.of(db, upload.patient_id)
         agreed.require(session)
+        if upload.release is not None:
+            upload.release(db)
         keep_blob(services, db, sealed, upload.size_bytes, now)
         add_at_once(db, [row])
         add_at_once(db, recordings)

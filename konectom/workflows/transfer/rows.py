@@ -83,9 +83,9 @@ class Plan:
             bound = (_bound(mark, type_, self.dialect) for mark, type_ in zip(marks, self.key_types, strict=True))
             statement = statement.where(tuple_(*self.key_columns) > tuple_(*bound))
         ordered = statement.order_by(*self.key_columns).execution_options(yield_per=FETCHED)
-        found = connection.execute(ordered)
-        for some in found.partitions(FETCHED):
-            yield from map(tuple, some)
+        with connection.execute(ordered) as found:  # whoever breaks off leaves no cursor open at the server
+            for some in found.partitions(FETCHED):
+                yield from map(tuple, some)
 
     def written_down(self, row: Row) -> bytes:
         """Return what a row says as bytes that are the same wherever it is stored."""

@@ -17,6 +17,7 @@ from konectom.workflows.campaigns.decisions import get_campaign
 from konectom.workflows.campaigns.pool import AHEAD, Workers, in_this_process, on_cluster, on_this_machine
 from konectom.workflows.campaigns.recompute import Task, compute
 from konectom.workflows.sessions.listing import get_session
+from tests.kept import kept
 from tests.probe import probe_recording, session_body
 from tests.workers import poison
 from tests.workflows.campaigns.campaigning import plan, results, send, work
@@ -180,8 +181,7 @@ def test_an_object_that_is_damaged_costs_its_session_only(services, people, prob
     study = people.study()
     patient = people.patient(study)
     receipts = [send(services, patient, probe_recording(x=[value, 2, 3, 4])) for value in (1.0, 2.0)]
-    files = [each for each in services.objects.root.rglob("*") if each.is_file()]
-    files[0].write_bytes(b"damaged")
+    kept(services)[0].write_bytes(b"damaged")
     probe(version=2)
     done = work(services, plan(services, study=study), "run", unseen=True)
     assert done["counts"] == {"results": 1, "unreadable": 1, "sessions": 2}

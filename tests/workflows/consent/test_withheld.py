@@ -15,7 +15,7 @@ from konectom.storage.models import Alert, Patient
 from konectom.workflows.consent.data_types import data_types_of_key
 from konectom.workflows.consent.restrictions import restrict_patient, resume_patient
 from konectom.workflows.following import alerts, due, reliability, reviews, summary, trends
-from konectom.workflows.observations.entering import entering as observations
+from konectom.workflows.observations import entering as observations
 from konectom.workflows.patients import schedules
 from konectom.workflows.patients.people import get_patient, list_patients
 from konectom.workflows.sessions.ingest import ingest_session

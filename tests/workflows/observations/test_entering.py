@@ -13,14 +13,14 @@ from sqlalchemy.exc import IntegrityError
 
 from konectom.errors import DataError, FieldInvalid, NotFound, ObservationConflict, ScaleUnknown
 from konectom.storage.models import MeasureRow, Observation, ObservedRow
+from konectom.workflows.observations import entering as observations
+from konectom.workflows.observations import keeping as keep_observations
 from konectom.workflows.observations.entering import (
     enter_observation,
     get_observation,
     list_observations,
     retract_observation,
 )
-from konectom.workflows.observations.entering import entering as observations
-from konectom.workflows.observations.entering import keeping as keep_observations
 from konectom.workflows.services import Services
 
 AT = datetime(2026, 3, 2, 10, 15, tzinfo=timezone(timedelta(hours=1)))

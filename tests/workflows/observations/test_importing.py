@@ -28,8 +28,8 @@ from konectom.errors import (
 from konectom.formats.observations import OWN_SYSTEM
 from konectom.settings import load_settings
 from konectom.storage.models import Observation, ObservedRow
+from konectom.workflows.observations import importing as module
 from konectom.workflows.observations.entering import enter_observation, list_observations, retract_observation
-from konectom.workflows.observations.entering import importing as module
 from konectom.workflows.observations.importing import AT_ONCE, PROBLEMS_TOLD, Imported, import_observations
 from tests.backends import where_of
 

@@ -2,13 +2,16 @@
 
 import shutil
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import Connection
 
 from konectom.settings import load_settings
+from konectom.storage.database import open_engine
 from konectom.storage.models import Base
 from konectom.workflows.audit.check import verify
 from konectom.workflows.services import Services
@@ -60,6 +63,24 @@ def elsewhere(services: Services, tmp_path: Path, request: pytest.FixtureRequest
     yield open_new
     for each in opened:
         each.close()
+
+
+def mind_no_references(connection: Connection) -> None:
+    """Let this connection write rows that refer to nothing; SQLite has to be opened so."""
+    if connection.dialect.name == "postgresql":
+        connection.exec_driver_sql("SET session_replication_role = replica")
+
+
+@contextmanager
+def behind(services: Services) -> Iterator[Connection]:
+    """Yield a connection through which anything can be changed, and the audit knows nothing of it."""
+    engine = open_engine(services.settings.database_url, foreign_keys=False)
+    try:
+        with engine.begin() as connection:
+            mind_no_references(connection)
+            yield connection
+    finally:
+        engine.dispose()
 
 
 def contents(services: Services) -> dict[str, Any]:

@@ -19,7 +19,6 @@ from sqlalchemy import select
 from konectom.errors import BackupInvalid, KonectomError
 from konectom.security.keys import Keychain
 from konectom.storage.models import Blob, RecordingRow, ResultRow, SessionRow, UploadPiece
-from konectom.storage.objects import FileObjectStore
 from konectom.workflows.erasing.erasure import erase_patient
 from konectom.workflows.sessions.ingest import ingest_session
 from konectom.workflows.transfer import backing_up, keeping
@@ -28,6 +27,7 @@ from konectom.workflows.transfer.checking import check_backup
 from konectom.workflows.transfer.files import held, open_copy
 from konectom.workflows.transfer.manifest import listed_objects, place_of, read_manifest
 from konectom.workflows.transfer.migrating import migrate_store
+from tests.kept import place_of as kept_at
 from tests.probe import probe_recording, session_body
 from tests.workflows.transfer.conftest import ALL, EACH, KINDS, OF_TWO, contents
 
@@ -93,8 +93,9 @@ def test_the_database_in_it_is_one_that_any_tool_reads(services, persons, direct
 
 def test_what_is_there_already_is_not_copied_again(services, persons, directory, monkeypatch):
     back_up(services, directory)
-    read, get = [], FileObjectStore.open
-    monkeypatch.setattr(FileObjectStore, "open", lambda self, name: read.append(name) or get(self, name))
+    store = type(services.objects)
+    read, get = [], store.open
+    monkeypatch.setattr(store, "open", lambda self, name: read.append(name) or get(self, name))
     monkeypatch.setattr(keeping, "is_right", lambda *_: 1 / 0)
     ingest_session(services, session_id=uuid4(), patient_id=persons[0].id, body=session_body())
     done = back_up(services, directory)
@@ -211,7 +212,7 @@ def test_objects_that_are_lost_are_told_and_the_rest_is_kept(services, persons, 
     with services.db.read() as db:
         lost, damaged = [each.object for each in db.query(Blob).limit(2)]
     services.objects.delete(lost)
-    place = place_of(services.settings.data_dir, damaged)
+    place = kept_at(services, damaged)
     place.write_bytes(b"?" + place.read_bytes()[1:])
     done = back_up(services, directory)
     assert set(done.manifest.lost) == {lost, damaged}

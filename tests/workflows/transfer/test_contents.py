@@ -10,7 +10,7 @@ from sqlalchemy import text
 from konectom.storage.database import open_engine
 from konectom.storage.models import Base
 from konectom.workflows.transfer.contents import Sum, content_of, contents_of, different
-from tests.workflows.transfer.conftest import contents
+from tests.workflows.transfer.conftest import contents, mind_no_references
 
 
 def test_the_order_does_not_matter():
@@ -39,10 +39,13 @@ def loose(services, persons):
     """The installation through a connection that lets anything be written."""
     engine = open_engine(services.settings.database_url, foreign_keys=False)
     with engine.connect() as connection:
+        mind_no_references(connection)
+        connection.commit()
         yield connection
     engine.dispose()
 
 
+@pytest.mark.embedded
 def test_a_change_of_any_cell_of_any_table_is_told(loose):
     before = contents_of(loose)
     told = 0

@@ -38,8 +38,9 @@ from konectom.workflows.transfer import migrating
 from konectom.workflows.transfer import rows as carrying
 from konectom.workflows.transfer.migrating import migrate_store
 from konectom.workflows.transfer.target import Target
+from tests.kept import place_of
 from tests.probe import session_body
-from tests.workflows.transfer.conftest import ALL, KINDS, OF_TWO, but_the_audit, contents, require_sound, rows
+from tests.workflows.transfer.conftest import ALL, KINDS, OF_TWO, behind, but_the_audit, contents, require_sound, rows
 from tests.world import build
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -291,12 +292,13 @@ def test_a_change_of_which_the_audit_knows_nothing_is_found(services, persons, e
         patched.setattr(migrating, "require_objects", lambda *_, **__: 1 / 0)
         with pytest.raises(ZeroDivisionError):
             move(services, there)
-    with closing(sqlite3.connect(services.settings.data_dir / "konectom.sqlite3")) as behind, behind:
-        behind.execute("UPDATE score SET value = value + 1")
+    with behind(services) as connection:
+        connection.execute(text("UPDATE score SET value = value + 1"))
     with pytest.raises(SourceChanged, match="score"):
         move(services, there)
 
 
+@pytest.mark.embedded
 def test_nobody_writes_meanwhile(services, persons, elsewhere, monkeypatch):
     there, refused = elsewhere(), []
 
@@ -352,7 +354,7 @@ def test_a_source_that_is_being_written_is_refused(services, persons, elsewhere,
         patched.setattr(migrating, "_note", lambda *_: None)
         other = Database(source.settings.database_url)
         with other.engine.connect() as writer:
-            if kind == "sqlite":
+            if writer.dialect.name == "sqlite":
                 writer.exec_driver_sql("PRAGMA busy_timeout = 1")
             writer.execute(text("UPDATE study SET name = 'other'"))
             with pytest.raises(SourceChanged, match="stop all servers"):
@@ -401,29 +403,31 @@ def test_objects_that_the_source_has_lost_are_told(services, persons, elsewhere)
     there = elsewhere()
     with services.db.read() as db:
         lost = db.query(SessionRow).first().object
-    store = services.settings.data_dir / "objects" / "sha256" / lost[:2] / lost[2:4] / lost
-    held = store.read_bytes()
-    store.write_bytes(held[:-1] + b"?")
+    place = place_of(services, lost)
+    held = place.read_bytes()
+    place.write_bytes(held[:-1] + b"?")
     with pytest.raises(StoreUnavailable, match=lost):
         move(services, there)
     with pytest.raises(MigrationNeeded):
         there.ping()
-    store.write_bytes(held)
+    place.write_bytes(held)
     assert move(services, there).objects.new == 1
     require_sound(there)
 
 
 def test_rows_that_refer_to_nothing_are_told(services, persons, elsewhere):
-    with closing(sqlite3.connect(services.settings.data_dir / "konectom.sqlite3")) as behind, behind:
-        behind.execute("UPDATE recording SET session_id = lower(hex(randomblob(16)))")
+    some = "SELECT id FROM recording LIMIT 1"
+    with behind(services) as connection:
+        connection.execute(text(f"UPDATE recording SET session_id = '{uuid4().hex}' WHERE id = ({some})"))
     for kind in KINDS:
         with pytest.raises(TransferBroken, match="refer to rows that are not there"):
             move(services, elsewhere(kind))
 
 
+@pytest.mark.embedded
 def test_what_the_target_cannot_keep_is_told_by_its_place(services, people, elsewhere):
     study = people.study()
-    with closing(sqlite3.connect(services.settings.data_dir / "konectom.sqlite3")) as behind, behind:
-        behind.execute("UPDATE study SET name = 'a' || char(0) || 'b'")
+    with behind(services) as connection:
+        connection.execute(text("UPDATE study SET name = 'a' || char(0) || 'b'"))
     with pytest.raises(TransferBroken, match=f"row of study .*{study.hex}"):
         move(services, elsewhere("postgresql"))

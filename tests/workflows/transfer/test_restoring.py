@@ -27,6 +27,7 @@ from konectom.workflows.transfer.manifest import place_of, read_manifest
 from konectom.workflows.transfer.migrating import migrate_store
 from konectom.workflows.transfer.restoring import restore
 from tests.erasing import files_of
+from tests.kept import kept
 from tests.workflows.transfer.conftest import ALL, KINDS, OF_TWO, but_the_audit, require_sound, rows
 from tests.workflows.transfer.test_migrating import Broken, breaking
 
@@ -91,7 +92,8 @@ def test_a_backup_of_an_older_schema_is_brought_up(services, persons, directory,
 
 def test_objects_that_are_there_still_are_not_copied(services, persons, directory, elsewhere):
     there = elsewhere()
-    shutil.copytree(services.settings.data_dir / "objects", there.settings.data_dir / "objects")
+    for each in kept(services):
+        there.objects.put(each.name, each.read_bytes())
     assert restore(there, directory).objects.new == 0
     require_sound(there)
 
