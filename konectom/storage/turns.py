@@ -206,8 +206,9 @@ def begin_in_turn(connection: Connection, turns: Turns, within_ms: int) -> None:
     try:
         connection.exec_driver_sql("BEGIN IMMEDIATE")
     finally:
-        driver.execute(f"PRAGMA busy_timeout = {within_ms}")
-        driver.close()
+        if not connection.invalidated:  # as it is where the process is interrupted: closed by then
+            driver.execute(f"PRAGMA busy_timeout = {within_ms}")
+            driver.close()
 
 
 def end_turn(info: MutableMapping[Any, Any]) -> None:

@@ -1,16 +1,16 @@
 """Who writes to a file of SQLite goes in turn, across threads and processes."""
 
+import contextlib
 import multiprocessing
 import os
 import signal
 import threading
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from pathlib import Path
 from time import monotonic
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import event, select
 from sqlalchemy.exc import IntegrityError
 
 from konectom.errors import StoreUnavailable
@@ -46,7 +46,7 @@ def somebody_stands_in_front(turns):
     return not free
 
 
-@contextmanager
+@contextlib.contextmanager
 def running(context, target, *args):
     """A process that says when it has come so far, and ends when told, or is killed."""
     here, there = context.Pipe()
@@ -310,3 +310,27 @@ def test_all_threads_get_through(file):
     with ThreadPoolExecutor(6) as pool:
         list(pool.map(count, several * 2))
     assert number["is"] == 120
+
+
+class Interrupted(BaseException):
+    """Comes at a statement, as an operator's does."""
+
+
+@pytest.mark.embedded
+@pytest.mark.parametrize("at", [1, 2, 3])
+def test_a_write_that_is_interrupted_ends_its_turn(services, its_turns, at):
+    steps = iter(range(1, 100))
+
+    def step(*_):
+        if next(steps) == at:
+            raise Interrupted
+
+    event.listen(services.db.engine, "before_cursor_execute", step)
+    with contextlib.suppress(Interrupted), services.db.write() as db:
+        db.execute(select(MeasureRow.key)).all()
+        db.execute(select(MeasureRow.key)).all()
+    assert next(steps) == at + 1
+    event.remove(services.db.engine, "before_cursor_execute", step)
+    its_turns.take(LONG_S).end()
+    put(services, "a.a")
+    assert keys(services) == ["a.a"]
