@@ -132,11 +132,24 @@ def rate_of(load: Load, count: int, connections: int) -> float:
     return count / (monotonic() - began)
 
 
-def waits_at(load: Load, rate: float, count: int, connections: int) -> list[float]:
-    """Return how long each upload waited, in seconds, when they come evenly at this rate.
+def evenly(rate: float, count: int) -> list[float]:
+    """Return when each of so many uploads is due, in seconds from the first, one as long after the other."""
+    return [number / rate for number in range(count)]
 
-    An upload waits from when it was due, also while no connection was free for it.
+
+def by_chance(rate: float, count: int, seed: int = 1) -> list[float]:
+    """Return when each is due where none knows of the others: as many a second in the long run (Poisson)."""
+    times: list[float] = np.cumsum(np.random.default_rng(seed).exponential(1 / rate, count)).tolist()
+    return times
+
+
+def waits_at(load: Load, times: Sequence[float], connections: int) -> list[float]:
+    """Return how long each upload waited, in seconds, when they are due at these times.
+
+    An upload waits from when it was due, also while no connection was free for it: a slow answer puts off none of
+    those that come later, and does not hide how long they wait.
     """
+    count = len(times)
     bodies = load.prepared(count)
     waits: list[float] = [0.0] * count
     lock, upcoming = threading.Lock(), iter(range(count))
@@ -149,7 +162,7 @@ def waits_at(load: Load, rate: float, count: int, connections: int) -> list[floa
                 number = next(upcoming, None)
             if number is None:
                 break
-            due = began + number / rate
+            due = began + times[number]
             sleep(max(0.0, due - monotonic()))
             load.send(connection, bodies[number])
             waits[number] = monotonic() - due

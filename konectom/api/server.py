@@ -48,6 +48,10 @@ limit_request_field_size = 8190
 # any ring. By itself it would look seven times in an upload.
 COLLECTED_AFTER = (20_000, 20, 20)
 
+# For how long one thread computes before another may. Whoever writes on SQLite lets go of Python at each statement,
+# while all others who write wait: by itself Python would let it wait up to 5 ms each time for whoever computes.
+SWITCHED_EVERY_S = 0.0005
+
 # Of what the server computes that nobody waits for, so much is waited for in the end.
 ROUNDS_END_WITHIN_S = 10.0
 _rounds: list[Any] = []
@@ -83,6 +87,7 @@ def post_worker_init(worker: Any) -> None:
     """
     threading.Thread(target=_warm, name="warm", daemon=True).start()
     gc.set_threshold(*COLLECTED_AFTER)
+    sys.setswitchinterval(SWITCHED_EVERY_S)
     services = worker.wsgi.extensions["konectom"]
     if services.settings.processing == "request":
         from konectom.workflows.sessions.rounds import Rounds

@@ -32,6 +32,9 @@ from sqlalchemy import Connection
 
 LOOK_EVERY_S = 0.0005
 
+GONE = -1
+"""In place of the handle of a lock that was given back."""
+
 TURN = "konectom_turn"
 """Where a connection keeps its turn."""
 
@@ -43,28 +46,28 @@ class Held:
     """A lock of the operating system. One that a fork inherits is its parent's alone."""
 
     def __init__(self, name: str) -> None:
-        self._handle: int | None = os.open(name, os.O_RDWR | os.O_CREAT, 0o600)
+        self._handle = os.open(name, os.O_RDWR | os.O_CREAT, 0o600)
         _held.add(self)
 
     def lock(self) -> bool:
         """Tell whether nobody else holds it, and it is held from now on."""
         try:
-            fcntl.flock(self._handle or 0, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(self._handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             return False
         return True
 
     def give_back(self) -> None:
         """Give it back; a second time does nothing."""
-        if self._handle is not None:
+        if self._handle != GONE:
             fcntl.flock(self._handle, fcntl.LOCK_UN)  # closing would not do while a fork has inherited it
             self.forget()
 
     def forget(self) -> None:
         """Let go of what the parent of this process holds, which stays locked until the parent gives it back."""
-        handle, self._handle = self._handle, None
+        handle, self._handle = self._handle, GONE
         _held.discard(self)
-        if handle is not None:
+        if handle != GONE:
             os.close(handle)
 
 
@@ -179,19 +182,17 @@ class Turns:
             held = Held(name)
         except OSError:  # nothing can be made in this directory, or no handle is left: goes without
             return None
+        locked = False
         try:
-            while not held.lock():
-                if time.monotonic() >= until:
-                    break
+            while not (locked := held.lock()) and time.monotonic() < until:
                 self._ended.wait(LOOK_EVERY_S)
                 self._ended.clear()
-            else:
-                return held
         except OSError:  # a file system that has no such locks: goes without
-            held.forget()
             return None
-        held.forget()
-        return None
+        finally:
+            if not locked:
+                held.forget()
+        return held if locked else None
 
 
 def begin_in_turn(connection: Connection, turns: Turns, within_ms: int) -> None:
@@ -205,8 +206,9 @@ def begin_in_turn(connection: Connection, turns: Turns, within_ms: int) -> None:
     try:
         connection.exec_driver_sql("BEGIN IMMEDIATE")
     finally:
-        driver.execute(f"PRAGMA busy_timeout = {within_ms}")
-        driver.close()
+        if not connection.invalidated:  # as it is where the process is interrupted: closed by then
+            driver.execute(f"PRAGMA busy_timeout = {within_ms}")
+            driver.close()
 
 
 def end_turn(info: MutableMapping[Any, Any]) -> None:

@@ -1,21 +1,15 @@
 """Who writes to a file of SQLite goes in turn, across threads and processes."""
 
+import contextlib
 import multiprocessing
 import os
 import signal
 import threading
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
-from pathlib import Path
 from time import monotonic
 
 import pytest
-from sqlalchemy import select
-from sqlalchemy.exc import IntegrityError
 
-from konectom.errors import StoreUnavailable
-from konectom.storage import compaction, database
-from konectom.storage.models import MeasureRow
 from konectom.storage.turns import Held, Line, Turns
 
 LONG_S = 60.0
@@ -46,7 +40,7 @@ def somebody_stands_in_front(turns):
     return not free
 
 
-@contextmanager
+@contextlib.contextmanager
 def running(context, target, *args):
     """A process that says when it has come so far, and ends when told, or is killed."""
     here, there = context.Pipe()
@@ -198,100 +192,6 @@ def test_where_the_holder_is_killed_its_fork_does_not_keep_the_turn(turns, file)
             turns.take(LONG_S).end()
         finally:
             os.kill(fork, signal.SIGKILL)
-
-
-@pytest.fixture
-def short(monkeypatch):
-    monkeypatch.setattr(database, "BUSY_TIMEOUT_MS", 1)
-
-
-@pytest.fixture
-def its_turns(services, tmp_path):
-    return Turns(tmp_path / "konectom.sqlite3")
-
-
-def keys(services):
-    with services.db.read() as db:
-        return list(db.scalars(select(MeasureRow.key).order_by(MeasureRow.key)))
-
-
-def put(services, key):
-    with services.db.write() as db:
-        db.add(MeasureRow(key=key))
-
-
-@pytest.mark.embedded
-def test_a_write_has_the_turn_until_it_is_kept_or_given_up(services, its_turns):
-    with services.db.write() as db:
-        db.add(MeasureRow(key="a.a"))
-        db.flush()
-        assert its_turns.take(0.0) is None
-    its_turns.take(LONG_S).end()
-    with pytest.raises(IntegrityError):
-        put(services, "a.a")
-    its_turns.take(LONG_S).end()
-    assert keys(services) == ["a.a"]
-
-
-@pytest.mark.embedded
-def test_who_reads_needs_no_turn(services, its_turns):
-    with its_turns.taken(LONG_S):
-        assert keys(services) == []
-
-
-@pytest.mark.embedded
-def test_a_write_that_waits_too_long_says_so(services, its_turns, short):
-    with services.db.write() as db:
-        db.add(MeasureRow(key="a.a"))
-        db.flush()
-        with ThreadPoolExecutor(1) as pool, pytest.raises(StoreUnavailable):
-            pool.submit(put, services, "a.b").result()
-    put(services, "a.c")
-    assert keys(services) == ["a.a", "a.c"]
-
-
-@pytest.mark.embedded
-def test_a_write_within_a_write_ends_as_well(services, short):
-    with services.db.write() as db:
-        db.add(MeasureRow(key="a.a"))
-        db.flush()
-        with pytest.raises(StoreUnavailable):
-            put(services, "a.b")
-    assert keys(services) == ["a.a"]
-
-
-@pytest.mark.embedded
-def test_a_turn_that_never_ends_keeps_nobody_from_writing(services, its_turns, short):
-    with its_turns.taken(LONG_S):
-        put(services, "a.a")
-    assert keys(services) == ["a.a"]
-
-
-@pytest.mark.embedded
-@pytest.mark.parametrize("name", ["next", "turn"])
-def test_where_no_lock_can_be_made_writes_go_without(services, its_turns, name):
-    path = Path(getattr(its_turns, name))
-    path.unlink(missing_ok=True)
-    path.mkdir()
-    assert its_turns.take(LONG_S) is None
-    put(services, "a.a")
-    assert keys(services) == ["a.a"]
-
-
-@pytest.mark.embedded
-def test_the_time_to_wait_is_as_before_after_a_write(services):
-    put(services, "a.a")
-    with services.db.engine.connect() as connection:
-        assert connection.exec_driver_sql("PRAGMA busy_timeout").scalar_one() == database.BUSY_TIMEOUT_MS
-
-
-@pytest.mark.embedded
-def test_the_file_is_rewritten_in_turn(services, its_turns, monkeypatch):
-    seen = []
-    monkeypatch.setattr(compaction, "_compact_sqlite", lambda _: seen.append(its_turns.take(0.0)) or True)
-    assert compaction.compact(services.settings.database_url, [])
-    assert seen == [None]
-    its_turns.take(LONG_S).end()
 
 
 def test_all_threads_get_through(file):
