@@ -26,7 +26,7 @@ if given is not None:
     run(given)
 else:
     url = context.get_x_argument(as_dictionary=True).get("url") or load_settings().database_url
-    engine = open_engine(url, foreign_keys=False)
+    engine = open_engine(url, foreign_keys=False, in_turn=True)
     with engine.execution_options(**{WRITES: True}).begin() as connection:
         run(connection)
     engine.dispose()

@@ -165,7 +165,7 @@ def extract(recording: Recording, out: Outcome) -> None:
     out("observed", observed_s / HOUR_S)
     out.flag("short_observation", when=observed_s < LEAST_OBSERVED_H * HOUR_S, hours=round(observed_s / HOUR_S, 2))
     out.flag("no_steps", when=not held.steps.any())
-    missing = 1.0 - observed_s / span_s
+    missing = 1.0 - observed_s / span_s if span_s > 0 else 0.0  # so late that its length is lost in rounding
     out.flag("gaps", when=missing > MOST_MISSING, share=round(missing, 3))
 
 

@@ -17,8 +17,8 @@ LONGEST_TEXT = 1000
 """No text in a column is longer: the longest sets the width of all."""
 
 CHARACTERS_A_VALUE = 4
-LARGEST = 1e100
-"""No measurement, time or place is larger."""
+LARGEST = 1e20
+"""No measurement, time or place is larger, nanoseconds since 1970 among them; its fourth power is a number still."""
 
 
 class Room:
@@ -79,7 +79,7 @@ def packed(values: list[Any]) -> FloatArray:
 
 
 def measurable(converted: FloatArray, at: str) -> FloatArray:
-    """Return the numbers; refuse those that no instrument gives: their squares would leave the range of numbers."""
+    """Return the numbers; refuse those that no instrument gives: what is computed would leave the range of numbers."""
     beyond = np.abs(converted) > LARGEST
     if beyond.any():
         index = int(np.argmax(beyond))

@@ -13,10 +13,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable
+from pathlib import Path
 
 from sqlalchemy import Connection, Table, text
 
-from konectom.storage.database import open_engine
+from konectom.storage.database import BUSY_TIMEOUT_MS, open_engine
+from konectom.storage.turns import Turns
 
 CHECKPOINT_WAITS_MS = 2_000
 """How long the log's end is waited for where somebody still reads what came before."""
@@ -51,7 +53,9 @@ def compact(url: str, tables: Iterable[Table]) -> bool:
     try:
         # Outside of a transaction: VACUUM refuses to run in one.
         if engine.dialect.name == "sqlite":
-            with engine.connect() as connection:
+            file = Path(engine.url.database or "")
+            # In turn: else it would hardly ever find nobody writing.
+            with engine.connect() as connection, Turns(file).taken(BUSY_TIMEOUT_MS / 1000):
                 return _compact_sqlite(connection)
         with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
             quote = engine.dialect.identifier_preparer.format_table

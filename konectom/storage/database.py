@@ -32,7 +32,8 @@ from konectom.metrics import CONNECTIONS
 from konectom.storage.audit import TRAIL, audit
 from konectom.storage.audit_trail import Trail
 from konectom.storage.guard import guard
-from konectom.storage.postgres import CANCELLED, MORE_AT_NEED, POOL_SIZE, WITHIN, is_away, open_postgres
+from konectom.storage.postgres import CANCELLED, MORE_AT_NEED, POOL_SIZE, RESTS, WITHIN, is_away, open_postgres
+from konectom.storage.turns import Turns, begin_in_turn, end_turn
 
 BUSY_TIMEOUT_MS = 30_000
 """How long a write waits for another to end."""
@@ -81,7 +82,7 @@ class Database:
                 if self._engine is None or self._pid != os.getpid():
                     if self._engine is not None:
                         self._engine.dispose(close=False)  # the parent still uses these connections
-                    self._engine, self._pid = open_engine(self.url, within=self.within), os.getpid()
+                    self._engine, self._pid = open_engine(self.url, within=self.within, in_turn=True), os.getpid()
                     self._told = {}
                     _count_connections(self._engine)
         return self._engine
@@ -97,9 +98,11 @@ class Database:
     def read(self, *, within: timedelta | None = None) -> Iterator[Session]:
         """Yield a session that sees one state of the database and cannot change it.
 
-        A statement that takes longer than ``within`` (default: the database's own limit) raises :class:`TooSlow`.
+        A statement that takes longer than ``within`` (default: the database's own limit) raises :class:`TooSlow`. Who
+        gives it may also rest for minutes between two statements, while somebody takes what was read; others are ended
+        by PostgreSQL after one.
         """
-        options: dict[str, Any] = {WITHIN: within or self.within}
+        options: dict[str, Any] = {WITHIN: within or self.within, RESTS: within is not None}
         if self.engine.dialect.name != "sqlite":
             options["isolation_level"] = "REPEATABLE READ"
         engine = self._telling_engine(**options)
@@ -164,10 +167,13 @@ def keep_temporary_files_in(directory: Path, url: str) -> None:
     os.environ[TEMPORARY] = str(directory.resolve())
 
 
-def open_engine(url: str, *, foreign_keys: bool = True, within: timedelta | None = None) -> Engine:
+def open_engine(
+    url: str, *, foreign_keys: bool = True, within: timedelta | None = None, in_turn: bool = False
+) -> Engine:
     """Return an engine on ``url``, set up as the module says. A new SQLite file is for its owner only.
 
-    ``within`` limits each statement; without it (for migrations) nothing does.
+    ``within`` limits each statement; without it (for migrations) nothing does. Writes to a file of SQLite wait
+    ``in_turn`` (:mod:`konectom.storage.turns`), as has to be where others write as well.
     """
     options: dict[str, Any] = {"json_serializer": _dumps, "json_deserializer": orjson.loads}
     if not url.startswith("sqlite"):
@@ -194,13 +200,20 @@ def open_engine(url: str, *, foreign_keys: bool = True, within: timedelta | None
         ):
             connection.execute(f"PRAGMA {pragma}").close()
 
+    turns = Turns(file) if in_turn and file.name else None  # without a name it is in memory
+
     @event.listens_for(engine, "begin")
     def begin(connection: Connection) -> None:
-        if connection.get_execution_options().get(WRITES):
-            connection.exec_driver_sql("BEGIN IMMEDIATE")
-        else:  # touches no file, so that it can neither wait nor fail
+        if not connection.get_execution_options().get(WRITES):
+            # Touches no file, so that it can neither wait nor fail.
             connection.connection.cursor().execute("BEGIN").close()
+        elif turns is None:
+            connection.exec_driver_sql("BEGIN IMMEDIATE")
+        else:
+            begin_in_turn(connection, turns, BUSY_TIMEOUT_MS)
 
+    if turns is not None:
+        event.listen(engine, "checkin", lambda _, record: end_turn(record.info))
     if within is not None:
         _watch(engine)
     return engine

@@ -186,7 +186,7 @@ def check_scripts() -> None:
 @contextmanager
 def _connection(url: str) -> Iterator[Connection]:
     """Yield a connection in a write transaction. Tables that are made anew must not pull rows of others along."""
-    engine = open_engine(url, foreign_keys=False)
+    engine = open_engine(url, foreign_keys=False, in_turn=True)
     try:
         with engine.execution_options(**{WRITES: True}).begin() as connection:
             yield connection

@@ -21,8 +21,11 @@ from konectom.errors import SettingInvalid
 LOCK_TIMEOUT_MS = 30_000
 """How long a statement waits for a lock that another transaction holds."""
 
-IDLE_TIMEOUT_MS = 600_000
-"""How long a transaction may rest between two statements."""
+REST = timedelta(seconds=60)
+"""How long a transaction may rest between two statements: so long a host that vanished keeps others waiting."""
+
+LONG_REST = timedelta(minutes=10)
+"""How long one may that reads for somebody who may be slow, such as an export."""
 
 POOL_SIZE, MORE_AT_NEED = 8, 24
 """Connections that a process keeps, and how many more it makes while all are in use."""
@@ -46,7 +49,7 @@ READ_ONLY = "25006"
 GAVE_WAY = ("40001", "40P01")
 """What it says where two transactions stood in each other's way: a serialization failure, a deadlock."""
 
-WITHIN = "konectom_within"
+WITHIN, RESTS = "konectom_within", "konectom_rests"
 
 
 def postgres_url(text: str) -> URL:
@@ -91,15 +94,17 @@ def open_postgres(text: str, *, within: timedelta | None, **options: Any) -> Eng
 def _settings(within: timedelta | None) -> str:
     """Return the options of a connection: its time zone, and the limits for a statement, a lock, and doing nothing.
 
-    The last ends what a process leaves open that was cut off; an export rests while its reader is slow.
+    The last ends what a process leaves open that was cut off. Where there are no limits, as for a backup, the server
+    asks itself whether the other end is still there, as it does of all.
     """
     # Else times come back in the zone of the server, where the last hours of the year 9999 lie in no year at all.
     settings: dict[str, str | int] = {"TimeZone": "UTC"}
+    settings |= {f"tcp_{name}": ALIVE[name] for name in ("keepalives_idle", "keepalives_interval", "keepalives_count")}
     if within is not None:
         settings |= {
             "statement_timeout": milliseconds(within),
             "lock_timeout": LOCK_TIMEOUT_MS,
-            "idle_in_transaction_session_timeout": IDLE_TIMEOUT_MS,
+            "idle_in_transaction_session_timeout": milliseconds(REST),
         }
     return " ".join(f"-c {name}={value}" for name, value in settings.items())
 
@@ -111,13 +116,17 @@ def _leave_replica(context: ExceptionContext) -> None:
 
 
 def _lengthen(engine: Engine, usual: timedelta) -> None:
-    """Give a session the time that it asks for, where that is not the usual."""
+    """Give a session the time that it asks for, where that is not the usual, for a statement and between two."""
 
     @event.listens_for(engine, "begin")
     def begin(connection: Connection) -> None:
-        within: timedelta | None = connection.get_execution_options().get(WITHIN)
+        asked = connection.get_execution_options()
+        within: timedelta | None = asked.get(WITHIN)
         if within is not None and within != usual:
             connection.exec_driver_sql(f"SET LOCAL statement_timeout = {milliseconds(within)}")
+        if asked.get(RESTS):
+            rest = milliseconds(LONG_REST)
+            connection.exec_driver_sql(f"SET LOCAL idle_in_transaction_session_timeout = {rest}")
 
 
 def milliseconds(span: timedelta) -> int:

@@ -89,6 +89,7 @@ def _add_campaigns() -> None:
         sa.Column("patients_until", INSTANT),
         sa.Column("sessions_until", INSTANT),
         sa.Column("counts", sa.JSON(), nullable=False),
+        sa.Column("trying", sa.JSON(), nullable=False),
         sa.Column("fault", sa.JSON()),
         sa.Column("draft", sa.LargeBinary()),
         sa.Column("report", sa.JSON()),

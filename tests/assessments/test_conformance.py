@@ -14,6 +14,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from konectom import formats
 from konectom.assessments import every_assessment, get_assessment
 from konectom.assessments.base import (
     MOST_SCORES,
@@ -25,7 +26,9 @@ from konectom.assessments.base import (
     with_evidence,
 )
 from konectom.errors import StreamError
-from konectom.recording import Defect, Part
+from konectom.formats._columns import LARGEST
+from konectom.recording import Defect, Part, Rejected
+from konectom.workflows.sessions.process import Extracted, Failed, extract_recording
 from tests.assessments.examples import (
     FAULTS,
     Wire,
@@ -318,6 +321,71 @@ def _mangle(stream: Wire, data: Any) -> None:
             "freeze": lambda _value, held=held: held[start],
         }[action]
         stream[name] = [changed(value) if start <= row < stop else value for row, value in enumerate(held)]
+
+
+def numbers_of(wire: Wire) -> list[tuple[str, str]]:
+    """Return each column of a stream, and each attribute of an event, that holds numbers in the first part."""
+    holder = holders(wire)[0]
+    found = {
+        (name, column)
+        for name, stream in holder.get("streams", {}).items()
+        for column, values in stream.items()
+        if isinstance(values, list) and values and not isinstance(values[0], str)
+    }
+    for event in holder.get("events", []):
+        found |= {(event["type"], key) for key, value in event.items() if isinstance(value, int | float)}
+    return sorted(found)
+
+
+def with_number(wire: Wire, name: str, column: str, value: float, chosen: Callable[[int, int], bool]) -> Wire:
+    """Put a number where the rows are chosen, by their index and how many there are."""
+    changed = copy.deepcopy(wire)
+    holder = holders(changed)[0]
+    if name in holder.get("streams", {}):
+        held = holder["streams"][name][column]
+        new = [value if chosen(row, len(held)) else each for row, each in enumerate(held)]
+        holder["streams"][name][column] = new
+    own = [event for event in holder.get("events", []) if event["type"] == name and column in event]
+    for row, event in enumerate(own):
+        event[column] = value if chosen(row, len(own)) else event[column]
+    return changed
+
+
+ROWS: dict[str, Callable[[int, int], bool]] = {
+    "one": lambda row, rows: row == rows // 2,
+    "all": lambda row, rows: True,
+}
+
+
+@each_assessment
+@pytest.mark.parametrize(
+    ("value", "rows"), [(1e308, "all"), (-1e200, "one"), (LARGEST, "one"), (-LARGEST, "all"), (1e6, "one")]
+)
+def test_numbers_that_no_instrument_gives_are_refused_or_computed_without_a_warning(
+    name: str, value: float, rows: str
+) -> None:
+    """Where they stand in a time they take no memory either; those beyond what the reader takes cost their stream."""
+    wire = example(name)
+    for stream, column in numbers_of(wire):
+        body = orjson.dumps(
+            {
+                "schema": "konectom.session/1",
+                "started_at": "2026-01-01T09:00:00+01:00",
+                "recordings": [with_number(wire, stream, column, value, ROWS[rows])],
+            },
+            option=orjson.OPT_SERIALIZE_NUMPY,
+        )
+        (read,) = formats.read(body).recordings
+        if isinstance(read, Rejected):
+            assert read.error["code"] == "column_invalid"
+            continue
+        if abs(value) > LARGEST:
+            defects = [defect for part in read.parts for defect in part.defects]
+            assert [(each.stream, each.code) for each in defects] == [(stream, "column_invalid")]
+        outcome = extract_recording(read, 0)  # a warning is an error here, and so a fault of ours
+        assert not isinstance(outcome, Failed), (stream, column, outcome.fault)
+        if isinstance(outcome, Extracted):
+            owes_nothing(outcome.result)
 
 
 def test_the_registry_refuses_a_declaration_that_contradicts_itself() -> None:

@@ -122,6 +122,16 @@ def test_what_runs_konectom_is_confined(ours):
     assert all(ours[name]["deploy"]["replicas"] == 2 for name in ("server", "worker"))
 
 
+def test_what_computes_fits_into_the_memory_of_its_container(ours):
+    """With room for programs and libraries, which do not count as data, and for the process that watches."""
+    *_, concurrency = ours["worker"]["command"]
+    for name, processes in (("worker", int(concurrency)), ("server", 1)):
+        limit = int(ours[name]["deploy"]["resources"]["limits"]["memory"].removesuffix("g")) * 2**30
+        environ = ours[name]["environment"]
+        most = load_settings({"KONECTOM_PROCESSING_MEMORY_BYTES": environ["KONECTOM_PROCESSING_MEMORY_BYTES"]})
+        assert 0 < processes * most.processing_memory_bytes <= limit - 2**29
+
+
 def test_only_the_proxy_is_reached_from_outside(compose):
     assert [name for name, each in compose["services"].items() if "ports" in each] == ["proxy"]
     assert compose["networks"]["inside"]["internal"] is True

@@ -10,7 +10,8 @@ import pytest
 
 from konectom import formats
 from konectom.assessments import every_assessment
-from konectom.formats import FORMATS
+from konectom.errors import BodyDamaged
+from konectom.formats import FORMATS, Limits, _source
 from konectom.formats._streams import KINDS
 
 PAGE = (Path(__file__).resolve().parents[2] / "docs" / "http.md").read_text()
@@ -169,6 +170,19 @@ def test_every_format_and_its_media_type_is_described():
     section = "".join(sections)
     others = [known for known in FORMATS if known.name != "konectom.session/1"]
     assert [known.name for known in others if f"`{known.media_types[0]}`" not in section] == []
+
+
+def test_into_how_many_blocks_a_table_may_be_cut():
+    section = " ".join(PAGE.split("\n## Tables and archives\n")[1].split("\n## ")[0].split())
+    told = re.search(r"may be ([\d,]+), and one more for each ([\d,]+) bytes .* is refused \(`(\w+)`\)", section)
+    most, each = (int(number.replace(",", "")) for number in told.groups()[:2])
+    assert (most, each) == (_source.MOST_BLOCKS, _source.BYTES_A_BLOCK)
+    body_bytes = 10 * each + each - 1
+    counted = _source.Unpacking(Limits(), body_bytes)
+    counted.block(most + 10)
+    with pytest.raises(BodyDamaged, match="too many") as refused:
+        counted.block()
+    assert refused.value.code == told[3]
 
 
 def test_the_table_of_the_page_is_one(tmp_path, monkeypatch):

@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import text
 
-from konectom.errors import TooSlow
+from konectom.errors import StoreUnavailable, TooSlow
 from konectom.settings import load_settings
 from konectom.storage.database import Database, open_engine
 from konectom.storage.postgres import _settings
@@ -79,7 +79,8 @@ def test_postgresql_is_told_its_limits_when_a_connection_is_made():
     options = _settings(timedelta(seconds=60))
     assert "-c statement_timeout=60000" in options
     assert "-c lock_timeout=30000" in options
-    assert "-c idle_in_transaction_session_timeout=600000" in options
+    assert "-c idle_in_transaction_session_timeout=60000" in options
+    assert "-c tcp_keepalives_idle=15 -c tcp_keepalives_interval=5 -c tcp_keepalives_count=3" in options
 
 
 def test_postgresql_stops_a_question_and_lets_an_export_go_on(postgres):
@@ -90,3 +91,36 @@ def test_postgresql_stops_a_question_and_lets_an_export_go_on(postgres):
         db.execute(text("SELECT pg_sleep(0.1)"))
     database.close()
     database.close()
+
+
+@pytest.mark.parametrize(
+    ("within", "may_rest"), [(None, "1min"), (timedelta(minutes=30), "10min")], ids=["any", "long"]
+)
+def test_a_transaction_rests_no_longer_than_it_says_that_it_needs(postgres, within, may_rest):
+    database = Database(postgres.url())
+    with database.read(within=within) as db:
+        assert db.execute(text("SHOW idle_in_transaction_session_timeout")).scalar_one() == may_rest
+    with database.write() as db:  # on the same connection
+        assert db.execute(text("SHOW idle_in_transaction_session_timeout")).scalar_one() == "1min"
+    database.close()
+
+
+def test_who_vanished_in_a_transaction_holds_its_locks_no_longer_than_that(postgres, monkeypatch):
+    monkeypatch.setattr("konectom.storage.postgres.REST", timedelta(milliseconds=200))
+    url = postgres.url()
+    vanished, other = Database(url), Database(url)
+    with other.write() as db:
+        db.execute(text("CREATE TABLE held (i int)"))
+
+    def hold_and_rest():
+        with vanished.write() as db:
+            db.execute(text("LOCK TABLE held"))
+            with other.write() as waits:  # as long as the first one rests, and then has it
+                waits.execute(text("INSERT INTO held VALUES (1)"))
+
+    with pytest.raises(StoreUnavailable):
+        hold_and_rest()
+    with other.read() as db:
+        assert db.execute(text("SELECT count(*) FROM held")).scalar_one() == 1
+    vanished.close()
+    other.close()

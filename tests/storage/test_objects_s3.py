@@ -1,12 +1,15 @@
 """Objects in a bucket: what the directory promises holds there too, and a store that is away is told of in time."""
 
+import errno
 import hashlib
+import io
 import os
 import socket
 import tracemalloc
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from uuid import uuid4
 
 import pytest
@@ -79,6 +82,35 @@ def test_a_file_that_holds_something_else_is_not_kept(store, tmp_path, data):
     with pytest.raises(StoreUnavailable, match="does not hold"):
         store.put_file(digest, tmp_path / "file")
     assert not store.exists(digest)
+
+
+@pytest.mark.parametrize("data", [DATA, LARGE], ids=["small", "large"])
+def test_a_file_that_cannot_be_read_is_not_told_as_the_store(store, tmp_path, monkeypatch, data):
+    """A disk that fails where the file ends, and a file that is not there (any more), are none of the store's."""
+    path, digest, opens = tmp_path / "file", hashlib.sha256(data).hexdigest(), Path.open
+    path.write_bytes(data)
+
+    class Failing(io.BytesIO):
+        def read(self, size=-1):
+            if self.tell() == len(data):
+                raise OSError(errno.EIO, os.strerror(errno.EIO))
+            return super().read(size)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "open", lambda self, *how: Failing(data) if self == path else opens(self, *how))
+        with pytest.raises(StoreUnavailable, match=rf"the file .* cannot be read: {os.strerror(errno.EIO)}"):
+            store.put_file(digest, path)
+    monkeypatch.setattr("konectom.storage.objects.files.size_of", lambda path: len(data))
+    monkeypatch.setattr("konectom.storage.objects.s3.size_of", lambda path: len(data))
+    path.unlink()  # when its size is known, and it is not open yet
+    with pytest.raises(StoreUnavailable, match=rf"the file .* cannot be read: {os.strerror(errno.ENOENT)}"):
+        store.put_file(digest, path)
+    assert not store.exists(digest)
+
+
+def test_a_file_that_is_not_there_is_not_told_as_the_store(store, tmp_path):
+    with pytest.raises(StoreUnavailable, match=r"the file .* cannot be read"):
+        store.put_file(DIGEST, tmp_path / "absent")
 
 
 def test_a_large_object_is_put_in_parts(store):

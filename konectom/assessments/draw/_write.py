@@ -120,10 +120,15 @@ def _inverse(values: FloatArray) -> FloatArray:
     return inverse
 
 
+def _grid_s(t_s: FloatArray, rate_hz: float) -> FloatArray:
+    """Return even times from the first to the last, or for as long as one draws."""
+    return np.asarray(np.arange(t_s[0], min(t_s[-1], t_s[0] + LONGEST_S), 1.0 / rate_hz))
+
+
 def _speed_smoothness(t_s: FloatArray, speed: FloatArray) -> float:
     if t_s.size < 2:
         return float("nan")
-    grid_s = np.arange(t_s[0], t_s[-1], 1.0 / SPARC_HZ)
+    grid_s = _grid_s(t_s, SPARC_HZ)
     return spectral_arc_length(np.interp(grid_s, t_s, speed), SPARC_HZ)
 
 
@@ -140,7 +145,7 @@ def _write_spiral(t_s: FloatArray, drawn: FloatArray, figure: FloatArray, out: O
     out("crossing_frequency", 1.0 / np.diff(crossed_s) if len(crossed_s) > 1 else np.empty(0))
     across = _across(drawn, figure)
     out("radial_error", np.sqrt(np.mean(across**2)))
-    grid_s = np.arange(t_s[0], t_s[-1], 1.0 / APPROACH_HZ)
+    grid_s = _grid_s(t_s, APPROACH_HZ)
     frequency_hz, power = power_spectrum(np.interp(grid_s, t_s, across)[:, None], APPROACH_HZ)
     band = (frequency_hz >= SPIRAL_LOW_HZ) & (frequency_hz <= SPIRAL_HIGH_HZ)
     out("tremor", np.sqrt(power[band].sum() / HANN_NOISE_BANDWIDTH) if band.any() else np.nan)

@@ -20,13 +20,14 @@ class Campaign(Base):
 
     What was received of patients made before ``patients_until`` is done, and of those made then what was received up to
     ``sessions_until``: instants and no ids, so that an erasure need not look for them here. ``draft`` holds the
-    statistics of a dry run up to there.
+    statistics of a dry run up to there. ``trying`` counts, by when they were received, how often large sessions behind
+    it were begun and not ended: what ends the process that works on it is found so.
     """
 
     __tablename__ = "campaign"
     __table_args__ = (Index(None, "study_id", "created_at", "id"), Index(None, "state"))
     UNAUDITED_COLUMNS = frozenset(  # how far the work has come: the audit tells what was decided
-        {"runner", "active_at", "patients_until", "sessions_until", "counts", "fault", "draft", "report"}
+        {"runner", "active_at", "patients_until", "sessions_until", "counts", "trying", "fault", "draft", "report"}
     )
 
     id: Mapped[UUID] = mapped_column(primary_key=True)
@@ -45,6 +46,7 @@ class Campaign(Base):
     patients_until: Mapped[datetime | None]
     sessions_until: Mapped[datetime | None]
     counts: Mapped[Json]
+    trying: Mapped[Json]
     fault: Mapped[Json | None]
     draft: Mapped[bytes | None] = mapped_column(deferred=True)
     report: Mapped[Json | None] = mapped_column(deferred=True)

@@ -47,7 +47,7 @@ class FileObjectStore:
     @measured("put")
     def put_file(self, digest: str, path: Path) -> bool:
         """Keep the bytes of a file, read piece by piece and compared with ``digest`` before they get their name."""
-        return self._keep(digest, path.stat().st_size, lambda: pieces_of(path, digest))
+        return self._keep(digest, size_of(path), lambda: pieces_of(path, digest))
 
     def _keep(self, digest: str, length: int, pieces: Callable[[], Iterator[bytes]]) -> bool:
         place = self._place(digest)
@@ -151,11 +151,23 @@ class FileObjectStore:
         return self.root / key_of(digest)
 
 
+def size_of(path: Path) -> int:
+    """Return the size of a file that is to be kept."""
+    with _reading():
+        return path.stat().st_size
+
+
 def pieces_of(path: Path, digest: str) -> Iterator[bytes]:
     """Yield the bytes of a file; raises at the end where they do not have this digest."""
     told = hashlib.sha256()
-    with path.open("rb") as file:
-        while piece := file.read(PIECE):
+    with _reading():
+        file = path.open("rb")
+    with file:
+        while True:
+            with _reading():
+                piece = file.read(PIECE)
+            if not piece:
+                break
             told.update(piece)
             yield piece
     if told.hexdigest() != digest:
@@ -246,6 +258,15 @@ def _flush(handle: int) -> None:
         fcntl.fcntl(handle, full)
     except (ImportError, AttributeError, OSError):
         os.fsync(handle)
+
+
+@contextlib.contextmanager
+def _reading() -> Iterator[None]:
+    """Turn what is wrong with a file that is to be kept into an error of its own: it is not the store."""
+    try:
+        yield
+    except OSError as error:
+        raise StoreUnavailable(f"the file that is to be kept cannot be read: {error.strerror}") from error
 
 
 @contextlib.contextmanager

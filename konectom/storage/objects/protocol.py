@@ -21,7 +21,8 @@ class ObjectStore(Protocol):
     def put_file(self, digest: str, path: Path) -> bool:
         """Keep the bytes of a file durably, in bounded memory; tell whether they were new.
 
-        Raises :class:`StoreUnavailable` where the file does not hold what ``digest`` says; then nothing is kept.
+        Raises :class:`StoreUnavailable` where the file cannot be read, or does not hold what ``digest`` says; then
+        nothing is kept.
         """
 
     def get(self, digest: str) -> bytes:

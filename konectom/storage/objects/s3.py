@@ -23,7 +23,7 @@ import structlog
 
 from konectom.errors import NotFound, StoreUnavailable
 from konectom.metrics import measured
-from konectom.storage.objects.files import pieces_of
+from konectom.storage.objects.files import pieces_of, size_of
 from konectom.storage.objects.protocol import PIECE, key_of
 from konectom.storage.objects.reading import stream_of
 from konectom.storage.objects.s3_client import S3Access, S3Clients, knows_no_conditions, require_bucket, status, telling
@@ -65,7 +65,7 @@ class S3ObjectStore:
     @measured("put")
     def put_file(self, digest: str, path: Path) -> bool:
         """Keep the bytes of a file, in parts where it is large; it is given up where they turn out to be others."""
-        key, size = key_of(digest), path.stat().st_size
+        key, size = key_of(digest), size_of(path)
         if size <= PIECE:
             return self._put_small(key, digest, b"".join(pieces_of(path, digest)))
         return self._put_large(key, digest, size, pieces_of(path, digest))

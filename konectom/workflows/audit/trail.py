@@ -167,7 +167,7 @@ def export_audit(
     """
     yield b"" if form == "ndjson" else _csv([dict.fromkeys(COLUMNS)], head=True)
     after = 0
-    with services.db.read() as db:
+    with services.db.read(within=services.settings.export_time_limit) as db:
         statement = _statement(db, scope, which).order_by(AuditRow.seq).limit(AT_ONCE)
         while rows := db.scalars(statement.where(AuditRow.seq > after)).all():
             after = rows[-1].seq

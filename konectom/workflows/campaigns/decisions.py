@@ -95,6 +95,7 @@ def plan_campaign(
         created_at=now,
         changed_at=now,
         counts={},
+        trying={},
     )
     with services.db.write() as db:
         db.add(row)
@@ -158,7 +159,7 @@ def begin(row: Campaign, phase: str) -> None:
     """Let a phase begin, or begin anew."""
     row.phase, row.runner = phase, None
     row.patients_until = row.sessions_until = None
-    row.counts, row.draft = {}, None
+    row.counts, row.trying, row.draft = {}, {}, None
     if phase == "dry_run":
         row.report = None
 

@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 
 from konectom.assessments import every_assessment
 from konectom.errors import NotFound
-from konectom.storage.models import EarlierOutcome, RecordingRow, ResultRow, SessionRow
+from konectom.storage.models import RecordingRow, ResultRow, SessionRow
 from konectom.workflows.campaigns.choice import PROCESSED
 from konectom.workflows.campaigns.dry_run import is_withheld, require_same_release
 from konectom.workflows.campaigns.loads import Load
@@ -25,6 +25,7 @@ from konectom.workflows.consent.collecting import Agreed
 from konectom.workflows.following.due import void_reviews
 from konectom.workflows.patients.people import find_patient
 from konectom.workflows.services import Services
+from konectom.workflows.sessions.earlier import remember
 from konectom.workflows.sessions.process import status_of
 from konectom.workflows.sessions.result_rows import Results, result_id
 from konectom.workflows.sessions.tries import WAITING
@@ -109,7 +110,7 @@ class Keep:
                     self.held.count("withheld")
                 else:
                     row = rows[session.id][index]
-                    if self._is_new(db, row, outcome, present, now):
+                    if self._is_new(db, session, row, outcome, present, now):
                         assert outcome.values is not None  # noqa: S101  # there is something to keep
                         assert outcome.at is not None  # noqa: S101  # of a recording that was computed
                         catalogue = every_assessment()[outcome.values.assessment].catalogue
@@ -133,13 +134,19 @@ class Keep:
         return frozenset(db.scalars(select(ResultRow.id).where(ResultRow.id.in_(wanted))))
 
     def _is_new(
-        self, db: Session, row: RecordingRow, outcome: Outcome, present: frozenset[UUID], now: datetime
+        self,
+        db: Session,
+        session: SessionRow,
+        row: RecordingRow,
+        outcome: Outcome,
+        present: frozenset[UUID],
+        now: datetime,
     ) -> bool:
         """Count what came of a recording, and write down its status; tell whether a result is to be kept."""
         if outcome.values is None:
             self.held.count(outcome.status)
             if row.status != PROCESSED and (row.status, _code(row.error)) != (outcome.status, _code(outcome.error)):
-                _set(db, row, outcome, now)
+                _set(db, session, row, outcome, now)
             return False
         require_same_release(outcome.values)
         if row.status == PROCESSED and row.assessment != outcome.values.assessment:
@@ -148,7 +155,7 @@ class Keep:
         catalogue = every_assessment()[outcome.values.assessment].catalogue
         if row.status != PROCESSED:
             self.held.count("recovered")
-            _set(db, row, outcome, now)
+            _set(db, session, row, outcome, now)
         if result_id(row.id, catalogue) in present:
             self.held.count("there")
             return False
@@ -167,10 +174,9 @@ def _code(error: Mapping[str, Any] | None) -> Any:
     return None if error is None else error.get("code")
 
 
-def _set(db: Session, row: RecordingRow, outcome: Outcome, now: datetime) -> None:
+def _set(db: Session, session: SessionRow, row: RecordingRow, outcome: Outcome, now: datetime) -> None:
     """Write down what came of a recording without a result, and remember what was said of it until now."""
-    if db.get(EarlierOutcome, (row.id, now)) is None:
-        db.add(EarlierOutcome(recording_id=row.id, until=now, status=row.status, error=row.error))
+    remember(db, session, row, now)
     row.status = outcome.status
     row.error = None if outcome.error is None else dict(outcome.error)
     if outcome.values is not None:

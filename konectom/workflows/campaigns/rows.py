@@ -141,6 +141,31 @@ def still_mine(services: Services, held: Held) -> None:
             raise Superseded
 
 
+@contextmanager
+def trying(services: Services, held: Held, what: str) -> Iterator[int]:
+    """Count a try of something that may end this process, and yield which one it is.
+
+    It is written down before, and taken back after: what stays are tries that ended the process, until the campaign is
+    past it. Raises :class:`Superseded`.
+    """
+    number = _count_try(services, held, what, 1)
+    try:
+        yield number
+    finally:
+        _count_try(services, held, what, -1)
+
+
+def _count_try(services: Services, held: Held, what: str, more: int) -> int:
+    """Write nothing but this: how far a dry run has come stands beside its statistics, or not at all."""
+    with services.db.write() as db:
+        row = _locked(db, held.campaign_id)
+        if row is None or (row.state, row.runner) != (held.phase, held.runner):
+            raise Superseded
+        number = row.trying.get(what, 0) + more
+        row.trying = {name: times for name, times in (row.trying | {what: number}).items() if times > 0}
+        return int(number)
+
+
 def write_down(services: Services, held: Held, change: Callable[[Campaign], None]) -> None:
     """Change the campaign's row; raises :class:`Superseded`."""
     with services.db.write() as db:
@@ -156,6 +181,8 @@ def mine(services: Services, db: Session, held: Held) -> Campaign:
     if row is None or (row.state, row.runner) != (held.phase, held.runner):
         raise Superseded
     if held.mark is not None:
+        if held.mark != Mark(row.patients_until, row.sessions_until):  # type: ignore[arg-type]
+            row.trying = {}
         row.patients_until, row.sessions_until = held.mark.patients_until, held.mark.sessions_until
     row.counts, row.active_at = dict(held.counts), services.clock()
     return row

@@ -18,14 +18,14 @@ from uuid import UUID
 import structlog
 
 from konectom.errors import KeyDestroyed, KonectomError, NotFound, OperationError, SealBroken, StoreUnavailable
-from konectom.storage.models import Campaign
+from konectom.storage.models import Campaign, SessionRow
 from konectom.workflows.campaigns.choice import units
 from konectom.workflows.campaigns.decisions import get_campaign
 from konectom.workflows.campaigns.dry_run import DryRun
 from konectom.workflows.campaigns.keeping import Keep
 from konectom.workflows.campaigns.loads import Load, loads
 from konectom.workflows.campaigns.pool import Workers
-from konectom.workflows.campaigns.recompute import Outcomes, Task, compute_large
+from konectom.workflows.campaigns.recompute import Outcomes, Task, compute_large, lost
 from konectom.workflows.campaigns.rows import (
     Held,
     Superseded,
@@ -34,6 +34,7 @@ from konectom.workflows.campaigns.rows import (
     claim_next,
     showing_life,
     still_mine,
+    trying,
     write_down,
 )
 from konectom.workflows.campaigns.sources import chosen_sources
@@ -125,7 +126,7 @@ def _work(
     rested_s = time.monotonic()
     with closing(work), closing(workers.each(work)) as computed:
         for load, outcomes in computed:
-            step.take(*_with_large(services, load, outcomes))
+            step.take(*_with_large(services, held, load, outcomes))
             tell(dict(held.counts))
             if stop():
                 step.rest()
@@ -142,12 +143,13 @@ def _work(
     return False
 
 
-def _with_large(services: Services, load: Load, outcomes: list[Outcomes]) -> tuple[Load, list[Outcomes]]:
+def _with_large(services: Services, held: Held, load: Load, outcomes: list[Outcomes]) -> tuple[Load, list[Outcomes]]:
     """Return what came of all sessions: of those that are too large for memory, what comes of them here."""
     tasks, came, unreadable = list(load.tasks), list(outcomes), load.unreadable
     for row, wanted in load.large:
+        task = Task(row.id, b"", row.encoding, row.media_type, wanted, services.settings.limits)
         try:
-            found = compute_large(services, row, wanted)
+            found = _large(services, held, row, task)
         except KeyDestroyed:  # erased meanwhile
             continue
         except (NotFound, SealBroken, StoreUnavailable) as error:
@@ -156,9 +158,18 @@ def _with_large(services: Services, load: Load, outcomes: list[Outcomes]) -> tup
             log.error("campaign.object_unreadable", reason=error.code)
             unreadable += len(wanted)
             continue
-        tasks.append(Task(row.id, b"", row.encoding, row.media_type, wanted, services.settings.limits))
+        tasks.append(task)
         came.append(found)
     return replace(load, tasks=tuple(tasks), unreadable=unreadable), came
+
+
+def _large(services: Services, held: Held, row: SessionRow, task: Task) -> Outcomes:
+    """Return what comes of a session that is computed in this process, unless it has ended it too often."""
+    with trying(services, held, row.received_at.isoformat()) as number:
+        if number > services.settings.processing_tries:
+            log.error("campaign.session_ends_process", tries=number - 1)
+            return lost(task)
+        return compute_large(services, row, task.wanted)
 
 
 def _try_others(

@@ -35,6 +35,10 @@ _DECLARED = (
     _warning("owner_differs", "Run this, and all commands, as the account that the server runs as."),
     _error("room_short", "Make room: uploads are refused (503 store_full) until there is."),
     _warning("room_low", "Make room soon, or give the installation a larger disk."),
+    _warning(
+        "memory_short",
+        "Give the container or unit more, or lower the setting: it counts once for each process of konectom worker.",
+    ),
     _error("package_missing", "Install what requirements.lock names."),
     _error("package_unfit", "Install the version that requirements.lock names."),
     # The database.

@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy.exc import DatabaseError
 
 from konectom.errors import KonectomError
-from konectom.workflows.checkup import database, kept, machine
+from konectom.workflows.checkup import database, kept, machine, memory
 from konectom.workflows.checkup.findings import Finding
 from konectom.workflows.services import Services
 
@@ -38,6 +38,7 @@ CHECKS = (
     Check("settings", lambda services, _: machine.settings(services), "setting_unsafe", needs_database=False),
     Check("files", lambda services, _: machine.files(services), "owner_differs", needs_database=False),
     Check("room", lambda services, _: machine.room(services), "room_short", needs_database=False),
+    Check("memory", lambda services, _: memory.memory(services), "memory_short", needs_database=False),
     Check("packages", lambda _, __: machine.packages(), "package_missing", needs_database=False),
     Check("database", lambda services, _: database.reached(services), "database_unusable", needs_database=False),
     Check("schema", lambda services, _: database.schema(services), "schema_differs"),

@@ -11,7 +11,7 @@ after a day. Sending again puts all right. The same session sent again, at once 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -59,7 +59,10 @@ class Ingested:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Upload:
-    """What was sent, under which id, for whom, by which phone (None: by staff)."""
+    """What was sent, under which id, for whom, by which phone (None: by staff).
+
+    ``release``, for what was held, lets go of it with the session's rows, or raises where another has done so.
+    """
 
     session_id: UUID
     patient_id: UUID
@@ -69,6 +72,7 @@ class Upload:
     media_type: str | None
     digest: str
     held_since: datetime | None = None
+    release: Callable[[DbSession], None] | None = None
 
 
 def ingest_session(

@@ -65,26 +65,32 @@ def keep_session(
 
     Raises IntegrityError where another wrote the same meanwhile, :class:`~konectom.errors.NotFound` where the patient
     was erased meanwhile, :class:`~konectom.errors.ConsentWithdrawn`, :class:`~konectom.errors.ConsentMissing` or
-    :class:`~konectom.errors.PatientRestricted` where that was decided meanwhile; then nothing was written.
+    :class:`~konectom.errors.PatientRestricted` where that was decided meanwhile, and what ``upload.release``
+    does; then nothing was written.
     """
     now = services.clock()
     times_of(session)
+    # What can be made beforehand is: on SQLite nobody else writes between the first statement and the commit.
+    row = _session_row(upload, sealed, session, now)
+    if outcomes is not None:
+        row.status = status_of([_status(each) for each in outcomes])
+    recordings = _recording_rows(row.id, session, outcomes)
     with services.db.write() as db:
         # Whoever erases or restricts the patient, or withdraws consent, has done so, or waits until this is kept.
         hold_patient(db, upload.patient_id)
         agreed = Agreed.of(db, upload.patient_id)
         agreed.require(session)
+        if upload.release is not None:
+            upload.release(db)
         keep_blob(services, db, sealed, upload.size_bytes, now)
-        row = _session_row(upload, sealed, session, now)
-        if outcomes is not None:
-            row.status = status_of([_status(each) for each in outcomes])
         add_at_once(db, [row])
+        add_at_once(db, recordings)
         if outcomes is None:
-            found = _keep_waiting(db, row, session)
+            found: list[Found] = [(each, None, None) for each in recordings]
             if services.settings.processing == "workers":
                 jobs.defer(db, row.id)
         else:
-            found = keep_outcomes(db, row, session, outcomes, now)
+            found = _keep_results(db, row, recordings, session, outcomes, now)
         receipt = receipt_of(db, row, found, agreed.withheld)
         db.connection().execute(_ARRIVED, {"session": row.id, "number": next_arrival(db)})
         return receipt
@@ -93,21 +99,28 @@ def keep_session(
 _ARRIVED = update(SessionRow).where(SessionRow.id == bindparam("session")).values(arrival=bindparam("number"))
 
 
-def _keep_waiting(db: DbSession, row: SessionRow, session: Session) -> list[Found]:
-    """Write the recordings of a session that is new and waits to be computed."""
-    rows = [_waiting_row(row.id, index, each) for index, each in enumerate(session.recordings)]
-    add_at_once(db, rows)
-    return [(each, None, None) for each in rows]
-
-
-def keep_outcomes(db: DbSession, row: SessionRow, session: Session, outcomes: Outcomes, now: datetime) -> list[Found]:
-    """Write what came of each recording of a session that is new; return the rows, as they would be read."""
-    recordings = [
-        RecordingRow(id=recording_id(row.id, index), session_id=row.id, index=index) for index in range(len(outcomes))
+def _recording_rows(session_id: UUID, session: Session, outcomes: Outcomes | None) -> list[RecordingRow]:
+    """Return the rows of the recordings of a session that is new; without outcomes they wait to be computed."""
+    if outcomes is None:
+        return [_waiting_row(session_id, index, each) for index, each in enumerate(session.recordings)]
+    rows = [
+        RecordingRow(id=recording_id(session_id, index), session_id=session_id, index=index)
+        for index in range(len(outcomes))
     ]
-    for recording, each in zip(recordings, outcomes, strict=True):
-        _tell(recording, each)
-    add_at_once(db, recordings)
+    for row, each in zip(rows, outcomes, strict=True):
+        _tell(row, each)
+    return rows
+
+
+def _keep_results(
+    db: DbSession,
+    row: SessionRow,
+    recordings: Sequence[RecordingRow],
+    session: Session,
+    outcomes: Outcomes,
+    now: datetime,
+) -> list[Found]:
+    """Write what came of each recording of a session that is new; return the rows, as they would be read."""
     results, found = Results(db, now), list[Found]()
     for recording, each, at in zip(recordings, outcomes, times_of(session), strict=True):
         recording.condition, recording.error = as_kept(recording.condition), as_kept(recording.error)

@@ -20,6 +20,7 @@ from konectom.storage.models import Patient, RecordingRow, SessionRow
 from konectom.workflows.pages import told
 from konectom.workflows.services import Services
 from konectom.workflows.sessions.compute import compute_session
+from konectom.workflows.sessions.earlier import remember
 from konectom.workflows.sessions.tries import (
     PARKED,
     PROCESS_ENDED,
@@ -130,7 +131,7 @@ def retry_parked(
 ) -> list[UUID]:
     """Let what was given up wait for new tries: all of it, of a patient, or these sessions. Return their ids.
 
-    Recordings that were computed stay as they are.
+    Recordings that were computed stay as they are. That it was given up is told as of any time before.
     """
     parked = select(SessionRow.id).where(is_parked()).order_by(SessionRow.received_at, SessionRow.id)
     if patient_id is not None:
@@ -160,6 +161,7 @@ def _wait_again(services: Services, session_id: UUID) -> bool:
         if row.status == WAITING or not parked:
             return False
         for each in parked:
+            remember(db, row, each, services.clock())
             each.status, each.error, each.tries = WAITING, None, 0
         row.status, row.fault, row.tries, row.tried_at = WAITING, None, 0, None
         settle(services, db, row, recordings)

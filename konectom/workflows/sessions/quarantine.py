@@ -10,6 +10,7 @@ from uuid import UUID
 
 import structlog
 from sqlalchemy import ColumnElement, func, select
+from sqlalchemy.orm import Session
 
 from konectom.errors import KonectomError, NotFound, QuarantineEnded, StoreUnavailable
 from konectom.security.principal import EVERYTHING, Scope
@@ -21,7 +22,7 @@ from konectom.workflows.patients.people import require_patient
 from konectom.workflows.services import Services
 from konectom.workflows.sessions.discarding import find_row, locked_row, show, show_brief
 from konectom.workflows.sessions.holding import DISCARDED, HELD, RELEASED
-from konectom.workflows.sessions.ingest import Upload, receive
+from konectom.workflows.sessions.ingest import Ingested, Upload, receive
 from konectom.workflows.sessions.ingest_large import receive_large
 from konectom.workflows.sessions.raw import Raw, opened_upload, pieces_in, raw_bytes
 
@@ -100,26 +101,29 @@ def retry(services: Services, quarantine_id: UUID, *, session_id: UUID | None = 
     """Read an upload again with the readers of now, and keep it as a session where it can be used.
 
     It is under the id that it claimed, unless ``session_id`` gives it another. Consent is asked for as of any upload.
-    What is released already is told so. Raises :class:`NotFound`, :class:`QuarantineEnded` for one that was discarded,
-    and :class:`~konectom.errors.StoreUnavailable` where the bytes or the database cannot be reached.
+    What is released already is told so: of several who try at the same time one keeps it. Raises :class:`NotFound`,
+    :class:`QuarantineEnded` for one that was discarded, or released under another id than ``session_id``, and
+    :class:`~konectom.errors.StoreUnavailable` where the bytes or the database cannot be reached.
     """
     with services.db.read() as db:
         row, patient = find_row(db, quarantine_id, EVERYTHING, services.clock())
         restricted = patient.restricted_at is not None
-    if row.state == RELEASED:
-        return Retried(row.id, row.released_as, None)
-    if row.state == DISCARDED:
-        raise QuarantineEnded("the upload was discarded; its bytes are gone")
+    if row.state != HELD:
+        return _ended(row, session_id)
     if restricted:
         return Retried(row.id, None, refusal().as_dict())
     try:
-        upload = _upload(row, session_id or row.session_id)
-        _receive(services, row, upload)
+        upload = _upload(services, row, session_id or row.session_id)
+        if not _receive(services, row, upload).created:
+            with services.db.write() as db:  # the session was there: it was not released with it
+                _release(services, db, row, upload.session_id)
     except StoreUnavailable:
         raise
     except KonectomError as error:
-        return Retried(row.id, None, error.as_dict())
-    _release(services, row, upload.session_id)
+        with services.db.read() as db:
+            row = find_row(db, quarantine_id, EVERYTHING, services.clock())[0]
+        return _ended(row, session_id) if row.state != HELD else Retried(row.id, None, error.as_dict())
+    log.info("quarantine.released", code=row.code)
     return Retried(row.id, upload.session_id, None)
 
 
@@ -176,7 +180,17 @@ def _next(
         return db.execute(chosen.order_by(QuarantineRow.arrival).limit(100)).all()
 
 
-def _upload(row: QuarantineRow, session_id: UUID) -> Upload:
+def _ended(row: QuarantineRow, session_id: UUID | None) -> Retried:
+    """Tell of an upload that is not held any more, to somebody who wanted it under an id, or as it is."""
+    if row.state == DISCARDED:
+        raise QuarantineEnded("the upload was discarded; its bytes are gone")
+    if session_id not in (None, row.released_as):
+        told = str(row.released_as)
+        raise QuarantineEnded(f"the upload was released already, as the session {told}", session=told)
+    return Retried(row.id, row.released_as, None)
+
+
+def _upload(services: Services, row: QuarantineRow, session_id: UUID) -> Upload:
     return Upload(
         session_id=session_id,
         patient_id=row.patient_id,
@@ -186,23 +200,25 @@ def _upload(row: QuarantineRow, session_id: UUID) -> Upload:
         media_type=row.media_type,
         digest=row.digest,
         held_since=row.received_at,
+        release=lambda db: _release(services, db, row, session_id),
     )
 
 
-def _receive(services: Services, row: QuarantineRow, upload: Upload) -> None:
+def _receive(services: Services, row: QuarantineRow, upload: Upload) -> Ingested:
     if row.size_bytes <= services.settings.max_body_bytes:
-        receive(services, upload, raw_bytes(services, row))
-        return
+        return receive(services, upload, raw_bytes(services, row))
     with opened_upload(services, row) as file:
-        receive_large(services, upload, file, partial(pieces_in, file))
+        return receive_large(services, upload, file, partial(pieces_in, file))
 
 
-def _release(services: Services, row: QuarantineRow, session_id: UUID) -> None:
-    """Write down that what was held is a session now, which refers to the object from here on."""
-    with services.db.write() as db:
-        held = locked_row(db, row.id, row.patient_id)
-        if held.state != HELD:
-            return
-        held.state, held.ended_at, held.object = RELEASED, services.clock(), None
-        held.released_as = session_id
-    log.info("quarantine.released", code=row.code)
+def _release(services: Services, db: Session, row: QuarantineRow, session_id: UUID) -> None:
+    """Write down that what was held is a session from here on, which refers to the object.
+
+    Raises :class:`QuarantineEnded` where it was discarded, or has become another session.
+    """
+    held = locked_row(db, row.id, row.patient_id)
+    if held.state != HELD:
+        _ended(held, session_id)
+        return
+    held.state, held.ended_at, held.object = RELEASED, services.clock(), None
+    held.released_as = session_id

@@ -24,9 +24,10 @@ log = structlog.get_logger()
 def sweep_uploads(services: Services) -> bool:
     """Put in order what uploads have left, and tell whether all could be.
 
-    Those that are whole become sessions; those whose time is over, or whose patient's data may not be collected any
-    more, lose what has come of them; so do those that have ended and were not cleared. A row is removed when the time
-    of an upload has been over for as long as it lasted: until then whoever asks is told what became of it.
+    Those that are whole become sessions, however long ago their time was over, or are refused and held with the reason;
+    others whose time is over, or whose patient's data may not be collected any more, lose what has come of them; so do
+    those that have ended and were not cleared. A row is removed when the time of an upload has been over for as long as
+    it lasted: until then whoever asks is told what became of it.
     """
     return all([_swept(services, upload_id) for upload_id in _due(services)] + [_clear_temporary(services)])
 
@@ -60,12 +61,12 @@ def _swept(services: Services, upload_id: UUID) -> bool:
     if row is None:
         return True
     try:
-        if row.expires_at < now - services.settings.upload_lifetime:
+        if row.status == OPEN and row.offset == row.length:
+            complete_upload(services, upload_id)
+        elif row.expires_at < now - services.settings.upload_lifetime:
             _remove(services, upload_id)
         elif row.status != OPEN:
             remove_pieces(services, upload_id)
-        elif row.offset == row.length:
-            complete_upload(services, upload_id)
         elif row.expires_at <= now:
             close_upload(services, upload_id, EXPIRED)
         else:
@@ -73,6 +74,9 @@ def _swept(services: Services, upload_id: UUID) -> bool:
     except KonectomError as error:
         log.warning("upload.swept", code=error.code)
         return error.status < 500
+    except Exception:  # a fault of ours in reading it: it stays, and keeps no other from its turn
+        log.exception("upload.unswept")
+        return False
     return True
 
 
@@ -80,7 +84,7 @@ def _remove(services: Services, upload_id: UUID) -> None:
     close_upload(services, upload_id, EXPIRED)
     with services.db.write() as db:
         row = db.get(Upload, upload_id, with_for_update=True)
-        if row is not None:
+        if row is not None and row.status != OPEN:  # or else its last byte has come meanwhile
             db.delete(row)
 
 

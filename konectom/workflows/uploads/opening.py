@@ -136,9 +136,14 @@ def refuse_upload(services: Services, upload_id: UUID, error: KonectomError) -> 
 
 
 def close_upload(services: Services, upload_id: UUID, status: str, error: KonectomError | None = None) -> None:
-    """Let nothing be added to an upload any more; an open one gets this status, and what has come of it is removed."""
+    """Let nothing be added to an upload any more; an open one gets this status, and what has come of it is removed.
+
+    One that is whole does not expire, even if its last byte came just now.
+    """
     with services.db.write() as db:
         row = db.get(Upload, upload_id, with_for_update=True)
+        if status == EXPIRED and row is not None and row.status == OPEN and row.offset == row.length:
+            return
         if row is not None and (row.status == OPEN or status == ENDED):
             row.status, row.writer, row.claimed_until = status, None, None
             row.fault = None if error is None else error.as_dict()

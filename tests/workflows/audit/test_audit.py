@@ -60,12 +60,13 @@ def execute(services, statement, **values):
 
 def behind(services, *statements):
     """Change the database as somebody would who has its file, or rules it, and does not mind what refers to what."""
-    with open_engine(services.settings.database_url, foreign_keys=False).begin() as connection:
+    engine = open_engine(services.settings.database_url, foreign_keys=False)
+    with engine.begin() as connection:
         if connection.dialect.name == "postgresql":
             connection.exec_driver_sql("SET session_replication_role = replica")
         for each in statements:
             connection.execute(*([text(each)] if isinstance(each, str) else [text(each[0]), each[1]]))
-    connection.engine.dispose()
+    engine.dispose()
 
 
 def test_entries_are_listed_page_by_page_newest_last(services, people):

@@ -13,7 +13,7 @@ from sqlalchemy import select, text
 
 from konectom.errors import NotJson
 from konectom.storage.models import Erasure, Residue
-from konectom.workflows.checkup import CHECKS, FINDINGS, check_up, database, kept, machine
+from konectom.workflows.checkup import CHECKS, FINDINGS, check_up, database, kept, machine, memory
 from konectom.workflows.checkup.machine import file_system_of
 from konectom.workflows.checkup.run import Plan
 from konectom.workflows.erasing.erasure import erase_patient
@@ -65,7 +65,7 @@ def test_a_sound_installation(services, found, stored):
     assert found() == []
     assert {each.status for each in checkup.checked} <= {"ok", "warning", "error"}
     assert kept_by(services) == before
-    told = checkup.as_dict()["checks"][4]
+    told = checkup.as_dict()["checks"][5]
     assert (told["name"], told["status"]) == ("database", "warning" if REAL else "ok")
 
 
@@ -97,6 +97,51 @@ def test_room(services, found, monkeypatch):
     assert found() == ["room_short"]
     monkeypatch.setattr("konectom.workflows.sessions.room.free_bytes", lambda path: least)
     assert found() == ["room_low"]
+
+
+GIB = 2**30
+
+
+def groups(root, told, **limits):
+    """A system whose control groups tell this; ``memory`` stands for the place of version 1."""
+    (root / "proc/self").mkdir(parents=True)
+    (root / "proc/self/cgroup").write_text(told)
+    for place, limit in limits.items():
+        file = root / "sys/fs/cgroup" / place.replace("__", "/").replace("_max", ".max").replace("_limit", ".limit")
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(f"{limit}\n")
+    return root
+
+
+@pytest.mark.parametrize(
+    ("told", "limits", "least"),
+    [
+        ("0::/\n", {}, None),
+        ("0::/\n", {"memory_max": 2 * GIB}, 2 * GIB),
+        ("0::/\n", {"memory_max": "max"}, None),
+        ("0::/a/b\n", {"a__memory_max": GIB, "a__b__memory_max": "max", "a__c__memory_max": 5}, GIB),
+        ("0::/docker/7f\n", {"memory_max": GIB}, GIB),
+        ("5:cpu:/x\n4:memory:/docker/7f\n0::/\n", {"memory__memory_limit_in_bytes": GIB}, GIB),
+        ("4:hugetlb,memory:/u\n", {"memory__u__memory_limit_in_bytes": 3 * GIB, "memory_max": GIB}, 3 * GIB),
+        ("4:memory:/u\n", {"memory__memory_limit_in_bytes": 9223372036854771712}, None),
+    ],
+    ids=["none", "v2", "v2 max", "v2 above", "v2 container", "v1 container", "v1", "v1 max"],
+)
+def test_the_limit_of_memory_is_found(tmp_path, told, limits, least):
+    assert memory.group_limit(groups(tmp_path / "system", told, **limits)) == least
+
+
+def test_where_there_are_no_groups_there_is_no_limit(tmp_path):
+    assert memory.group_limit(tmp_path) is None
+
+
+def test_a_container_that_is_smaller_than_the_settings(services, found, tmp_path, monkeypatch):
+    root = groups(tmp_path / "system", "0::/\n", memory_max=2 * GIB)
+    monkeypatch.setattr(memory, "group_limit", lambda _, look=memory.group_limit: look(root))
+    assert found() == ["memory_short"]
+    assert found(with_settings(services, processing_memory_bytes=0)) == ["memory_short"]
+    assert found(with_settings(services, processing_memory_bytes=2 * GIB)) == ["memory_short"]
+    assert found(with_settings(services, processing_memory_bytes=2 * GIB - 1)) == []
 
 
 def test_files_of_another_account(found, monkeypatch):

@@ -319,6 +319,30 @@ def test_what_was_given_up_waits_again_when_told(later, send, clock):
     assert list_parked(later) == []
 
 
+def test_as_of_a_day_before_it_was_tried_again_it_is_told_as_given_up(later, send, clock):
+    session = send(probe_recording(), probe_recording())
+    said = [(clock(), get_session(later, session))]
+    for number in range(4):
+        clock.forward(hours=1)
+        die(later, session, *([1] if number else []))
+    clock.forward(hours=1)
+    assert compute_session(later, session) == "processed"
+    assert statuses(later, session) == ["processed", "parked"]
+    said.append((clock(), get_session(later, session)))
+    clock.forward(hours=1)
+    retry_parked(later)
+    said.append((clock(), get_session(later, session)))
+    clock.forward(hours=1)
+    assert compute_session(later, session) == "processed"
+    assert [(then["status"], [each["status"] for each in then["recordings"]]) for _, then in said] == [
+        ("received", ["received", "received"]),
+        ("processed", ["processed", "parked"]),
+        ("received", ["processed", "received"]),
+    ]
+    told = [get_session(later, session, as_of=at) for at, _ in said]
+    assert [each["recordings"] for each in told] == [then["recordings"] for _, then in said]
+
+
 def test_a_try_that_is_given_back_does_not_count(later, send, clock):
     session = send(probe_recording(), probe_recording())
     die(later, session)

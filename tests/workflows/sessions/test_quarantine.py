@@ -25,6 +25,7 @@ from konectom.errors import (
 from konectom.storage.models import AuditRow, Blob, Consent, QuarantineRow, SessionRow
 from konectom.workflows.consent.restrictions import restrict_patient, resume_patient
 from konectom.workflows.erasing.erasure import finish_erasures
+from konectom.workflows.sessions import quarantine
 from konectom.workflows.sessions.discarding import discard, sweep_quarantine
 from konectom.workflows.sessions.ingest import ingest_session
 from konectom.workflows.sessions.listing import get_session, list_sessions
@@ -289,16 +290,69 @@ def test_consent_is_asked_for_again(services, not_yet_readable, patient):
         get_session(services, session_id)
 
 
-def test_a_crash_between_session_and_row_is_put_right_by_the_next_retry(services, not_yet_readable, monkeypatch):
+def test_session_and_row_are_written_together_or_not_at_all(services, not_yet_readable, monkeypatch):
     held, session_id, _ = not_yet_readable
     with monkeypatch.context() as patch:
-        patch.setattr("konectom.workflows.sessions.quarantine._release", lambda *_: 1 / 0)
+        patch.setattr("konectom.workflows.sessions.keep._keep_results", lambda *_: 1 / 0)
         with pytest.raises(ZeroDivisionError):
             retry(services, held)
-    assert get_held(services, held)["state"] == "held"
-    assert get_session(services, session_id)["status"] == "processed"
+    assert (get_held(services, held)["state"], count(services, SessionRow)) == ("held", 0)
     assert retry(services, held).session == session_id
     assert get_held(services, held)["state"] == "released"
+
+
+def test_what_the_phone_has_brought_meanwhile_is_released_as_that(services, not_yet_readable, patient):
+    held, session_id, body = not_yet_readable
+    ingest_session(services, session_id=session_id, patient_id=patient, body=body)
+    assert retry(services, held).session == session_id
+    assert (get_held(services, held)["state"], count(services, SessionRow)) == ("released", 1)
+
+
+def test_of_two_who_keep_one_upload_under_ids_of_their_own_one_wins(services, not_yet_readable, monkeypatch):
+    """Both have read it while it was held; the other is told by whom, and so is whoever comes later."""
+    held, _, _ = not_yet_readable
+    first, second, reads = uuid4(), uuid4(), quarantine._receive
+
+    def outrun(*how):
+        monkeypatch.setattr(quarantine, "_receive", reads)
+        assert retry(services, held, session_id=first).session == first
+        return reads(*how)
+
+    monkeypatch.setattr(quarantine, "_receive", outrun)
+    for _ in range(2):
+        with pytest.raises(QuarantineEnded, match=f"released already, as the session {first}") as told:
+            retry(services, held, session_id=second)
+        assert told.value.context == {"session": str(first)}
+    assert retry(services, held).session == retry(services, held, session_id=first).session == first
+    assert (count(services, SessionRow), count(services, Blob), len(objects_of(services))) == (1, 1, 1)
+
+
+def test_threads_that_keep_one_upload_under_ids_of_their_own(services, not_yet_readable):
+    held, _, _ = not_yet_readable
+
+    def attempt(session_id):
+        try:
+            return retry(services, held, session_id=session_id).session
+        except QuarantineEnded as ended:
+            return UUID(ended.context["session"])
+
+    with ThreadPoolExecutor(8) as pool:
+        (kept_as,) = set(pool.map(attempt, [uuid4() for _ in range(8)]))
+    with services.db.read() as db:
+        assert db.scalars(select(SessionRow.id)).all() == [kept_as]
+
+
+def test_what_is_discarded_while_it_is_read_is_no_session(services, not_yet_readable, monkeypatch):
+    held, reads = not_yet_readable[0], quarantine._receive
+
+    def outrun(*how):
+        discard(services, held, reason="race")
+        return reads(*how)
+
+    monkeypatch.setattr(quarantine, "_receive", outrun)
+    with pytest.raises((QuarantineEnded, NotFound)):
+        retry(services, held)
+    assert (count(services, SessionRow), count(services, Blob), len(objects_of(services))) == (0, 0, 0)
 
 
 def test_threads_that_try_the_same_again(services, not_yet_readable):

@@ -42,7 +42,7 @@ from konectom.workflows.sessions.ingest import ingest_session
 from konectom.workflows.sessions.listing import get_session, session_bytes
 from konectom.workflows.sessions.quarantine import held_bytes, retry
 from konectom.workflows.sessions.raw import opened_upload, raw_bytes
-from konectom.workflows.uploads import completing, pieces, receiving
+from konectom.workflows.uploads import clearing, completing, pieces, receiving
 from konectom.workflows.uploads.clearing import sweep_uploads
 from konectom.workflows.uploads.completing import look_at_upload
 from konectom.workflows.uploads.opening import Wanted, get_upload, open_upload
@@ -194,19 +194,20 @@ STEPS = st.lists(
     st.tuples(
         st.sampled_from(["send", "cut", "wrong offset", "bad checksum", "good checksum", "twice", "restart", "ask"]),
         st.integers(0, 900),
+        st.integers(1, 300),
     ),
     max_size=8,
 )
 
 
 @drawn(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(steps=STEPS, data=st.data())
-def test_whatever_happens_it_is_one_session_with_the_right_digest(services, patient, body, monkeypatch, steps, data):
+@given(steps=STEPS)
+def test_whatever_happens_it_is_one_session_with_the_right_digest(services, patient, body, monkeypatch, steps):
     """Cuts, repeats, wrong offsets, wrong checksums, two at once, new servers, in any order; then the rest."""
     small_pieces(monkeypatch)
     session = uuid4()
     upload, has, server = begin(services, patient, body, session), 0, services
-    for what, size in steps:
+    for what, size, most in steps:
         wrong = None
         piece = body[has : has + size]
         try:
@@ -214,7 +215,7 @@ def test_whatever_happens_it_is_one_session_with_the_right_digest(services, pati
                 case "send":
                     receive(server, upload, whole(piece), offset=has)
                 case "cut":
-                    receive(server, upload, cut(piece, data.draw(st.integers(1, 300))), offset=has)
+                    receive(server, upload, cut(piece, most), offset=has)
                 case "wrong offset":
                     receive(server, upload, whole(piece), offset=has + 1)
                 case "bad checksum":
@@ -242,7 +243,7 @@ def test_whatever_happens_it_is_one_session_with_the_right_digest(services, pati
     assert told["status"] == "stored"
     assert digest_of(server, session) == hashlib.sha256(body).hexdigest()
     assert count(server, SessionRow, SessionRow.id == session) == 1
-    assert count(server, UploadPiece) == 0
+    assert count(server, UploadPiece, UploadPiece.upload_id == upload) == 0
     server.db.close()
 
 
@@ -362,6 +363,81 @@ def test_the_sweep_clears_what_is_over(services, patient, body, clock):
     assert sweep_uploads(services)
     assert count(services, Upload) == 0
     assert count(services, SessionRow) == 1
+
+
+def left_whole(services, upload, body, monkeypatch):
+    """All bytes are there, and the process ended before it made a session of them."""
+    with monkeypatch.context() as patched:
+        patched.setattr(receiving, "complete_upload", lambda *_: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            receive(services, upload, whole(body), offset=0)
+
+
+@pytest.mark.parametrize("days", [6, 8, 15, 400])
+def test_one_that_is_whole_becomes_a_session_however_late_the_sweep_comes(
+    services, patient, body, clock, monkeypatch, days
+):
+    session = uuid4()
+    upload = begin(services, patient, body, session)
+    left_whole(services, upload, body, monkeypatch)
+    clock.forward(days=days)
+    assert sweep_uploads(services)
+    assert digest_of(services, session) == hashlib.sha256(body).hexdigest()
+    clock.forward(days=15)
+    assert sweep_uploads(services)
+    assert (count(services, Upload), count(services, SessionRow), len(objects_of(services))) == (0, 1, 1)
+
+
+def test_one_that_is_whole_and_cannot_be_read_is_held_with_the_reason(services, patient, clock, monkeypatch):
+    upload = begin(services, patient, b"{" * 600)
+    left_whole(services, upload, b"{" * 600, monkeypatch)
+    clock.forward(days=15)
+    assert sweep_uploads(services)
+    with services.db.read() as db:
+        (held,) = db.scalars(select(QuarantineRow)).all()
+    assert held.code == "not_json"
+    assert held_bytes(services, held.id).body == b"{" * 600
+
+
+@pytest.mark.parametrize("fault", [StoreUnavailable("away"), TypeError("ours")], ids=["store", "fault"])
+def test_one_that_is_whole_stays_until_it_can_be_kept_and_holds_up_no_other(
+    services, patient, body, clock, monkeypatch, fault
+):
+    session, other = uuid4(), begin(services, patient, body)
+    upload = begin(services, patient, body, session)
+    left_whole(services, upload, body, monkeypatch)
+    clock.forward(days=1)
+    later = begin(services, patient, body)
+    receive(services, later, whole(body[:500]), offset=0)
+    clock.forward(days=15)
+
+    def failing(*_, **__):
+        raise fault
+
+    with monkeypatch.context() as patched:
+        patched.setattr(completing.ingest, "ingest_session", failing)
+        assert not sweep_uploads(services)
+    with services.db.read() as db:
+        assert [db.get(Upload, each) is not None for each in (other, upload, later)] == [False, True, False]
+    assert sweep_uploads(services)
+    assert digest_of(services, session) == hashlib.sha256(body).hexdigest()
+
+
+@pytest.mark.parametrize("days", [8, 15])
+def test_one_whose_last_byte_comes_while_it_expires_is_kept(services, patient, body, clock, monkeypatch, days):
+    upload = begin(services, patient, body)
+    receive(services, upload, whole(body[:500]), offset=0)
+    close = clearing.close_upload
+
+    def outrun(services, upload_id, status):
+        with services.db.write() as db:  # as by a request that began in time
+            db.get(Upload, upload_id).offset = len(body)
+        close(services, upload_id, status)
+
+    monkeypatch.setattr(clearing, "close_upload", outrun)
+    clock.forward(days=days)
+    assert sweep_uploads(services)
+    assert (count(services, Upload, Upload.status == "open"), count(services, UploadPiece)) == (1, 1)
 
 
 # Large sessions: never in memory as a whole.
