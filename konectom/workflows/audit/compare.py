@@ -144,6 +144,8 @@ def _rows(connection: Connection, model: type[Base]) -> Iterator[list[_Row]]:
     """Yield a table's rows, some at a time."""
     mapper, plan = inspected(model), plan_of(model)
     columns = [mapper.columns[name].label(name) for name in plan.attributes]
-    found = connection.execution_options(yield_per=ROWS_AT_ONCE).execute(select(*columns)).mappings()
-    for some in found.partitions(ROWS_AT_ONCE):
-        yield [_Row(plan.entity, dict(each)) for each in some]
+    # Of the statement, not of the connection: the connection would read everything else so from then on.
+    statement = select(*columns).execution_options(yield_per=ROWS_AT_ONCE)
+    with connection.execute(statement) as found:
+        for some in found.mappings().partitions(ROWS_AT_ONCE):
+            yield [_Row(plan.entity, dict(each)) for each in some]
