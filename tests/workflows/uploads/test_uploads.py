@@ -35,7 +35,6 @@ from konectom.storage.models import QuarantineRow, SessionRow, Upload, UploadPie
 from konectom.workflows.consent.decisions import withdraw_consent
 from konectom.workflows.consent.restrictions import restrict_patient
 from konectom.workflows.erasing.erasure import erase_patient
-from konectom.workflows.services import Services
 from konectom.workflows.sessions import large, raw
 from konectom.workflows.sessions.compute import compute_session
 from konectom.workflows.sessions.ingest import ingest_session
@@ -599,7 +598,6 @@ def test_without_workers_a_process_of_its_own_computes(narrow, patient, monkeypa
             self.Process = Process
 
     monkeypatch.setattr(large.multiprocessing, "get_context", Context)
-    monkeypatch.setattr(Services, "close", lambda _: None)
     body, session = large_session("arrow"), uuid4()
     receive(alone, begin(alone, patient, body, session), whole(body), offset=0)
     alone.background.join()
