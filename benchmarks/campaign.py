@@ -54,8 +54,6 @@ def extract(recording, out):
         out("level", size if VERSION == 1 else np.abs(size - size.mean()))
         out("samples", size.size)
 '''
-AT_ONCE = 100
-"""Sessions in a transaction."""
 
 
 def main() -> None:
@@ -190,51 +188,19 @@ def sittings(recordings: int, each: int) -> list[range]:
 
 
 def store(recordings: int, each: int, patients: int) -> None:
-    """Store recordings as uploads do, many in one transaction."""
+    """Store recordings as uploads do."""
     from konectom.settings import load_settings
     from konectom.workflows.patients.people import create_patient, create_study
     from konectom.workflows.services import Services
+    from konectom.workflows.sessions.ingest import ingest_session
 
     services = Services.open(load_settings())
     study = UUID(create_study(services, code="MANY", consent="elsewhere")["id"])
     people = [UUID(create_patient(services, study_id=study, code=f"P{number}")["id"]) for number in range(patients)]
-    some = sittings(recordings, each)
-    for first in range(0, len(some), AT_ONCE):
-        numbered = enumerate(some[first : first + AT_ONCE], start=first)
-        _store_some(services, [(numbers, people[number % patients]) for number, numbers in numbered])
+    for index, numbers in enumerate(sittings(recordings, each)):
+        patient = people[index % patients]
+        ingest_session(services, session_id=session_id(numbers), patient_id=patient, body=body(numbers))
     services.close()
-
-
-def _store_some(services: Any, some: list[tuple[range, UUID]]) -> None:
-    import hashlib
-
-    from konectom import formats
-    from konectom.storage.models import Blob
-    from konectom.workflows.patients.patient_keys import patient_key
-    from konectom.workflows.sessions.arrivals import next_arrival
-    from konectom.workflows.sessions.ingest import Upload
-    from konectom.workflows.sessions.keep import _session_row, keep_outcomes
-    from konectom.workflows.sessions.process import extract_session
-    from konectom.workflows.sessions.raw import sealed_upload
-
-    with services.db.write() as db:
-        for numbers, patient in some:
-            sent, now = body(numbers), services.clock()
-            session = formats.read(sent)
-            sealed = sealed_upload(patient_key(services, db, patient), sent)
-            services.objects.put(sealed.name, sealed.data)
-            upload = Upload(
-                session_id=session_id(numbers), patient_id=patient, device_id=None, size_bytes=len(sent), encoding=None,
-                media_type="application/json", digest=hashlib.sha256(sent).hexdigest(),
-            )  # fmt: skip
-            db.add(Blob(object=sealed.name, size_bytes=len(sent), stored_at=now))
-            db.flush()
-            row = _session_row(upload, sealed, session, now)
-            row.status = "processed"
-            db.add(row)
-            db.flush()
-            keep_outcomes(db, row, session, extract_session(session), now)
-            row.arrival = next_arrival(db)
 
 
 def session_id(numbers: range) -> UUID:

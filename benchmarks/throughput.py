@@ -17,7 +17,6 @@ from contextlib import ExitStack
 from pathlib import Path
 from statistics import median
 from time import monotonic
-from uuid import UUID
 
 import pyarrow as pa
 from crash_parts import Part, free_port, postgres_part, wait_for_port
@@ -29,6 +28,7 @@ from konectom.commands._demo_data import make_people
 from konectom.settings import load_settings
 from konectom.simulate.carriers import as_arrow
 from konectom.simulate.cohort import simulate_cohort
+from konectom.workflows.patients.enrolments import enrol_device
 from konectom.workflows.services import Services
 from konectom.workflows.sessions.process import Extracted, extract_session
 from konectom.workflows.set_up import set_up
@@ -69,8 +69,8 @@ class Lab:
         self.json = json_bodies(self.recording)
         self.arrow = lambda number: as_arrow(session(number, self.recording))
 
-    def server(self, name: str, processing: str) -> tuple[int, str, UUID]:
-        """Start a server on an installation of its own; return its port, a token and a patient."""
+    def server(self, name: str, processing: str) -> tuple[int, str]:
+        """Start a server on an installation of its own; return its port, and the token of a phone."""
         directory = self.directory / name
         directory.mkdir()
         environ = environment(directory) | {"KONECTOM_PROCESSING": processing}
@@ -79,12 +79,9 @@ class Lab:
         services = Services.open(load_settings({k: v for k, v in environ.items() if k.startswith("KONECTOM_")}))
         set_up(services)
         people = make_people(services, simulate_cohort(PATIENTS, seed=1))
+        phone = enrol_device(services, patient_id=next(iter(people.patient_ids.values())))
         services.close()
-        return (
-            self._start(name, environ, server.APPLICATION),
-            people.staff_token,
-            next(iter(people.patient_ids.values())),
-        )
+        return self._start(name, environ, server.APPLICATION), phone.access_token
 
     def bare(self) -> int:
         """Start the bare server, with the same configuration; return its port."""
@@ -119,6 +116,7 @@ def environment(directory: Path) -> dict[str, str]:
         "PYTHONPATH": os.pathsep.join(filter(None, (str(here.parent), str(here), os.environ.get("PYTHONPATH")))),
         "KONECTOM_DATA_DIR": str(directory),
         "KONECTOM_MODE": "development",
+        "KONECTOM_LOG_FORMAT": "json",
         "KONECTOM_RATE_LIMITS": "off",
     }
 
@@ -126,9 +124,9 @@ def environment(directory: Path) -> dict[str, str]:
 def measure(lab: Lab, uploads: int, rounds: int) -> dict[str, float]:
     """Return the median rate of each, taken in turns, and how long uploads wait."""
     now = Load(*lab.server("request", "request"), lab.json, JSON)
-    port, token, patient = lab.server("workers", "workers")
-    later, fast = (Load(port, token, patient, body, heads) for body, heads in ((lab.json, JSON), (lab.arrow, ARROW)))
-    bare = Load(lab.bare(), "", patient, lab.json, JSON)
+    accepting = lab.server("workers", "workers")
+    later, fast = Load(*accepting, lab.json, JSON), Load(*accepting, lab.arrow, ARROW)
+    bare = Load(lab.bare(), "", lab.json, JSON)
     rates: dict[str, list[float]] = {}
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(PROCESSES, mp_context=context) as pool:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from time import monotonic, sleep
 from typing import Any
-from uuid import UUID, uuid4
+from uuid import uuid4
 
 import numpy as np
 import orjson
@@ -87,11 +87,10 @@ def _deflated(plain: bytes, end: int) -> bytes:
 
 @dataclass
 class Load:
-    """How uploads reach a server: its port, the token, the patient, and what is sent."""
+    """How uploads reach a server: its port, the token of a phone, and what is sent."""
 
     port: int
     token: str
-    patient: UUID
     body: Callable[[int], bytes]
     headers: dict[str, str]
     next_number: int = 0
@@ -109,7 +108,7 @@ class Load:
 
     def send(self, connection: http.client.HTTPConnection, body: bytes) -> None:
         headers = {"Authorization": f"Bearer {self.token}", **self.headers}
-        connection.request("PUT", f"/api/v1/sessions/{uuid4()}?patient={self.patient}", body, headers)
+        connection.request("PUT", f"/api/v1/sessions/{uuid4()}", body, headers)
         answer = connection.getresponse()
         told = answer.read()
         if answer.status != 201:

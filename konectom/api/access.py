@@ -16,7 +16,7 @@ import structlog
 from flask import Flask, current_app, g, request
 from flask_smorest import Blueprint
 
-from konectom.api.contract import Decorator, View
+from konectom.api.contract import Decorator, View, described
 from konectom.api.requests import request_id
 from konectom.errors import FieldMissing, NotAuthenticated, NotFound, NotPermitted
 from konectom.security.acting import SERVER, Acting, act_as
@@ -74,9 +74,8 @@ def permits(permission: str) -> Decorator:
 
 
 def _declare(view: View, permission: str, **documented: Any) -> View:
-    declared: View = Blueprint.doc(**documented)(view)
-    declared.permission = permission  # type: ignore[attr-defined]
-    return declared
+    view.permission = permission  # type: ignore[attr-defined]
+    return described(view, Blueprint.doc(**documented))
 
 
 def declared_permission(endpoint: str) -> str | None:

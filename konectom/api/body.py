@@ -29,6 +29,9 @@ METADATA_WITHIN = timedelta(seconds=60)
 """How long the body of any request but an upload may take to come."""
 
 STEP_BYTES = 64 * 1024
+PIECE_BYTES = 1024 * 1024
+"""What is asked for at once of a body that is wanted whole: for each piece the server copies all that follows it."""
+
 FORM_MAX_BYTES = 32 * 1024
 """Largest form: what a page sends is a few fields. Anybody may send one, so that no more of it is waited for."""
 
@@ -42,10 +45,12 @@ def init_app(app: Flask) -> None:
 
 def received_body(max_bytes: int, within: timedelta = METADATA_WITHIN) -> bytes:
     """Return the body's bytes as they came, still compressed; raises as :func:`received_pieces` does."""
-    return b"".join(received_pieces(max_bytes, within))
+    return b"".join(received_pieces(max_bytes, within, step_bytes=PIECE_BYTES))
 
 
-def received_pieces(max_bytes: int, within: timedelta = METADATA_WITHIN) -> Iterator[bytes]:
+def received_pieces(
+    max_bytes: int, within: timedelta = METADATA_WITHIN, *, step_bytes: int = STEP_BYTES
+) -> Iterator[bytes]:
     """Yield the body's bytes as they come, a piece at a time.
 
     Raises :class:`BodyTooLarge`, for a declared length before anything is read and for a chunked body as soon as it
@@ -60,7 +65,7 @@ def received_pieces(max_bytes: int, within: timedelta = METADATA_WITHIN) -> Iter
     length, wanted = 0, max_bytes + 1 if declared is None else declared
     with _deadline(within) as passed:
         while length < wanted:
-            piece = _next_piece(min(STEP_BYTES, wanted - length), passed, within)
+            piece = _next_piece(min(step_bytes, wanted - length), passed, within)
             if not piece:
                 break
             length += len(piece)

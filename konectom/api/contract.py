@@ -76,6 +76,15 @@ class Parser(FlaskParser):
         raise type(first)(first.detail, at=first.at, **further) from None
 
 
+def described(view: View, describe: Decorator) -> View:
+    """Return a view as it is, with what a decorator of flask-smorest says of it.
+
+    Such a decorator wraps a function around the view that does nothing: a dozen of them would be called each time.
+    """
+    view._apidoc = describe(view)._apidoc  # type: ignore[attr-defined]
+    return view
+
+
 class Resource(flask_smorest.Blueprint):  # type: ignore[misc]  # flask-smorest carries no types
     """A blueprint whose views say what they take, give and refuse."""
 
@@ -86,14 +95,13 @@ class Resource(flask_smorest.Blueprint):  # type: ignore[misc]  # flask-smorest 
         place: Decorator = super().route(rule, **options)
 
         def decorate(view: View) -> View:
-            named: View = self.doc(operationId=view.__name__)(view)
-            return place(named)
+            return place(described(view, self.doc(operationId=view.__name__)))
 
         return decorate
 
     def query(self, schema: type[Schema]) -> Decorator:
         """Hand the query's fields to the view as keyword arguments."""
-        declare: Decorator = self.arguments(schema, location="query", as_kwargs=True)
+        declare: Decorator = self.arguments(schema(), location="query", as_kwargs=True)
 
         def decorate(view: View) -> View:
             declared = declare(view)
@@ -104,7 +112,7 @@ class Resource(flask_smorest.Blueprint):  # type: ignore[misc]  # flask-smorest 
 
     def headers(self, schema: type[Schema]) -> Decorator:
         """Hand the headers' fields to the view as keyword arguments."""
-        decorator: Decorator = self.arguments(schema, location="headers", as_kwargs=True)
+        decorator: Decorator = self.arguments(schema(), location="headers", as_kwargs=True)
         return decorator
 
     def body(self, schema: type[Schema]) -> Decorator:
@@ -119,8 +127,8 @@ class Resource(flask_smorest.Blueprint):  # type: ignore[misc]  # flask-smorest 
 
     def also_answers(self, status: int, schema: Answer | None = None, **about: Any) -> Decorator:
         """Describe a further answer."""
-        decorator: Decorator = self.alt_response(status, schema=schema, success=True, **about)
-        return decorator
+        describe: Decorator = self.alt_response(status, schema=schema, success=True, **about)
+        return lambda view: described(view, describe)
 
     def refuses(self, *errors: type[KonectomError]) -> Decorator:
         """Describe the errors that are this view's own; those of every view are described once."""
@@ -133,7 +141,7 @@ class Resource(flask_smorest.Blueprint):  # type: ignore[misc]  # flask-smorest 
                 describe = self.alt_response(
                     status, schema=Problem, content_type=PROBLEM_TYPE, description=" ".join(told)
                 )
-                view = describe(view)
+                described(view, describe)
             return view
 
         return decorate

@@ -8,12 +8,13 @@ JSON pointer. One recording that cannot be read never costs the others: it stand
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import Any, BinaryIO
 
 from konectom.errors import BodyTooLarge, FormatUnknown, InflatedTooLarge, NotJson
 from konectom.formats import ads, apdm, archive, arrow, digital_artefacts, konectom2, parquet, sensorlog, session1
 from konectom.formats._inflate import encoding_of, inflate
-from konectom.formats._json import parse
+from konectom.formats._json import parse, without_samples
 from konectom.formats._limits import Limits
 from konectom.formats._registry import Format
 from konectom.formats._source import Body, Source
@@ -69,7 +70,8 @@ def outline(
 
     A recording here names in ``beside`` the streams that it carries, in all its parts, and notes those that nobody
     knows; its parts are not told apart. It may be one that :func:`read` rejects; one that is rejected here is rejected
-    there as well. Of a format that has no cheaper way, it is what :func:`read` returns. Raises as :func:`read`.
+    there as well. Of a format that has no cheaper way, it is what :func:`read` returns. Raises as :func:`read`, but for
+    what is wrong with the samples alone, such as a number that JSON does not write so.
     """
     limits = limits or Limits()
     source, known = _unpacked(body, encoding, media_type, limits)
@@ -77,8 +79,7 @@ def outline(
         return known.open(source, limits).outline()
     if known is not None:
         return known.read(source.whole(), limits)
-    chosen, document = _document(source, media_type)
-    return (chosen.outline or chosen.read)(document, limits)
+    return _outlined(source.whole(), media_type, limits)
 
 
 def recordings(
@@ -125,13 +126,25 @@ def _unpacked(
 def _read_whole(source: Source, known: Format | None, media_type: str | None, limits: Limits) -> Session:
     if known is not None:
         return known.read(source.whole(), limits)
-    chosen, document = _document(source, media_type)
+    chosen, document = _document(source.whole(), media_type)
     return chosen.read(document, limits)
 
 
-def _document(source: Source, media_type: str | None) -> tuple[Format, Any]:
+def _outlined(plain: bytes, media_type: str | None, limits: Limits) -> Session:
+    """Return the outline of a JSON document; its samples are parsed only where there is no telling without them."""
+    brief = without_samples(plain)
+    if brief is not plain:
+        with suppress(NotJson, FormatUnknown):
+            chosen, document = _document(brief, media_type)
+            if chosen.outline is not None:
+                return chosen.outline(document, limits)
+    chosen, document = _document(plain, media_type)
+    return (chosen.outline or chosen.read)(document, limits)
+
+
+def _document(plain: bytes, media_type: str | None) -> tuple[Format, Any]:
     """Return the format of a JSON document, and the document."""
-    document, flaw = parse(source.whole())
+    document, flaw = parse(plain)
     chosen = _format_of(document, media_type, flaw)
     if flaw is not None and not chosen.takes_nan:
         raise flaw

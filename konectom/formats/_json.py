@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from typing import Any
 
+import numpy as np
 import orjson
 
 from konectom.errors import NotJson
 
 MOST_WORDS = 1_000_000
 """No document with more of these words is mended: that bounds the time."""
+
+LONG_BYTES = 1024
+MOST_ARRAYS = 10_000
+"""Shorter arrays are parsed as fast as they are left out; behind so many others, long ones are parsed as well."""
 
 _WORDS = re.compile(rb"NaN|-?Infinity")
 
@@ -31,6 +37,43 @@ def parse(plain: bytes) -> tuple[Any, NotJson | None]:
         except orjson.JSONDecodeError:
             pass  # something else is wrong, too; the first fault is told
     raise refused from None
+
+
+def without_samples(plain: bytes) -> bytes:
+    """Return the text with nothing in its long arrays of numbers and nulls: who wants no samples need not parse them.
+
+    Whether they are numbers as JSON writes them is not looked at. All else stands as it was; a text that has no such
+    array is itself.
+    """
+    pieces: list[bytes] = []
+    kept = seen = quotes = 0
+    for start, end in _long_arrays(plain):
+        # Escapes are blanked, so that every quotation mark left opens or closes a text.
+        before = plain[seen:start].replace(b"\\\\", b"__").replace(b'\\"', b"__")
+        quotes, seen = quotes + before.count(b'"'), start
+        if quotes % 2 == 0 and _is_numbers(plain, start, end):
+            pieces.append(plain[kept:start])
+            kept = seen = end
+    return b"".join((*pieces, plain[kept:])) if pieces else plain
+
+
+def _long_arrays(plain: bytes) -> Iterator[tuple[int, int]]:
+    """Yield where long arrays begin and end that hold no other, or what looks like one, in the order of the text."""
+    end = -1
+    for _ in range(MOST_ARRAYS):
+        last, end = end, plain.find(b"]", end + 1)
+        if end < 0:
+            return
+        start = plain.rfind(b"[", last + 1, end) + 1
+        if start and end - start >= LONG_BYTES:
+            yield start, end
+
+
+def _is_numbers(plain: bytes, start: int, end: int) -> bool:
+    """Tell whether nothing but what numbers and nulls are written with stands between, as far as a glance shows."""
+    written = np.frombuffer(plain, np.uint8, end - start, start)
+    letters = written[written > ord("9")].tobytes()
+    return not letters.translate(None, b"eEnul") and plain.find(b'"', start, end) < 0
 
 
 def _without_words(plain: bytes) -> bytes | None:

@@ -41,12 +41,22 @@ SEGMENT_BYTES = 1024 * 1024
 TAG_BYTES = 16
 
 
-def seal(key: bytes, purpose: bytes, data: bytes) -> bytes:
+class Digested:
+    """Bytes and their sha256, computed once, and only here: under the digest of others they must never be sealed."""
+
+    __slots__ = ("data", "digest")
+
+    def __init__(self, data: bytes) -> None:
+        self.data, self.digest = data, hashlib.sha256(data).digest()
+
+
+def seal(key: bytes, purpose: bytes, data: bytes | Digested) -> bytes:
     """Return ``data`` sealed under a key of 32 bytes, for one purpose; the same data always the same way."""
-    header = MAGIC + _salt(key, purpose, hashlib.sha256(data).digest())
+    whole = data if isinstance(data, Digested) else Digested(data)
+    header = MAGIC + _salt(key, purpose, whole.digest)
     cipher = _cipher(key, purpose, header)
-    view = memoryview(data)
-    starts = range(0, max(len(data), 1), SEGMENT_BYTES)
+    view = memoryview(whole.data)
+    starts = range(0, max(len(view), 1), SEGMENT_BYTES)
     sealed = [header]
     for number, start in enumerate(starts):
         nonce = _nonce(number, last=number == len(starts) - 1)

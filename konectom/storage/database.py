@@ -102,12 +102,20 @@ class Database:
         gives it may also rest for minutes between two statements, while somebody takes what was read; others are ended
         by PostgreSQL after one.
         """
+        with self._telling(), GuardedSession(self._reading(within), info={"read_only": True}) as session:
+            yield session
+
+    @contextmanager
+    def ask(self) -> Iterator[Connection]:
+        """Yield a connection for the few questions that every request asks: as :meth:`read`, at half the cost."""
+        with self._telling(), self._reading().connect() as connection:
+            yield connection
+
+    def _reading(self, within: timedelta | None = None) -> Engine:
         options: dict[str, Any] = {WITHIN: within or self.within, RESTS: within is not None}
         if self.engine.dialect.name != "sqlite":
             options["isolation_level"] = "REPEATABLE READ"
-        engine = self._telling_engine(**options)
-        with self._telling(), GuardedSession(engine, info={"read_only": True}) as session:
-            yield session
+        return self._telling_engine(**options)
 
     @contextmanager
     def write(self) -> Iterator[Session]:

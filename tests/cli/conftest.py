@@ -12,6 +12,7 @@ from click.testing import CliRunner, Result
 
 from konectom.cli import cli
 from konectom.settings import Settings
+from tests.backends import environ_of
 
 
 @dataclass(frozen=True)
@@ -34,7 +35,7 @@ class Konectom:
 @pytest.fixture
 def konectom(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Any:
     """The command on an installation whose database is set up and empty."""
-    yield Konectom({"KONECTOM_DATA_DIR": str(settings.data_dir), "KONECTOM_MODE": "development"})
+    yield Konectom(environ_of(settings))
     structlog.reset_defaults()
 
 

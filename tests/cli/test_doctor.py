@@ -1,8 +1,11 @@
 """``konectom doctor`` on an installation: what it prints, and with which status it ends."""
 
+import pytest
+
 from konectom.workflows.checkup import CHECKS, FINDINGS
 
 
+@pytest.mark.embedded  # the tests' own PostgreSQL survives no power cut, and is told so
 def test_a_sound_installation(konectom):
     told = konectom("doctor").stdout
     for check in CHECKS:
@@ -11,6 +14,7 @@ def test_a_sound_installation(konectom):
     assert FINDINGS["mode_development"].remedy in told
 
 
+@pytest.mark.embedded  # for the same reason
 def test_json_is_for_programs(konectom):
     told = konectom.json("doctor", "--quick")
     assert told["status"] == "warning"

@@ -145,6 +145,7 @@ def test_patients_who_are_older_than_keys_are_given_theirs(fresh, tmp_path):
 # Changing keys while the server runs
 
 
+@pytest.mark.embedded  # a backup is put back by its file
 def test_a_rotation_from_beginning_to_end(konectom, services, people, probe, key_path):
     """A server that runs all the time; old backups are of no use in the end."""
     patient, session_id, body = people.patient(), uuid4(), session_body()

@@ -163,8 +163,8 @@ def link(db: Session, user: User, issuer: str, subject: str) -> None:
 def authenticate_login(services: Services, token: str) -> Principal:
     """Return the user who holds ``token``; raises :class:`NotAuthenticated`."""
     now, token_hash = services.clock(), hash_of(token)
-    with services.db.read() as db:
-        rows = db.execute(_WHO, {"token_hash": token_hash}).all()
+    with services.db.ask() as connection:
+        rows = connection.execute(_WHO, {"token_hash": token_hash}).all()
     if not rows or not hmac.compare_digest(rows[0].token_hash, token_hash):
         raise NotAuthenticated("the token is not known")
     login = rows[0]

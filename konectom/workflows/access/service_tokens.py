@@ -104,8 +104,8 @@ def issue_service_token(
 def authenticate_service(services: Services, token: str) -> Principal:
     """Return the program that holds ``token``; raises :class:`NotAuthenticated`. Nothing is written."""
     token_hash = hash_of(token)
-    with services.db.read() as db:
-        row = db.connection().execute(_HOLDER, {"hash": token_hash}).one_or_none()
+    with services.db.ask() as connection:
+        row = connection.execute(_HOLDER, {"hash": token_hash}).one_or_none()
     if row is None or not hmac.compare_digest(row.token_hash, token_hash):
         raise NotAuthenticated("the token is not known")
     if row.revoked_at is not None:

@@ -144,8 +144,7 @@ def _rows(connection: Connection, model: type[Base]) -> Iterator[list[_Row]]:
     """Yield a table's rows, some at a time."""
     mapper, plan = inspected(model), plan_of(model)
     columns = [mapper.columns[name].label(name) for name in plan.attributes]
-    # Of the statement, not of the connection: the connection would read everything else so from then on.
-    statement = select(*columns).execution_options(yield_per=ROWS_AT_ONCE)
-    with connection.execute(statement) as found:
+    asked = select(*columns).execution_options(yield_per=ROWS_AT_ONCE)  # of this question, not of all that follow
+    with connection.execute(asked) as found:
         for some in found.mappings().partitions(ROWS_AT_ONCE):
             yield [_Row(plan.entity, dict(each)) for each in some]

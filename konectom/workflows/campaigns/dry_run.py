@@ -24,6 +24,7 @@ class DryRun:
     def __init__(self, services: Services, held: Held) -> None:
         self.services, self.held = services, held
         self.found = Differences.unpack(held.draft)
+        self._written = held.mark, dict(held.counts)
 
     def take(self, load: Load, outcomes: list[Outcomes]) -> None:
         """Compare what came of some sessions with what is kept."""
@@ -68,6 +69,11 @@ class DryRun:
             row.draft = self.found.pack()
 
         write_down(self.services, self.held, rests)
+        self._written = self.held.mark, dict(self.held.counts)
+
+    def go_back(self) -> None:
+        """Stand again where its statistics are written down: whoever goes on begins there."""
+        self.held.mark, self.held.counts = self._written[0], dict(self._written[1])
 
     def finish(self) -> None:
         """Write down the report."""

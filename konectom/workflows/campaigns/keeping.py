@@ -64,6 +64,9 @@ class Keep:
     def rest(self) -> None:
         """Do nothing: how far it has come is written with what was done."""
 
+    def go_back(self) -> None:
+        """Do nothing: what was not kept was not counted."""
+
     def finish(self) -> None:
         """Write down that all is done."""
 

@@ -57,6 +57,9 @@ class Step(Protocol):
     def rest(self) -> None:
         """Write down how far it has come, where that is not done yet."""
 
+    def go_back(self) -> None:
+        """Forget what was done since that was written down."""
+
     def finish(self) -> None:
         """Write down that it is done."""
 
@@ -121,6 +124,21 @@ def _work(
 ) -> bool:
     """Work on a campaign up to its end; tell whether it was stopped before."""
     step: Step = DryRun(services, held) if held.phase == "dry_run" else Keep(services, held)
+    try:
+        return _worked(services, held, step, workers, stop, tell)
+    except OperationError:
+        step.go_back()
+        raise
+
+
+def _worked(
+    services: Services,
+    held: Held,
+    step: Step,
+    workers: Workers,
+    stop: Callable[[], bool],
+    tell: Callable[[dict[str, int]], None],
+) -> bool:
     found = units(services, held.choice, held.versions, held.mark)
     work = loads(services, held.choice, held.versions, found, compared=step.compares)
     rested_s = time.monotonic()

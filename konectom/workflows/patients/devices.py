@@ -35,8 +35,8 @@ _HOLDER = (
 
 def authenticate_device(services: Services, token: str) -> Principal:
     """Return the phone that holds ``token``; raises :class:`NotAuthenticated`. Nothing is written."""
-    with services.db.read() as db:
-        found = db.connection().execute(_HOLDER, {"access_hash": hash_of(token)}).one_or_none()
+    with services.db.ask() as connection:
+        found = connection.execute(_HOLDER, {"access_hash": hash_of(token)}).one_or_none()
     if found is None:
         raise NotAuthenticated("the token is not known, or was renewed")
     device_id, revoked_at, expires_at, patient_id, study_id = found

@@ -176,8 +176,8 @@ def require_patient(
         return
     now = services.clock()
     within = _patient_within(scope, now) if scope.emergency else _patient_always_within(scope)
-    with services.db.read() as db:
-        found = db.connection().execute(within, {"patient": patient}).one_or_none()
+    with services.db.ask() as connection:
+        found = connection.execute(within, {"patient": patient}).one_or_none()
     if found is None or study_id not in (None, found.study_id):
         raise NotFound("there is no such patient", at=at)
     if found.restricted_at is not None and not even_restricted:

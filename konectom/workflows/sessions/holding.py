@@ -29,6 +29,7 @@ from konectom.errors import (
     StoreUnavailable,
 )
 from konectom.recording import Session
+from konectom.security.sealing import Digested
 from konectom.storage.models import PatientKey, QuarantineRow
 from konectom.storage.postgres import gave_way
 from konectom.workflows.consent.collecting import Agreed
@@ -53,16 +54,16 @@ Sealed = SealedUpload | SealedFile
 HELD, RELEASED, DISCARDED = STATES = ("held", "released", "discarded")
 
 
-def hold(services: Services, upload: Upload, body: bytes, error: KonectomError) -> dict[str, Any] | None:
+def hold(services: Services, upload: Upload, body: Digested, error: KonectomError) -> dict[str, Any] | None:
     """Hold what was refused and return how the sender is told, None where it is not held.
 
     The same bytes under the same id are held once. Raises :class:`~konectom.errors.StoreUnavailable` where they cannot
     be written, so that the sender comes again, and :class:`~konectom.errors.NotFound` where the patient is gone.
     """
-    if not body:
+    if not body.data:
         return None
     how = {"encoding": upload.encoding, "media_type": upload.media_type}
-    sitting = _told(lambda: formats.outline(body, limits=services.settings.limits, **how))
+    sitting = _told(lambda: formats.outline(body.data, limits=services.settings.limits, **how))
     return _hold(services, upload, error, sitting, lambda key: nullcontext(sealed_upload(key, body)))
 
 

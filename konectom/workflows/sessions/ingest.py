@@ -10,7 +10,6 @@ after a day. Sending again puts all right. The same session sent again, at once 
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -18,7 +17,7 @@ from typing import Any
 from uuid import UUID
 
 import structlog
-from sqlalchemy import bindparam, select
+from sqlalchemy import Select, bindparam, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session as DbSession
 
@@ -35,6 +34,7 @@ from konectom.errors import (
 )
 from konectom.metrics import UPLOAD_BYTES, UPLOADS
 from konectom.recording import Recording, Rejected, Session
+from konectom.security.sealing import Digested
 from konectom.storage.models import Device, SessionRow
 from konectom.storage.postgres import gave_way
 from konectom.workflows.consent.collecting import Agreed
@@ -99,6 +99,7 @@ def ingest_session(
     most = services.settings.max_body_bytes
     if len(body) > most:
         raise BodyTooLarge(f"the body has {len(body)} bytes; at most {most} are accepted")
+    whole = Digested(body)
     upload = Upload(
         session_id=session_id,
         patient_id=patient_id,
@@ -106,21 +107,21 @@ def ingest_session(
         size_bytes=len(body),
         encoding=encoding,
         media_type=media_type,
-        digest=hashlib.sha256(body).hexdigest(),
+        digest=whole.digest.hex(),
     )
     try:
-        kept = receive(services, upload, body)
+        kept = receive(services, upload, whole)
     except KonectomError as error:
         UPLOADS.add(outcome=error.code)
         if isinstance(error, HOLDABLE):
-            error.context["kept"] = hold(services, upload, body, error)
+            error.context["kept"] = hold(services, upload, whole, error)
         raise
     if not kept.created:
         UPLOADS.add(outcome="repeated")
     return kept
 
 
-def receive(services: Services, upload: Upload, body: bytes) -> Ingested:
+def receive(services: Services, upload: Upload, body: Digested) -> Ingested:
     """Keep a session, or raise as :func:`ingest_session` does, and hold nothing."""
     with services.db.read() as db:
         agreed, receipt = _stored(db, upload)
@@ -129,7 +130,8 @@ def receive(services: Services, upload: Upload, body: bytes) -> Ingested:
         key = patient_key(services, db, upload.patient_id)
     later = services.settings.processing == "workers"
     understand = formats.outline if later else formats.read
-    session = understand(body, encoding=upload.encoding, media_type=upload.media_type, limits=services.settings.limits)
+    how = {"encoding": upload.encoding, "media_type": upload.media_type}
+    session = understand(body.data, **how, limits=services.settings.limits)
     require_fit(upload, agreed, session)
     outcomes = None if later else _computed(session)
     if outcomes is not None:
@@ -188,11 +190,11 @@ def stored_receipt(services: Services, upload: Upload) -> tuple[Agreed, dict[str
 def _stored(db: DbSession, upload: Upload) -> tuple[Agreed, dict[str, Any] | None]:
     agreed = Agreed.of(db, upload.patient_id)
     withheld = agreed.withheld
-    if upload.device_id is not None:
-        whose = db.connection().execute(_DEVICE, {"device": upload.device_id}).scalar_one_or_none()
-        if whose != upload.patient_id:
-            raise NotFound("the patient has no such device")
-    if db.connection().execute(_SESSION, {"session": upload.session_id}).first() is None:
+    asked = {"device": upload.device_id, "session": upload.session_id}
+    whose, stored = db.connection().execute(_KNOWN, asked).one()
+    if upload.device_id is not None and whose != upload.patient_id:
+        raise NotFound("the patient has no such device")
+    if stored is None:
         return agreed, None
     row = db.get_one(SessionRow, upload.session_id)
     if row.patient_id != upload.patient_id:
@@ -206,9 +208,11 @@ def _stored(db: DbSession, upload: Upload) -> tuple[Agreed, dict[str, Any] | Non
     return agreed, session_receipt(db, row, withheld)
 
 
-_DEVICE = select(Device.patient_id).where(Device.id == bindparam("device"))
-_SESSION = select(SessionRow.id).where(SessionRow.id == bindparam("session"))
-"""Made once: an upload waits for them."""
+_KNOWN: Select[UUID | None, UUID | None] = select(
+    select(Device.patient_id).where(Device.id == bindparam("device")).scalar_subquery(),
+    select(SessionRow.id).where(SessionRow.id == bindparam("session")).scalar_subquery(),
+)
+"""Whose the phone is, and whether the session is stored; made once, since an upload waits for it."""
 
 
 def _keep(

@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session
 
 from konectom.errors import KonectomError, NotFound, QuarantineEnded, StoreUnavailable
 from konectom.security.principal import EVERYTHING, Scope
+from konectom.security.sealing import Digested
 from konectom.storage.models import Patient, QuarantineRow
 from konectom.storage.scopes import patients_in
 from konectom.workflows.consent.withheld import Withheld, patient_is_shown, refusal, shown_patient
@@ -206,7 +207,7 @@ def _upload(services: Services, row: QuarantineRow, session_id: UUID) -> Upload:
 
 def _receive(services: Services, row: QuarantineRow, upload: Upload) -> Ingested:
     if row.size_bytes <= services.settings.max_body_bytes:
-        return receive(services, upload, raw_bytes(services, row))
+        return receive(services, upload, Digested(raw_bytes(services, row)))
     with opened_upload(services, row) as file:
         return receive_large(services, upload, file, partial(pieces_in, file))
 

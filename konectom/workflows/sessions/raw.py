@@ -18,7 +18,7 @@ from typing import BinaryIO
 from uuid import UUID
 
 from konectom.errors import NotFound, StoreUnavailable
-from konectom.security.sealing import Unsealed, seal, seal_pieces, unseal, unseal_pieces
+from konectom.security.sealing import Digested, Unsealed, seal, seal_pieces, unseal, unseal_pieces
 from konectom.storage.models import QuarantineRow, SessionRow
 from konectom.storage.objects import ObjectStore
 from konectom.workflows.patients.patient_keys import patient_key
@@ -84,7 +84,7 @@ class Raw:
             return b"".join(self.pieces)
 
 
-def sealed_upload(key: bytes, body: bytes) -> SealedUpload:
+def sealed_upload(key: bytes, body: Digested) -> SealedUpload:
     """Return an upload sealed under its patient's key: the same bytes of the same patient are the same object."""
     data = seal(key, PURPOSE, body)
     return SealedUpload(hashlib.sha256(data).hexdigest(), data)

@@ -6,6 +6,7 @@ Where a disk runs full in the middle of an upload all the same, the write itself
 
 from __future__ import annotations
 
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -23,14 +24,20 @@ def rooms(services: Services) -> dict[str, int]:
 
     Without what cannot be known: a database or a store that is elsewhere watches its own room.
     """
-    url = make_url(services.settings.database_url)
-    beside = Path(url.database or "") if url.get_backend_name() == "sqlite" else services.settings.data_dir
+    file = _file_of(services.settings.database_url)
     try:
-        found = {"data": free_bytes(beside)}
+        found = {"data": free_bytes(file or services.settings.data_dir)}
     except OSError as error:
         raise StoreUnavailable(f"the room that is left cannot be told: {error.strerror}") from error
     objects = services.objects.room()
     return found if objects is None else found | {"objects": objects}
+
+
+@lru_cache(1)
+def _file_of(url: str) -> Path | None:
+    """Return the file that a database is; None for one that is elsewhere."""
+    told = make_url(url)
+    return Path(told.database or "") if told.get_backend_name() == "sqlite" else None
 
 
 def require_room(services: Services) -> None:

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from konectom.errors import StoreUnavailable
 from konectom.workflows.campaigns.decisions import get_campaign
 from konectom.workflows.campaigns.differences import COUNTED, Compared, Differences
 from tests.probe import probe_of, probe_recording
@@ -173,6 +174,33 @@ def test_a_dry_run_that_is_cut_off_or_paused_finds_the_same(services, people, se
         found = work(services, campaign, "resume") if paused["state"] == "paused" else paused
         assert (found["state"], found["report"]) == ("ready", whole)
         assert found["counts"] == {"recordings": 7, "sessions": 5}
+
+
+@pytest.mark.parametrize("rests", [0.0, 1e9], ids=["written down", "not yet"])
+def test_a_dry_run_whose_store_was_away_in_the_middle_finds_the_same(
+    services, people, sent, probe, monkeypatch, clock, rests
+):
+    from konectom.workflows.campaigns import loads, runs
+
+    monkeypatch.setattr(loads, "SESSIONS_AT_ONCE", 1)
+    monkeypatch.setattr(runs, "REST_EVERY_S", rests)
+    for day in range(1, 4):
+        clock.forward(minutes=1)
+        send(services, people.patient(sent), probe_recording(x=[float(day), 1, 1, 1]))
+    probe(version=2, extra=True)
+    whole = work(services, plan(services, study=sent), "dry-run")
+    campaign, seen = plan(services, study=sent), []
+
+    def away(counts):
+        seen.append(counts)
+        if len(seen) == 2:
+            raise StoreUnavailable("away")
+
+    with pytest.raises(StoreUnavailable):
+        work(services, campaign, "dry-run", tell=away)
+    assert get_campaign(services, campaign)["error"]["code"] == "store_unavailable"
+    found = work(services, campaign, "resume")
+    assert (found["state"], found["report"], found["counts"]) == ("ready", whole["report"], whole["counts"])
 
 
 def test_a_campaign_that_chooses_nothing_is_ready_at_once(services, people, probe):
