@@ -1,10 +1,14 @@
 """The figures of a worker, at an address of its own."""
 
+import os
 import subprocess
 import sys
 
+import pytest
+
 from konectom.settings import load_settings
 from konectom.workflows.exposition import exposition, told_at
+from tests.backends import environ_of
 
 WORKER = """
 import os, sys, threading, urllib.request
@@ -13,7 +17,7 @@ from konectom.settings import load_settings
 from konectom.workflows.exposition import told_at
 from konectom.workflows.services import Services
 
-services = Services.open(load_settings({}, mode="development", data_dir=sys.argv[1]))
+services = Services.open(load_settings())
 with told_at(services, "127.0.0.1:0") as port:
     directory = Path(os.environ["PROMETHEUS_MULTIPROC_DIR"])
     for fork in (True, False):
@@ -34,8 +38,9 @@ print("left:", directory.exists(), threading.active_count())
 
 def test_a_worker_tells_what_its_processes_counted_forked_or_started(services):
     """In a process of its own: how it counts is settled when it begins."""
-    run = [sys.executable, "-W", "ignore", "-c", WORKER, str(services.settings.data_dir)]
-    done = subprocess.run(run, capture_output=True, text=True, check=False)
+    run = [sys.executable, "-W", "ignore", "-c", WORKER]
+    where = os.environ | environ_of(services.settings)
+    done = subprocess.run(run, capture_output=True, text=True, check=False, env=where)
     assert done.returncode == 0, done.stderr
     assert "konectom_database_up 1.0" in done.stdout
     assert 'konectom_sessions{status="received"} 0.0' in done.stdout
@@ -48,6 +53,7 @@ def test_without_an_address_nothing_is_opened(services):
         assert port is None
 
 
+@pytest.mark.embedded
 def test_a_database_that_does_not_answer_is_told(services):
     file = services.settings.data_dir / "konectom.sqlite3"
     services.db.close()

@@ -113,6 +113,7 @@ def test_want_of_room_alone_takes_no_server_away():
     assert Check("objects", StoreFull("none at all")).fatal
 
 
+@pytest.mark.embedded
 def test_a_file_that_cannot_be_written_is_not_ready(services, monkeypatch):
     require_writable(services.db)
     monkeypatch.setattr(writable.os, "access", lambda path, mode: not mode & os.W_OK)

@@ -236,11 +236,12 @@ def _results(
     waiting: list[Shown] = []
     for patient in patients:
         hidden = withheld.get(patient, NOTHING)
-        for rows in db.execute(statement.where(SessionRow.patient_id == patient)).partitions():
-            waiting.extend(_shown(db, row, hidden) for row in rows if not hidden.hides(row.assessment))
-            while len(waiting) >= ROWS:
-                yield waiting[:ROWS]
-                waiting = waiting[ROWS:]
+        with db.execute(statement.where(SessionRow.patient_id == patient)) as found:  # also where the caller goes away
+            for rows in found.partitions():
+                waiting.extend(_shown(db, row, hidden) for row in rows if not hidden.hides(row.assessment))
+                while len(waiting) >= ROWS:
+                    yield waiting[:ROWS]
+                    waiting = waiting[ROWS:]
     if waiting:
         yield waiting
 

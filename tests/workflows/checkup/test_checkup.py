@@ -2,7 +2,7 @@
 
 import os
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from importlib import metadata
 from pathlib import Path
 from types import SimpleNamespace
@@ -18,11 +18,17 @@ from konectom.workflows.checkup.machine import file_system_of
 from konectom.workflows.checkup.run import Plan
 from konectom.workflows.erasing.erasure import erase_patient
 from konectom.workflows.sessions.ingest import ingest_session
+from tests.backends import REAL
+from tests.kept import kept as kept_by
+from tests.kept import place_of
 from tests.people import with_settings
 from tests.probe import session_body
 
 USUAL = {"mode_development", "keys_beside_data"}
 """What is found of every installation of the tests: they run in development, and hold all in one directory."""
+if REAL:
+    # Nor does their PostgreSQL keep anything over a power cut, or know their clock.
+    USUAL |= {"database_not_durable", "database_time_zone", "limits_per_process", "clock_skew"}
 
 
 @pytest.fixture
@@ -54,14 +60,11 @@ def change(services, statement):
 
 
 def test_a_sound_installation(services, found, stored):
-    def files():
-        return sorted(each for each in services.objects.root.rglob("*") if each.is_file())
-
-    before = files()
+    before = kept_by(services)
     checkup = check_up(services)
     assert found() == []
     assert {each.status for each in checkup.checked} <= {"ok", "warning", "error"}
-    assert files() == before
+    assert kept_by(services) == before
     assert checkup.as_dict()["checks"][5] == {"name": "database", "status": "ok"}
 
 
@@ -78,6 +81,7 @@ def test_settings_that_are_odd(services, found):
 
 
 def test_what_the_server_would_refuse_is_told_with_its_name(services):
+    services = with_settings(services, rate_limit_storage="redis://127.0.0.1:1")
     (in_development,) = machine.settings(services)
     assert in_development.code == "mode_development"
     assert "KONECTOM_PUBLIC_URL" in in_development.told
@@ -158,6 +162,7 @@ def test_packages(found, monkeypatch):
     assert found() == []
 
 
+@pytest.mark.embedded
 def test_no_database(services, found):
     services.db.close()
     (services.settings.data_dir / "konectom.sqlite3").unlink()
@@ -167,6 +172,7 @@ def test_no_database(services, found):
     assert skipped == [each.name for each in CHECKS if each.needs_database]
 
 
+@pytest.mark.embedded
 def test_a_database_that_cannot_be_written(found, monkeypatch):
     def access(path, mode):
         return not (mode & os.W_OK and path.name == "konectom.sqlite3")
@@ -182,6 +188,7 @@ def test_another_schema(services, found):
     assert found() == ["schema_differs"]
 
 
+@pytest.mark.embedded
 def test_a_reference_to_nothing(services, found, stored):
     with services.db.engine.connect() as connection:
         driver = connection.connection.driver_connection
@@ -191,6 +198,7 @@ def test_a_reference_to_nothing(services, found, stored):
     assert set(found()) == {"reference_broken"}
 
 
+@pytest.mark.embedded
 def test_a_damaged_file(services, found, stored):
     change(services, "CREATE INDEX broken ON session (digest)")
     change(services, "DROP INDEX broken")
@@ -204,6 +212,7 @@ def test_a_damaged_file(services, found, stored):
     assert "database_damaged" in {finding.code for each in checkup.checked for finding in each.findings}
 
 
+@pytest.mark.embedded
 def test_no_database_at_all(services, found):
     services.db.close()
     (services.settings.data_dir / "konectom.sqlite3").write_bytes(b"no database" * 1000)
@@ -225,12 +234,14 @@ def test_on_what_a_file_lies(path, kind):
     assert file_system_of(Path(path), "") == ""
 
 
+@pytest.mark.embedded
 def test_a_database_over_the_network(found, monkeypatch, tmp_path):
     (tmp_path / "mounts").write_text("host:/a / nfs4 rw 0 0\n")
     monkeypatch.setattr(database, "MOUNTS", tmp_path / "mounts")
     assert found() == ["database_on_network"]
 
 
+@pytest.mark.embedded
 def test_a_store_that_cannot_be_used(services, found):
     services.objects.root.write_text("a file where the directory should be")
     assert "store_unusable" in found()
@@ -244,7 +255,7 @@ def test_a_store_that_gives_back_something_else(services, found, monkeypatch):
 
 def test_uploads_that_are_lost_or_damaged(services, found, stored):
     services.objects.delete(stored[0])
-    place = services.objects._place(stored[1])
+    place = place_of(services, stored[1])
     place.write_bytes(place.read_bytes()[::-1])
     assert sorted(found()) == ["object_damaged", "object_missing"]
     assert found(sample=0) == []
@@ -265,7 +276,7 @@ def test_an_object_that_is_erased_meanwhile_is_not_lost(services, found, stored,
 
 def test_objects_of_which_no_row_speaks(services, found, stored, clock):
     services.objects.put("ab" * 32, b"left")
-    os.utime(services.objects._place("ab" * 32), (0, 0))
+    place_of(services, "ab" * 32).age(datetime.fromtimestamp(0, UTC))
     assert found() == ["objects_orphaned"]
 
 

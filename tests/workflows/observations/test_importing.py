@@ -33,7 +33,7 @@ from konectom.workflows.observations.entering import enter_observation, list_obs
 from konectom.workflows.observations.importing import AT_ONCE, PROBLEMS_TOLD, Imported, import_observations
 from tests.backends import where_of
 
-EXAMPLE = Path(__file__).resolve().parents[2] / "docs" / "observations.csv"
+EXAMPLE = Path(__file__).resolve().parents[3] / "docs" / "observations.csv"
 HEADER = "patient,code,at,component,value,unit,id,source,note"
 
 
