@@ -45,7 +45,7 @@ REAL := tests/workflows tests/storage tests/workers tests/api/test_sessions.py t
 
 test-real: setup
 	@echo "on PostgreSQL and S3:"
-	@KONECTOM_TEST_BACKEND=real "$(bin)/python" -m pytest --numprocesses auto --dist loadfile $(REAL) $(ARGS)
+	@KONECTOM_TEST_BACKEND=real "$(bin)/python" -m pytest --numprocesses auto --dist loadfile $(REAL) $(or $(ARGS),-m "not long")
 
 check: setup
 	"$(bin)/ruff" check .
