@@ -31,6 +31,7 @@ from konectom.errors import (
     TooManySamples,
     pointer_token,
 )
+from konectom.formats._columns import LARGEST
 from konectom.formats._limits import Limits
 from konectom.formats._positions import metres
 from konectom.formats._registry import Format
@@ -137,6 +138,8 @@ class _Rows:
             cell = self._rows[row].get(key)
             if cell is not None and cell != "":
                 raise ColumnInvalid(f"{named(cell)} is no number", at=f"/{row}/{pointer_token(key)}")
+        for row in np.flatnonzero(np.abs(out) > LARGEST).tolist():
+            raise ColumnInvalid(f"{out[row]:g} is no measurement", at=f"/{row}/{pointer_token(key)}")
         return out
 
     def begin_s(self) -> float:

@@ -154,6 +154,21 @@ def test_a_number_that_nothing_measures_is_refused_with_its_place(value: float) 
     assert defect.at == "/body/levels/0/raw_data/touch_events/x/1"
 
 
+@pytest.mark.parametrize("value", [1e21, -1e300])
+@pytest.mark.parametrize("count", [2, 600])
+def test_a_sensor_is_refused_for_such_a_number_however_many_it_has(value: float, count: int) -> None:
+    document = copy.deepcopy(FILE)
+    axes = {axis: {"unit": "rad/s"} for axis in "xyz"}
+    document["header"]["raw_data"]["raw_gyroscope"] = {"columns": axes | {"timestamp": {"unit": "ms"}}}
+    turned = {axis: [0.5] * count for axis in "xyz"}
+    turned["y"][1] = value
+    stamps = list(range(1_600_000_000_500, 1_600_000_000_500 + count))
+    document["body"]["levels"][0]["raw_data"]["raw_gyroscope"] = turned | {"timestamp": stamps}
+    (defect,) = first(orjson.dumps(document)).parts[0].defects
+    assert (defect.stream, defect.code) == ("raw_gyroscope", "column_invalid")
+    assert defect.at == "/body/levels/0/raw_data/raw_gyroscope/y/1"
+
+
 def test_an_edge_that_the_app_never_saw_is_not_a_time() -> None:
     (part,) = first(changed((*LEVEL, "effective_time_frame"), {"begin_timestamp": 0, "end_timestamp": 5})).parts
     assert (part.start_s, part.duration_s) == (0.0, None)

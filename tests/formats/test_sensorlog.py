@@ -123,6 +123,7 @@ def test_a_unit_behind_the_name_is_honoured_and_another_refused() -> None:
         ({"accelerometerAccelerationY": "up"}, "accelerometer", "column_invalid", "/2/accelerometerAccelerationY"),
         ({"accelerometerAccelerationY": ["1"]}, "accelerometer", "column_invalid", "/2/accelerometerAccelerationY"),
         ({"motionRotationRateX": "inf"}, "gyroscope", "column_invalid", "/2/motionRotationRateX"),
+        ({"motionRotationRateX": "-1e300"}, "gyroscope", "column_invalid", "/2/motionRotationRateX"),
         ({"locationLatitude": "north"}, "gps", "column_invalid", "/2/locationLatitude"),
         (
             {"accelerometerTimestamp_sinceReboot": "1e15"},

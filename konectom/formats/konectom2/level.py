@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from konectom.errors import ColumnInvalid, ColumnMissing, DataError, StreamError, UnitInvalid
-from konectom.formats._columns import Room, instants, numbers, packed, refuse_truths, same_length, texts
+from konectom.formats._columns import Room, instants, measurable, numbers, packed, refuse_truths, same_length, texts
 from konectom.formats._shared import named
 from konectom.formats._streams import DOWN, KINDS, MOVE, UP
 from konectom.formats._units import unit_of
@@ -111,9 +111,9 @@ class Level:
             try:
                 values = packed(joined)
                 refuse_truths(joined, values, self.at)
-                return list(values.reshape(len(held), -1))
+                return list(measurable(values, self.at).reshape(len(held), -1))
             except (struct.error, OverflowError, ColumnInvalid):
-                pass  # not only numbers: one by one, which tells where
+                pass  # not only numbers that can be: one by one, which tells where
         return [self.numbers(table, name) for name in names]
 
     def texts(self, table: str, name: str, allowed: tuple[str, ...] = ()) -> Any:
