@@ -34,7 +34,7 @@ from konectom.workflows.sessions.process import Extracted, extract_session
 from konectom.workflows.set_up import set_up
 
 PROCESSES = 2
-CONNECTIONS = 4
+AT_ONCE = 4
 PATIENTS = 8
 JSON = {"Content-Type": "application/json", "Content-Encoding": "gzip"}
 ARROW = {"Content-Type": "application/vnd.apache.arrow.stream"}
@@ -132,22 +132,22 @@ def measure(lab: Lab, uploads: int, rounds: int) -> dict[str, float]:
     with ProcessPoolExecutor(PROCESSES, mp_context=context) as pool:
         extraction_rate(pool, [lab.json(number) for number in range(2 * PROCESSES)])
         for load in (now, later, fast, bare):  # each process imports the maths once
-            rate_of(load, 16, CONNECTIONS)
+            rate_of(load, 16, AT_ONCE)
         for turn in range(rounds):
             print(f"  round {turn + 1} of {rounds}", file=sys.stderr, flush=True)
             taken = {
                 "decoded and extracted": extraction_rate(pool, [lab.json(number) for number in range(uploads // 4)]),
-                "stored, scored and committed": rate_of(now, uploads // 4, CONNECTIONS),
-                "inflated and parsed in a bare view": rate_of(bare, uploads, CONNECTIONS),
-                "JSON accepted": rate_of(later, uploads, CONNECTIONS),
-                "Arrow accepted": rate_of(fast, 2 * uploads, CONNECTIONS),
+                "stored, scored and committed": rate_of(now, uploads // 4, AT_ONCE),
+                "inflated and parsed in a bare view": rate_of(bare, uploads, AT_ONCE),
+                "JSON accepted": rate_of(later, uploads, AT_ONCE),
+                "Arrow accepted": rate_of(fast, 2 * uploads, AT_ONCE),
             }
             for name, rate in taken.items():
                 rates.setdefault(name, []).append(rate)
     found = {name: median(each) for name, each in rates.items()}
     for name, load in (("stored, scored and committed", now), ("JSON accepted", later)):
         for how, arrivals in (("80 %", evenly), ("80 %, by chance", by_chance)):
-            taken_in = waits_at(load, arrivals(0.8 * found[name], uploads), 4 * CONNECTIONS)
+            taken_in = waits_at(load, arrivals(0.8 * found[name], uploads), 4 * AT_ONCE)
             waits = sorted(1e3 * each for each in taken_in)
             found[f"{name}: median ms at {how}"] = median(waits)
             found[f"{name}: p99 ms at {how}"] = waits[int(0.99 * len(waits))]

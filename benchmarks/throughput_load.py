@@ -8,6 +8,7 @@ import threading
 import zlib
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from time import monotonic, sleep
@@ -101,34 +102,25 @@ class Load:
         self.next_number += count
         return [self.body(number) for number in numbers]
 
-    def client(self) -> http.client.HTTPConnection:
+    def send(self, body: bytes) -> None:
+        """Upload by a connection of its own, as each phone does: which process of the server takes it is open."""
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=120)
-        connection.connect()
-        return connection
-
-    def send(self, connection: http.client.HTTPConnection, body: bytes) -> None:
         headers = {"Authorization": f"Bearer {self.token}", **self.headers}
-        connection.request("PUT", f"/api/v1/sessions/{uuid4()}", body, headers)
-        answer = connection.getresponse()
-        told = answer.read()
+        with closing(connection):
+            connection.request("PUT", f"/api/v1/sessions/{uuid4()}", body, headers)
+            answer = connection.getresponse()
+            told = answer.read()
         if answer.status != 201:
             raise RuntimeError(f"{answer.status} {told[:300]!r}")
 
 
-def rate_of(load: Load, count: int, connections: int) -> float:
-    """Return how many uploads a second are taken when each connection sends the next as soon as one is answered."""
+def rate_of(load: Load, count: int, at_once: int) -> float:
+    """Return how many uploads a second are taken, so many at once: the next as soon as any is answered."""
     bodies = load.prepared(count)
-    shares = [bodies[at::connections] for at in range(connections)]
-
-    def send(share: Sequence[bytes]) -> None:
-        connection = load.client()
-        for body in share:
-            load.send(connection, body)
-        connection.close()
-
     began = monotonic()
-    with ThreadPoolExecutor(connections) as pool:
-        list(pool.map(send, shares))
+    with ThreadPoolExecutor(at_once) as pool:
+        for _ in pool.map(load.send, bodies):
+            pass
     return count / (monotonic() - began)
 
 
@@ -143,11 +135,11 @@ def by_chance(rate: float, count: int, seed: int = 1) -> list[float]:
     return times
 
 
-def waits_at(load: Load, times: Sequence[float], connections: int) -> list[float]:
+def waits_at(load: Load, times: Sequence[float], at_once: int) -> list[float]:
     """Return how long each upload waited, in seconds, when they are due at these times.
 
-    An upload waits from when it was due, also while no connection was free for it: a slow answer puts off none of
-    those that come later, and does not hide how long they wait.
+    No more than ``at_once`` are under way. An upload waits from when it was due, also while it was held back by that: a
+    slow answer puts off none of those that come later, and does not hide how long they wait.
     """
     count = len(times)
     bodies = load.prepared(count)
@@ -156,7 +148,6 @@ def waits_at(load: Load, times: Sequence[float], connections: int) -> list[float
     began = monotonic() + 0.1
 
     def send() -> None:
-        connection = load.client()
         while True:
             with lock:
                 number = next(upcoming, None)
@@ -164,11 +155,10 @@ def waits_at(load: Load, times: Sequence[float], connections: int) -> list[float
                 break
             due = began + times[number]
             sleep(max(0.0, due - monotonic()))
-            load.send(connection, bodies[number])
+            load.send(bodies[number])
             waits[number] = monotonic() - due
-        connection.close()
 
-    threads = [threading.Thread(target=send) for _ in range(connections)]
+    threads = [threading.Thread(target=send) for _ in range(at_once)]
     for thread in threads:
         thread.start()
     for thread in threads:

@@ -81,7 +81,7 @@ def note_plan(directory: Path, plan: Plan) -> None:
 
 def clear(directory: Path) -> None:
     """Remove an earlier demonstration's data, and nothing else."""
-    for name in ("konectom.sqlite3", "konectom.sqlite3-wal", "konectom.sqlite3-shm", "keys.json"):
+    for name in (*(f"konectom.sqlite3{end}" for end in ("", "-wal", "-shm", "-next", "-turn")), "keys.json"):
         (directory / name).unlink(missing_ok=True)
     shutil.rmtree(directory / "objects", ignore_errors=True)
 

@@ -40,8 +40,9 @@ def parse(plain: bytes) -> tuple[Any, NotJson | None]:
 
 
 def without_samples(plain: bytes) -> bytes:
-    """Return the text with nothing in its long arrays of numbers and nulls: who wants no samples need not parse them.
+    """Return the text with a 0 alone in its long arrays of numbers and nulls: who wants no samples need not parse them.
 
+    Not with nothing in them: an array that stands where something else is due must not look like one that was left out.
     Whether they are numbers as JSON writes them is not looked at. All else stands as it was; a text that has no such
     array is itself.
     """
@@ -52,7 +53,7 @@ def without_samples(plain: bytes) -> bytes:
         before = plain[seen:start].replace(b"\\\\", b"__").replace(b'\\"', b"__")
         quotes, seen = quotes + before.count(b'"'), start
         if quotes % 2 == 0 and _is_numbers(plain, start, end):
-            pieces.append(plain[kept:start])
+            pieces += plain[kept:start], b"0"
             kept = seen = end
     return b"".join((*pieces, plain[kept:])) if pieces else plain
 

@@ -27,6 +27,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from weakref import WeakSet
 
 from sqlalchemy import Connection
 
@@ -38,7 +39,7 @@ GONE = -1
 TURN = "konectom_turn"
 """Where a connection keeps its turn."""
 
-_held: set[Held] = set()
+_held: WeakSet[Held] = WeakSet()
 """What this process has locked at the moment."""
 
 
@@ -62,6 +63,10 @@ class Held:
         if self._handle != GONE:
             fcntl.flock(self._handle, fcntl.LOCK_UN)  # closing would not do while a fork has inherited it
             self.forget()
+
+    def __del__(self) -> None:
+        """Give it back where whoever took it was interrupted before it could be told."""
+        self.give_back()
 
     def forget(self) -> None:
         """Let go of what the parent of this process holds, which stays locked until the parent gives it back."""

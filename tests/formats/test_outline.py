@@ -26,6 +26,7 @@ from konectom import formats
 from konectom.errors import KonectomError
 from konectom.formats._columns import numbers
 from konectom.recording import Recording, Rejected
+from konectom.workflows.consent.data_types import data_types_of
 from tests.formats import test_fuzz
 from tests.formats.carried import FORMS, arrow_memory, json_of, outline_covers, same_session, sessions, told
 from tests.formats.test_session1 import SESSION
@@ -40,6 +41,15 @@ ALL_FORMS: dict[str, Callable[[Any], bytes]] = {"json": json_of, **FORMS}
 @given(session=sessions())
 def test_an_outline_tells_at_least_the_types_of_data_that_are_there(form: str, session: dict[str, Any]) -> None:
     assert outline_covers(ALL_FORMS[form](session)) is not None
+
+
+@pytest.mark.parametrize("key", ["streams", "parts", "events", "answers", "condition"])
+@pytest.mark.parametrize("count", [2, 2000])
+def test_numbers_where_none_are_due_hide_no_type_of_data(key: str, count: int) -> None:
+    recording = {"assessment": "tap", key: [0.25] * count}
+    body = orjson.dumps(SESSION | {"recordings": [recording]})
+    outlined, read = (formats.outline(body), formats.read(body))
+    assert [data_types_of(each) for each in outlined.recordings] == [data_types_of(each) for each in read.recordings]
 
 
 @settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])

@@ -1,6 +1,7 @@
 """Who writes to a file of SQLite goes in turn, across threads and processes."""
 
 import contextlib
+import gc
 import multiprocessing
 import os
 import signal
@@ -70,9 +71,10 @@ def write_down(turns, order, name):
 
 
 def hold(pipe, file):
-    Turns(file).take(LONG_S)
+    turn = Turns(file).take(LONG_S)
     pipe.send("held")
     pipe.recv()
+    turn.end()
 
 
 def stand_in_front(pipe, file):
@@ -87,6 +89,12 @@ def test_only_one_has_a_turn(turns):
     turns.take(LONG_S).end()
     with turns.taken(LONG_S):
         assert turns.take(0.0) is None
+    turns.take(LONG_S).end()
+
+
+def test_a_turn_that_was_lost_on_its_way_is_given_back(turns):
+    turns.take(LONG_S)  # as where whoever waited is interrupted before it is told
+    gc.collect()
     turns.take(LONG_S).end()
 
 

@@ -9,16 +9,16 @@ from typing import BinaryIO, cast
 
 import structlog
 
-from konectom.errors import StoreUnavailable
+from konectom.errors import SealBroken
 
 log = structlog.get_logger()
 
 
 def require_digest(digest: str, found: str, size: int) -> None:
-    """Raise :class:`StoreUnavailable` unless the stored bytes, ``size`` of them, have the digest that names them."""
+    """Raise :class:`SealBroken` unless the stored bytes, ``size`` of them, have the digest that names them."""
     if found != digest:
         log.error("object.damaged", digest=digest, size_bytes=size)
-        raise StoreUnavailable(f"the stored object {digest} is damaged; restore it from a backup")
+        raise SealBroken(f"the stored object {digest} is damaged; restore it from a backup")
 
 
 def stream_of(digest: str, pieces: Iterator[bytes], close: Callable[[], None] = lambda: None) -> BinaryIO:

@@ -148,22 +148,25 @@ def trying(services: Services, held: Held, what: str) -> Iterator[int]:
     It is written down before, and taken back after: what stays are tries that ended the process, until the campaign is
     past it. Raises :class:`Superseded`.
     """
-    number = _count_try(services, held, what, 1)
-    try:
-        yield number
-    finally:
-        _count_try(services, held, what, -1)
-
-
-def _count_try(services: Services, held: Held, what: str, more: int) -> int:
-    """Write nothing but this: how far a dry run has come stands beside its statistics, or not at all."""
     with services.db.write() as db:
         row = _locked(db, held.campaign_id)
         if row is None or (row.state, row.runner) != (held.phase, held.runner):
             raise Superseded
-        number = row.trying.get(what, 0) + more
-        row.trying = {name: times for name, times in (row.trying | {what: number}).items() if times > 0}
-        return int(number)
+        number = _counted(row, what, 1)
+    try:
+        yield number
+    finally:
+        with services.db.write() as db:
+            row = _locked(db, held.campaign_id)
+            if row is not None and what in row.trying:  # also where it was paused, or somebody else took it up
+                _counted(row, what, -1)
+
+
+def _counted(row: Campaign, what: str, more: int) -> int:
+    """Write nothing but this: how far a dry run has come stands beside its statistics, or not at all."""
+    number = int(row.trying.get(what, 0)) + more
+    row.trying = {name: times for name, times in (row.trying | {what: number}).items() if times > 0}
+    return number
 
 
 def write_down(services: Services, held: Held, change: Callable[[Campaign], None]) -> None:

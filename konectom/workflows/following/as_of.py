@@ -40,7 +40,7 @@ def said_then(
 
     A recording that has its result since was what is kept of it (:class:`EarlierOutcome`), or was waiting.
     """
-    earlier = _earlier(db, [each.id for each in recordings], as_of)
+    earlier, stands = _earlier(db, [each.id for each in recordings], as_of)
     waited = session.tried_at is not None and session.tried_at > as_of
     found = {}
     for each in recordings:
@@ -48,7 +48,7 @@ def said_then(
             found[each.id] = Said("processed")
         elif each.id in earlier:
             found[each.id] = earlier[each.id]
-        elif each.status == "processed" or waited:
+        elif each.status == "processed" or (waited and each.id not in stands):
             found[each.id] = Said(WAITING)
         else:
             found[each.id] = Said(each.status, each.error)
@@ -64,11 +64,15 @@ def session_said(session: SessionRow, recordings: Sequence[Said]) -> Said:
     return Said(status, session.fault if status == session.status else None)
 
 
-def _earlier(db: Session, recordings: Sequence[UUID], as_of: datetime) -> dict[UUID, Said]:
-    """Return the first outcome of each recording that held beyond the instant."""
-    rows = db.scalars(
-        select(EarlierOutcome)
-        .where(EarlierOutcome.recording_id.in_(recordings), EarlierOutcome.until > as_of)
-        .order_by(EarlierOutcome.until.desc())
-    )
-    return {row.recording_id: Said(row.status, row.error) for row in rows}
+def _earlier(db: Session, recordings: Sequence[UUID], as_of: datetime) -> tuple[dict[UUID, Said], set[UUID]]:
+    """Return the first outcome of each recording that held beyond the instant; and those that waited before it.
+
+    What is said of the latter now was said then, also where their session was tried again since, for others of it.
+    """
+    found, last = dict[UUID, Said](), dict[UUID, str]()
+    earlier = select(EarlierOutcome).where(EarlierOutcome.recording_id.in_(recordings))
+    for row in db.scalars(earlier.order_by(EarlierOutcome.until.desc())):
+        if row.until > as_of:
+            found[row.recording_id] = Said(row.status, row.error)
+        last.setdefault(row.recording_id, row.status)
+    return found, {each for each, status in last.items() if status == WAITING}

@@ -20,7 +20,7 @@ from konectom.storage.models import Patient, RecordingRow, SessionRow
 from konectom.workflows.pages import told
 from konectom.workflows.services import Services
 from konectom.workflows.sessions.compute import compute_session
-from konectom.workflows.sessions.earlier import remember
+from konectom.workflows.sessions.earlier import remember, remember_waiting
 from konectom.workflows.sessions.tries import (
     PARKED,
     PROCESS_ENDED,
@@ -157,12 +157,14 @@ def _wait_again(services: Services, session_id: UUID) -> bool:
         if row is None:
             return False
         recordings = recordings_of(db, row)
-        parked = [each for each in recordings if each.status == PARKED]
-        if row.status == WAITING or not parked:
+        if row.status == WAITING or all(each.status != PARKED for each in recordings):
             return False
-        for each in parked:
-            remember(db, row, each, services.clock())
-            each.status, each.error, each.tries = WAITING, None, 0
+        for each in recordings:
+            if each.status == PARKED:
+                remember(db, row, each, services.clock())
+                each.status, each.error, each.tries = WAITING, None, 0
+            else:
+                remember_waiting(db, row, each)
         row.status, row.fault, row.tries, row.tried_at = WAITING, None, 0, None
         settle(services, db, row, recordings)
         return True

@@ -8,14 +8,14 @@ from uuid import UUID
 import structlog
 from sqlalchemy import or_, select
 
-from konectom.errors import KonectomError, MigrationNeeded, StoreUnavailable
+from konectom.errors import KonectomError, MigrationNeeded, SealBroken, StoreUnavailable
 from konectom.storage.models import Upload, UploadPiece
 from konectom.workflows.services import Services
 from konectom.workflows.sessions.large import compute_large_soon
 from konectom.workflows.sessions.raw import TEMPORARY
 from konectom.workflows.sessions.sweeping import AGE
 from konectom.workflows.uploads.completing import complete_upload
-from konectom.workflows.uploads.opening import EXPIRED, OPEN, close_upload, require_going_on
+from konectom.workflows.uploads.opening import EXPIRED, OPEN, close_upload, refuse_upload, require_going_on
 from konectom.workflows.uploads.pieces import remove_pieces
 
 log = structlog.get_logger()
@@ -61,9 +61,10 @@ def _swept(services: Services, upload_id: UUID) -> bool:
     if row is None:
         return True
     try:
+        long_over = row.expires_at < now - services.settings.upload_lifetime
         if row.status == OPEN and row.offset == row.length:
-            complete_upload(services, upload_id)
-        elif row.expires_at < now - services.settings.upload_lifetime:
+            _complete(services, upload_id, last_time=long_over)
+        elif long_over:
             _remove(services, upload_id)
         elif row.status != OPEN:
             remove_pieces(services, upload_id)
@@ -78,6 +79,17 @@ def _swept(services: Services, upload_id: UUID) -> bool:
         log.exception("upload.unswept")
         return False
     return True
+
+
+def _complete(services: Services, upload_id: UUID, *, last_time: bool) -> None:
+    """Make a session of it; where what is stored is damaged, an operator may put it right for as long as it lasted."""
+    try:
+        complete_upload(services, upload_id)
+    except SealBroken as error:
+        if last_time:
+            log.error("upload.damaged", upload=str(upload_id))
+            refuse_upload(services, upload_id, error)
+        raise
 
 
 def _remove(services: Services, upload_id: UUID) -> None:

@@ -114,12 +114,13 @@ def require_reach(services: Services, row: Upload, scope: Scope) -> None:
 def require_going_on(services: Services, row: Upload, *, agreed: bool = True) -> None:
     """Raise unless the upload goes on, or has become a session: the error for which it was refused, or else.
 
-    :class:`UploadGone` where it was ended or its time is over. Where the patient's data may not be collected any more,
-    it is refused, and what has come of it removed.
+    :class:`UploadGone` where it was ended, or its time was over before it was whole. Where the patient's data may not
+    be collected any more, it is refused, and what has come of it removed.
     """
     if row.status == REFUSED:
         raise fault_of(row)
-    if row.status in (ENDED, EXPIRED) or (row.status == OPEN and row.expires_at <= services.clock()):
+    late = row.status == OPEN and row.offset < row.length and row.expires_at <= services.clock()
+    if row.status in (ENDED, EXPIRED) or late:
         raise UploadGone("this upload was given up" if row.status == ENDED else "the time of this upload is over")
     if row.status == OPEN and agreed:
         try:
@@ -212,8 +213,9 @@ def _require_free(db: Session, wanted: Wanted) -> None:
 
 
 def _replaced(db: Session, wanted: Wanted) -> list[UUID]:
-    """End the open uploads of the same session by the same sender, and return their ids."""
-    same = (Upload.patient_id == wanted.patient_id, Upload.session_id == wanted.session_id, Upload.status == OPEN)
+    """End the uploads of the same session by the same sender that are not whole, and return their ids."""
+    going_on = (Upload.status == OPEN) & (Upload.offset < Upload.length)
+    same = (Upload.patient_id == wanted.patient_id, Upload.session_id == wanted.session_id, going_on)
     rows = db.scalars(select(Upload).where(*same, Upload.device_id.is_not_distinct_from(wanted.device_id))).all()
     for row in rows:
         row.status, row.writer, row.claimed_until = ENDED, None, None

@@ -103,6 +103,25 @@ def test_a_large_session_that_ends_the_process_ends_no_campaign(narrow, large, p
         assert db.get(Campaign, campaign).trying == {}
 
 
+def test_to_pause_in_a_large_session_is_no_try_that_ended_the_process(narrow, large, probe, monkeypatch):
+    probe(version=2)
+    twice = with_settings(narrow, processing_tries=2)
+    campaign = plan(twice)
+    decide(twice, campaign, "run", unseen=True)
+    compute = runs.compute_large
+
+    def paused(*given):
+        decide(twice, campaign, "pause")
+        return compute(*given)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(runs, "compute_large", paused)
+        for _ in range(3):
+            assert work(twice, campaign)["state"] == "paused"
+            decide(twice, campaign, "resume")
+    assert work(twice, campaign)["counts"] == {"results": 3, "sessions": 1}
+
+
 @pytest.mark.embedded
 def test_one_that_comes_before_it_is_not_held_to_be_at_fault(narrow, large, probe, patient, clock, monkeypatch):
     clock.forward(minutes=1)

@@ -320,14 +320,14 @@ def test_what_was_given_up_waits_again_when_told(later, send, clock):
 
 
 def test_as_of_a_day_before_it_was_tried_again_it_is_told_as_given_up(later, send, clock):
-    session = send(probe_recording(), probe_recording())
+    session = send(probe_recording(), probe_recording(), {"assessment": "probe"})
     said = [(clock(), get_session(later, session))]
     for number in range(4):
         clock.forward(hours=1)
         die(later, session, *([1] if number else []))
     clock.forward(hours=1)
     assert compute_session(later, session) == "processed"
-    assert statuses(later, session) == ["processed", "parked"]
+    assert statuses(later, session) == ["processed", "parked", "rejected"]
     said.append((clock(), get_session(later, session)))
     clock.forward(hours=1)
     retry_parked(later)
@@ -335,9 +335,9 @@ def test_as_of_a_day_before_it_was_tried_again_it_is_told_as_given_up(later, sen
     clock.forward(hours=1)
     assert compute_session(later, session) == "processed"
     assert [(then["status"], [each["status"] for each in then["recordings"]]) for _, then in said] == [
-        ("received", ["received", "received"]),
-        ("processed", ["processed", "parked"]),
-        ("received", ["processed", "received"]),
+        ("received", ["received", "received", "received"]),
+        ("processed", ["processed", "parked", "rejected"]),
+        ("received", ["processed", "received", "rejected"]),
     ]
     told = [get_session(later, session, as_of=at) for at, _ in said]
     assert [each["recordings"] for each in told] == [then["recordings"] for _, then in said]

@@ -422,6 +422,42 @@ def test_one_that_is_whole_stays_until_it_can_be_kept_and_holds_up_no_other(
     assert digest_of(services, session) == hashlib.sha256(body).hexdigest()
 
 
+def test_one_that_is_whole_is_not_replaced_by_one_that_is_begun_anew(services, patient, body, monkeypatch):
+    session = uuid4()
+    left_whole(services, begin(services, patient, body, session), body, monkeypatch)
+    begin(services, patient, body, session)
+    assert sweep_uploads(services)
+    assert digest_of(services, session) == hashlib.sha256(body).hexdigest()
+
+
+def test_one_that_is_whole_is_not_told_as_gone_when_its_time_is_over(services, patient, body, clock, monkeypatch):
+    upload = begin(services, patient, body)
+    left_whole(services, upload, body, monkeypatch)
+    clock.forward(days=8)
+    assert look_at_upload(services, upload)["status"] == "stored"
+
+
+@pytest.mark.embedded
+def test_one_that_is_whole_and_damaged_waits_for_an_operator_and_not_for_ever(
+    services, patient, body, clock, monkeypatch
+):
+    upload = begin(services, patient, body)
+    left_whole(services, upload, body, monkeypatch)
+    (name,) = objects_of(services)
+    (file,) = services.objects.root.rglob(name)
+    file.chmod(0o600)
+    file.write_bytes(file.read_bytes()[:-1] + b"?")
+    clock.forward(days=8)
+    assert not sweep_uploads(services)
+    assert (count(services, Upload, Upload.status == "open"), count(services, UploadPiece)) == (1, 1)
+    clock.forward(days=8)
+    assert not sweep_uploads(services)
+    with pytest.raises(SealBroken):
+        get_upload(services, upload)
+    assert sweep_uploads(services)
+    assert count(services, UploadPiece) == 0
+
+
 @pytest.mark.parametrize("days", [8, 15])
 def test_one_whose_last_byte_comes_while_it_expires_is_kept(services, patient, body, clock, monkeypatch, days):
     upload = begin(services, patient, body)
