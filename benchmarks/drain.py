@@ -1,6 +1,6 @@
 """How fast workers compute what is queued, with one process and with more, on several hosts.
 
-    python benchmarks/drain.py [--sessions 2000] [--tests tap] [--layouts 1,2+2] [--markdown]
+    python benchmarks/drain.py [--sessions 2000] [--tests tap] [--layouts 1,2+2]
 
 See benchmarks/README.md for what is measured.
 """

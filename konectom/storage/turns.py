@@ -46,6 +46,8 @@ _held: WeakSet[Held] = WeakSet()
 class Held:
     """A lock of the operating system. One that a fork inherits is its parent's alone."""
 
+    _handle = GONE
+
     def __init__(self, name: str) -> None:
         self._handle = os.open(name, os.O_RDWR | os.O_CREAT, 0o600)
         _held.add(self)
