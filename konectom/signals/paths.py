@@ -45,6 +45,9 @@ def evenly(points: FloatArray, count: int, *, smooth: bool) -> FloatArray:
     with fewer than four points, the points lie on the chords. No two successive points may be at the same place.
     """
     along = np.concatenate(([0.0], np.cumsum(steps(points))))
+    apart = np.concatenate(([True], along[1:] > along[:-1]))
+    if not apart.all():  # beside a leap that is beyond all measure short steps come to nothing
+        points, along = points[apart], along[apart]
     wanted = np.linspace(0.0, along[-1], count)
     if not smooth or len(points) < 4:
         return np.column_stack([np.interp(wanted, along, column) for column in points.T])

@@ -80,3 +80,13 @@ def test_figures_begin_end_and_measure_as_published() -> None:
     np.testing.assert_allclose(rectangle(clockwise=True)[[0, -1]], [[106, 173], [56, 123]])
     np.testing.assert_allclose(rectangle(clockwise=False)[[0, -1]], [[269, 173], [319, 123]])
     assert steps(spiral()).max() < 8
+
+
+@pytest.mark.parametrize("smooth", [True, False])
+@pytest.mark.parametrize("at", [0, 2, 6])
+def test_beside_a_leap_beyond_measure_short_steps_come_to_nothing(at: int, smooth: bool) -> None:
+    points = np.column_stack([np.arange(7.0), np.zeros(7)])
+    points[at, 1] = 1e20
+    laid = evenly(points, 50, smooth=smooth)
+    assert laid.shape == (50, 2)
+    assert np.isfinite(laid).all()
